@@ -1,0 +1,69 @@
+"""Bytes to events and back: JSON on the wire, a version checked before the body is believed."""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from typing import TypeVar
+
+import msgspec
+
+from schemas.errors import InvalidError, UnknownVersionError, UnreadableError
+from schemas.events import Event, Transaction
+
+MAX_EVENT_BYTES = 256 * 1024
+
+E = TypeVar("E", bound=Event)
+
+_encoder = msgspec.json.Encoder()
+
+
+class _Envelope(msgspec.Struct):
+    schema_version: int = 1
+
+
+_envelope = msgspec.json.Decoder(_Envelope)
+
+
+@cache
+def _decoder(kind: type[E]) -> msgspec.json.Decoder[E]:
+    return msgspec.json.Decoder(kind)
+
+
+def encode(event: msgspec.Struct) -> bytes:
+    """The event as JSON bytes."""
+    return _encoder.encode(event)
+
+
+def decode(kind: type[E], raw: bytes | None) -> E:
+    """Read one event.
+
+    Raises UnreadableError (no JSON, wrong shape or type, too large, empty), UnknownVersionError
+    (a version newer than this release knows) or InvalidError (a value outside its contract).
+    """
+    if raw is None:
+        raise UnreadableError(f"empty record where a {kind.__name__} was expected")
+    if len(raw) > MAX_EVENT_BYTES:
+        raise UnreadableError(f"{len(raw)} bytes, more than the {MAX_EVENT_BYTES} an event may have", "too_large")
+    try:
+        event = _decoder(kind).decode(raw)
+    except msgspec.ValidationError as error:
+        _refuse_unknown_version(kind, raw)
+        raise InvalidError(f"{kind.__name__}: {error}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise UnreadableError(f"{kind.__name__}: {error}") from error
+    if event.schema_version > kind.VERSION:
+        raise UnknownVersionError(f"{kind.__name__} schema_version {event.schema_version}, newest known {kind.VERSION}")
+    if isinstance(event, Transaction) and not math.isfinite(event.amount):
+        raise InvalidError("Transaction: amount is not finite")
+    return event
+
+
+def _refuse_unknown_version(kind: type[Event], raw: bytes) -> None:
+    """A newer version may well break the older shape: then its version is the reason, not the shape."""
+    try:
+        version = _envelope.decode(raw).schema_version
+    except msgspec.DecodeError:
+        return
+    if version > kind.VERSION:
+        raise UnknownVersionError(f"{kind.__name__} schema_version {version}, newest known {kind.VERSION}")

@@ -1,0 +1,175 @@
+"""Every event that crosses a topic. Times are event times in milliseconds since the epoch, money is in major units.
+
+A field that is added gets a default, so that older bytes stay readable; a field is never renamed or given
+another meaning. `schema_version` counts the versions of one event type.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+import msgspec
+from msgspec import Meta
+
+Id = Annotated[str, Meta(min_length=1, max_length=64)]
+TimeMs = Annotated[int, Meta(ge=0, lt=4_102_444_800_000, description="Milliseconds since the epoch, before 2100.")]
+Amount = Annotated[float, Meta(ge=0, le=10_000_000, description="Major units; windows keep it to the cent.")]
+Latitude = Annotated[float, Meta(ge=-90, le=90)]
+Longitude = Annotated[float, Meta(ge=-180, le=180)]
+Country = Annotated[str, Meta(min_length=2, max_length=2, pattern="^[A-Z]{2}$")]
+Word = Annotated[str, Meta(max_length=64)]
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What every event carries. Unknown fields are ignored, so a newer producer does not stop an older reader."""
+
+    VERSION: ClassVar[int] = 1
+
+    event_id: Id
+    event_time_ms: TimeMs
+    schema_version: Annotated[int, Meta(ge=1, le=1000)] = 1
+
+
+class Transaction(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A card payment that waits for a decision. The record key is `user_id`."""
+
+    user_id: Id
+    amount: Amount
+    merchant_id: Id
+    currency: Annotated[str, Meta(min_length=3, max_length=3)] = "USD"
+    category: Word = ""
+    merchant_country: Country | None = None
+    lat: Latitude | None = None
+    lon: Longitude | None = None
+    utc_offset_min: Annotated[int, Meta(ge=-840, le=840)] = 0
+    device_id: Id | None = None
+    card_id: Id | None = None
+    ip: Word = ""
+    segment: Word = ""
+
+
+class Interaction(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """What a shopper did with an item. The record key is `user_id`."""
+
+    user_id: Id
+    item_id: Id
+    kind: Literal["view", "click", "cart", "purchase", "rating", "time_spent"]
+    value: float = 0.0
+    session_id: Word = ""
+    position: Annotated[int, Meta(ge=0)] | None = None
+    list_id: Word = ""
+    context: dict[str, str] = {}
+
+
+class Label(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """What a transaction turned out to be. `event_time_ms` is when that became known, not when it was paid."""
+
+    user_id: Id
+    transaction_id: Id
+    transaction_time_ms: TimeMs
+    merchant_id: Id | None = None
+    is_fraud: bool
+    source: Literal["chargeback", "review", "confirmed", "dispute", "timeout"] = "chargeback"
+
+
+class SourcePosition(msgspec.Struct, frozen=True):
+    """Where the input record lies: enough to read it again."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+class RuleHit(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One rule that fired: its name, what it asked for, and the observed value against its limit."""
+
+    rule: str
+    action: str
+    observed: float = 0.0
+    limit: float = 0.0
+
+
+DecisionKind = Literal["APPROVE", "REVIEW", "CHALLENGE", "BLOCK"]
+
+
+class Decision(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The answer to one transaction. `event_id` is the transaction's: consumers deduplicate by it.
+
+    `features` follow the vector order of `feature_set` (docs/features.md); they are empty on a repeat.
+    `timings_us` are microseconds by stage. `source` is None when the decision is not part of the stream.
+    """
+
+    user_id: Id
+    merchant_id: Id
+    amount: float
+    decision: DecisionKind
+    score: float
+    reasons: list[str] = []
+    rules: list[RuleHit] = []
+    features: list[float] = []
+    feature_set: str = ""
+    model: str = ""
+    rules_version: str = ""
+    segment: str = ""
+    repeat: bool = False
+    late: bool = False
+    lateness_ms: int = 0
+    source: SourcePosition | None = None
+    arrival_ms: int = 0
+    timings_us: dict[str, int] = {}
+
+
+class EntityFeatures(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The features of one entity after an event, and the packed state they came from.
+
+    `values` follow the catalogue order of the entity; `state` maps a state key to its new bytes, None = deleted.
+    """
+
+    entity: str
+    entity_id: str
+    event_time_ms: int
+    values: list[float]
+    state: dict[str, bytes | None] = {}
+
+
+class FeatureUpdate(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """What one transaction changed: the new features of each entity it touched. The record key is `user_id`."""
+
+    user_id: Id
+    feature_set: str
+    entities: list[EntityFeatures]
+
+
+class LateEvent(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A copy of an event that came too late to touch its windows. `event_time_ms` is the late event's own."""
+
+    lateness_ms: int
+    source: SourcePosition
+    raw: bytes
+
+
+class DeadLetter(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A record that could not be processed, whole, with the reason and where it came from.
+
+    `event_time_ms` is the time of its arrival on the broker, the only trustworthy time it has.
+    """
+
+    reason: str
+    detail: str
+    job: str
+    source: SourcePosition
+    key: bytes | None
+    raw: bytes
+
+
+class ControlRecord(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A change of rules, thresholds, lists, flags or model pointers. The record key is `kind/name`.
+
+    `payload` is JSON of the type that `schemas.control` names for `kind`; None deletes the entry.
+    """
+
+    kind: Literal["rule", "blocklist", "policy", "model", "flag", "audit"]
+    name: Id
+    payload: msgspec.Raw | None = None
+    author: Word = ""
+    note: Annotated[str, Meta(max_length=1000)] = ""

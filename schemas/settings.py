@@ -1,0 +1,142 @@
+"""Settings: one small frozen tree, read once at the door of a process from a TOML file.
+
+Every setting has a default that fits the local stack, so no file is needed on a laptop.
+Unknown keys and bad values stop the start with one line.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from schemas.errors import SettingsError
+
+Port = Annotated[int, Meta(ge=1, le=65535)]
+Count = Annotated[int, Meta(ge=1, le=10_000)]
+Millis = Annotated[int, Meta(ge=1, le=86_400_000)]
+Megabytes = Annotated[int, Meta(ge=64, le=1_000_000)]
+
+
+class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A table of the file."""
+
+
+class Ports(_Section, frozen=True):
+    """Loopback ports of the local stack."""
+
+    kafka: Port = 9092
+    kafka_controller: Port = 9093
+    redis: Port = 6379
+    cassandra: Port = 9042
+    cassandra_storage: Port = 7000
+    flink_rest: Port = 8081
+    flink_rpc: Port = 6123
+    flink_blob: Port = 6124
+    flink_metrics_first: Port = 9250
+    prometheus: Port = 9090
+    alertmanager: Port = 9094
+    api: Port = 8000
+
+
+class Stack(_Section, frozen=True):
+    """The local stack: `sluice up`. Memory is in MiB."""
+
+    home: str = ".sluice"
+    ports: Ports = msgspec.field(default_factory=Ports)
+    task_managers: Count = 4
+    task_manager_memory_mb: Megabytes = 1600
+    job_manager_memory_mb: Megabytes = 1024
+    kafka_heap_mb: Megabytes = 512
+    cassandra_heap_mb: Megabytes = 1024
+    start_timeout_s: Annotated[int, Meta(ge=5, le=3600)] = 120
+
+
+class Kafka(_Section, frozen=True):
+    """Where the log is."""
+
+    bootstrap: str = "127.0.0.1:9092"
+    replication: Count = 1
+    partitions: Count | None = None
+
+
+class Redis(_Section, frozen=True):
+    """The online store."""
+
+    url: str = "redis://127.0.0.1:6379/0"
+    timeout_ms: Millis = 1000
+    pool: Count = 50
+
+
+class Cassandra(_Section, frozen=True):
+    """The history store."""
+
+    hosts: list[str] = msgspec.field(default_factory=lambda: ["127.0.0.1"])
+    port: Port = 9042
+    keyspace: Annotated[str, Meta(pattern="^[a-z][a-z0-9_]{0,47}$")] = "sluice"
+    replication: Count = 1
+    timeout_ms: Millis = 10_000
+    decision_days: Annotated[int, Meta(ge=1, le=3650)] = 180
+
+
+class Flink(_Section, frozen=True):
+    """The cluster that runs the jobs."""
+
+    rest: str = "http://127.0.0.1:8081"
+
+
+class Job(_Section, frozen=True):
+    """How a job runs. `buckets` is a deployment constant: changing it needs a fresh state (DECISIONS.md).
+
+    `batch_ms` is the width of a micro-batch; `delivery` at_least_once waits for no checkpoint.
+    """
+
+    parallelism: Count = 1
+    buckets: Count = 2
+    batch_ms: Millis = 10
+    checkpoint_ms: Millis = 10_000
+    state_backend: Literal["hashmap", "rocksdb"] = "hashmap"
+    delivery: Literal["at_least_once", "exactly_once"] = "at_least_once"
+    cached_entities: Annotated[int, Meta(ge=100, le=10_000_000)] = 200_000
+    start_from: Literal["earliest", "latest", "committed"] = "committed"
+    group_suffix: str = ""
+
+
+class Registry(_Section, frozen=True):
+    """The folder that holds model artifacts; every TaskManager must see it at this path."""
+
+    path: str = ".sluice/registry"
+
+
+class Settings(_Section, frozen=True):
+    """Everything a process may be told."""
+
+    stack: Stack = msgspec.field(default_factory=Stack)
+    kafka: Kafka = msgspec.field(default_factory=Kafka)
+    redis: Redis = msgspec.field(default_factory=Redis)
+    cassandra: Cassandra = msgspec.field(default_factory=Cassandra)
+    flink: Flink = msgspec.field(default_factory=Flink)
+    job: Job = msgspec.field(default_factory=Job)
+    registry: Registry = msgspec.field(default_factory=Registry)
+
+
+def read(path: Path | None) -> Settings:
+    """The settings of `path`, or of ./sluice.toml, or the defaults when there is no file.
+
+    Raises SettingsError that names the file and the key.
+    """
+    if path is None:
+        path = Path("sluice.toml")
+        if not path.exists():
+            return Settings()
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(f"settings file {path}: {error.strerror}; give an existing file to --settings") from error
+    try:
+        return msgspec.convert(tomllib.loads(text), Settings)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise SettingsError(f"settings file {path}: {error}; see docs/settings.md for the keys") from error

@@ -1,0 +1,71 @@
+"""The one table of topics. Topics are created from it, and docs/topics.md is generated from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from schemas import events
+
+DAY_MS = 24 * 3600 * 1000
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A topic. `partitions` is the local default; a cluster overrides it in its settings (LOG-3: 100)."""
+
+    name: str
+    key: str
+    schema: type[events.Event]
+    description: str
+    partitions: int = 4
+    retention_ms: int = 7 * DAY_MS
+    cleanup: Literal["delete", "compact"] = "delete"
+    # The broker's clock stamps what producers send us: it is what "from the future" is measured against.
+    timestamp: Literal["CreateTime", "LogAppendTime"] = "CreateTime"
+
+
+TRANSACTIONS = Topic(
+    "transactions", "user_id", events.Transaction, "Payments that wait for a decision.", timestamp="LogAppendTime"
+)
+INTERACTIONS = Topic(
+    "interactions", "user_id", events.Interaction, "What shoppers did with items.", timestamp="LogAppendTime"
+)
+LABELS = Topic(
+    "labels", "user_id", events.Label, "What transactions turned out to be, days later.", timestamp="LogAppendTime"
+)
+DECISIONS = Topic("decisions", "user_id", events.Decision, "The answer to each transaction.")
+FEATURE_UPDATES = Topic(
+    "feature-updates", "user_id", events.FeatureUpdate, "New feature values and state of the entities touched."
+)
+LATE_EVENTS = Topic(
+    "late-events", "user_id", events.LateEvent, "Events too late to touch their windows, with the lateness."
+)
+DEAD_LETTERS = Topic(
+    "dead-letters", "as received", events.DeadLetter, "Records that could not be processed, whole, with the reason."
+)
+CONTROL = Topic(
+    "control",
+    "kind/name",
+    events.ControlRecord,
+    "Rules, thresholds, lists, flags and model pointers.",
+    partitions=1,
+    retention_ms=-1,
+    cleanup="compact",
+)
+
+TOPICS = (
+    TRANSACTIONS,
+    INTERACTIONS,
+    LABELS,
+    DECISIONS,
+    FEATURE_UPDATES,
+    LATE_EVENTS,
+    DEAD_LETTERS,
+    CONTROL,
+)
+
+
+def topic(name: str) -> Topic:
+    """The topic of that name; KeyError when the table has none."""
+    return next(t for t in TOPICS if t.name == name)
