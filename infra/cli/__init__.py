@@ -1,0 +1,60 @@
+"""The `sluice` command. Each command is one module here, imported only when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+
+import click
+
+from schemas import settings
+from schemas.errors import InputError, SluiceError
+
+# Command name -> module here that defines `command`. The order is the order of `sluice --help`.
+COMMANDS = {
+    "up": "up",
+    "status": "status",
+    "doctor": "doctor",
+    "down": "down",
+    "topics": "topics",
+    "generate": "generate",
+    "replay": "replay",
+}
+
+
+class _Commands(click.Group):
+    """Loads a command's module on first use, so that `sluice --help` imports no Flink."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"infra.cli.{COMMANDS[name]}")
+        command: click.Command = module.command
+        return command
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="sluice")
+@click.option("--settings", "settings_file", type=click.Path(path_type=Path), help="TOML file; default ./sluice.toml.")
+@click.pass_context
+def sluice(ctx: click.Context, settings_file: Path | None) -> None:
+    """Streaming-first, real-time machine learning on Kafka and Flink."""
+    ctx.obj = settings.read(settings_file)
+
+
+def main() -> None:
+    """Run the command; an error of ours is one line and exit code 2 (input) or 1 (environment)."""
+    try:
+        sluice.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except SluiceError as error:
+        click.echo(f"sluice: {error}", err=True)
+        sys.exit(2 if isinstance(error, InputError) else 1)
