@@ -11,20 +11,20 @@ import click
 from schemas import settings
 from schemas.errors import InputError, SluiceError
 
-# Command name -> module here that defines `command`. The order is the order of `sluice --help`.
+# Command and module name -> its line in `sluice --help`, in that order. The module defines `command`.
 COMMANDS = {
-    "up": "up",
-    "status": "status",
-    "doctor": "doctor",
-    "down": "down",
-    "topics": "topics",
-    "generate": "generate",
-    "replay": "replay",
+    "up": "Start the local stack and wait until every part is healthy.",
+    "status": "Show each part and each job: version, port, memory, state, lag.",
+    "doctor": "Find what is broken and name the command that mends it.",
+    "down": "Stop the local stack; leave nothing running.",
+    "topics": "Create or list the topics of the table.",
+    "generate": "Publish seeded, generated customers' transactions and labels.",
+    "replay": "Publish a CSV or Parquet file as events.",
 }
 
 
 class _Commands(click.Group):
-    """Loads a command's module on first use, so that `sluice --help` imports no Flink."""
+    """Loads a command's module when it is called; `sluice --help` loads none."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -32,9 +32,12 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        module = importlib.import_module(f"infra.cli.{COMMANDS[name]}")
-        command: click.Command = module.command
+        command: click.Command = importlib.import_module(f"infra.cli.{name}").command
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
