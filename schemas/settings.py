@@ -56,26 +56,26 @@ class Stack(_Section, frozen=True):
 
 
 class Kafka(_Section, frozen=True):
-    """Where the log is."""
+    """Where the log is. An empty `bootstrap` is the local stack's."""
 
-    bootstrap: str = "127.0.0.1:9092"
+    bootstrap: str = ""
     replication: Count = 1
     partitions: Count | None = None
 
 
 class Redis(_Section, frozen=True):
-    """The online store."""
+    """The online store. An empty `url` is the local stack's."""
 
-    url: str = "redis://127.0.0.1:6379/0"
+    url: str = ""
     timeout_ms: Millis = 1000
     pool: Count = 50
 
 
 class Cassandra(_Section, frozen=True):
-    """The history store."""
+    """The history store. Port 0 is the local stack's."""
 
     hosts: list[str] = msgspec.field(default_factory=lambda: ["127.0.0.1"])
-    port: Port = 9042
+    port: Annotated[int, Meta(ge=0, le=65535)] = 0
     keyspace: Annotated[str, Meta(pattern="^[a-z][a-z0-9_]{0,47}$")] = "sluice"
     replication: Count = 1
     timeout_ms: Millis = 10_000
@@ -83,9 +83,9 @@ class Cassandra(_Section, frozen=True):
 
 
 class Flink(_Section, frozen=True):
-    """The cluster that runs the jobs."""
+    """The cluster that runs the jobs. An empty `rest` is the local stack's."""
 
-    rest: str = "http://127.0.0.1:8081"
+    rest: str = ""
 
 
 class Job(_Section, frozen=True):
@@ -106,13 +106,13 @@ class Job(_Section, frozen=True):
 
 
 class Registry(_Section, frozen=True):
-    """The folder that holds model artifacts; every TaskManager must see it at this path."""
+    """The folder that holds model artifacts; every TaskManager must see it at this path. Empty: `registry` in the home."""
 
-    path: str = ".sluice/registry"
+    path: str = ""
 
 
 class Settings(_Section, frozen=True):
-    """Everything a process may be told."""
+    """Everything a process may be told. Addresses that are left empty follow `stack`, so one place moves them all."""
 
     stack: Stack = msgspec.field(default_factory=Stack)
     kafka: Kafka = msgspec.field(default_factory=Kafka)
@@ -121,6 +121,20 @@ class Settings(_Section, frozen=True):
     flink: Flink = msgspec.field(default_factory=Flink)
     job: Job = msgspec.field(default_factory=Job)
     registry: Registry = msgspec.field(default_factory=Registry)
+
+    def __post_init__(self) -> None:
+        ports = self.stack.ports
+        self._fill("kafka", bootstrap=f"127.0.0.1:{ports.kafka}")
+        self._fill("redis", url=f"redis://127.0.0.1:{ports.redis}/0")
+        self._fill("cassandra", port=ports.cassandra)
+        self._fill("flink", rest=f"http://127.0.0.1:{ports.flink_rest}")
+        self._fill("registry", path=f"{self.stack.home}/registry")
+
+    def _fill(self, section: str, **local: str | int) -> None:
+        """Replace what the section leaves empty by the local stack's value."""
+        given = getattr(self, section)
+        empty = {key: value for key, value in local.items() if not getattr(given, key)}
+        msgspec.structs.force_setattr(self, section, msgspec.structs.replace(given, **empty))
 
 
 def read(path: Path | None) -> Settings:
