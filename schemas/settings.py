@@ -106,7 +106,7 @@ class Job(_Section, frozen=True):
 
 
 class Registry(_Section, frozen=True):
-    """The folder that holds model artifacts; every TaskManager must see it at this path. Empty: `registry` in the home."""
+    """The folder that holds model artifacts, seen by every TaskManager at this path. Empty: `registry` in the home."""
 
     path: str = ""
 

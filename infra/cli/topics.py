@@ -1,0 +1,28 @@
+"""`sluice topics`"""
+
+from __future__ import annotations
+
+import click
+
+from infra import topics
+from schemas.settings import Settings
+from schemas.topics import TOPICS
+
+
+@click.command()
+@click.option("--create", is_flag=True, help="Create the topics that are missing.")
+@click.pass_obj
+def command(settings: Settings, create: bool) -> None:
+    """List the topics of the table, and where the broker differs; exit code 1 when it does."""
+    if create:
+        for name in topics.create(settings):
+            click.echo(f"created {name}")
+    different = {difference.topic: difference for difference in topics.differences(settings)}
+    for topic in TOPICS:
+        days = "kept" if topic.retention_ms < 0 else f"{topic.retention_ms // 86_400_000} d"
+        state = str(different[topic.name]) if topic.name in different else "as in the table"
+        click.echo(
+            f"{topic.name:<18}{topics.partitions(settings, topic):>3} partitions  {days:<6}{topic.cleanup:<9}{state}"
+        )
+    if different:
+        raise click.exceptions.Exit(1)

@@ -1,0 +1,29 @@
+"""`sluice up`"""
+
+from __future__ import annotations
+
+import click
+
+from infra import stack, topics
+from infra.stack.home import Home
+from schemas.settings import Settings
+
+
+@click.command()
+@click.pass_obj
+def command(settings: Settings) -> None:
+    """Install what is missing, start every part of the local stack, wait for health, create the topics."""
+    stack.up(settings, progress)
+    created = topics.create(settings)
+    click.echo(f"topics: {', '.join(created)} created" if created else "topics: all there")
+    ports, home = settings.stack.ports, Home.of(settings)
+    click.echo(
+        f"Flink http://127.0.0.1:{ports.flink_rest}  Prometheus http://127.0.0.1:{ports.prometheus}  "
+        f"Alertmanager http://127.0.0.1:{ports.alertmanager}  Kafka {settings.kafka.bootstrap}\n"
+        f"logs, data and pids: {home.root}; look with `sluice status`, stop with `sluice down`"
+    )
+
+
+def progress(part: str, line: str) -> None:
+    """One line of progress."""
+    click.echo(f"{part:<16}{line}" if part else line)

@@ -1,0 +1,45 @@
+"""Alertmanager: groups alerts and sends them on."""
+
+from __future__ import annotations
+
+from importlib import resources
+
+from infra.stack import install, probe, versions
+from infra.stack.home import Home
+from infra.stack.part import LOOPBACK, Part
+from schemas.settings import Settings
+
+MEMORY_MB = 128
+
+
+def part(settings: Settings) -> Part:
+    """The alert router, alone: no gossip with other instances."""
+    home, port = Home.of(settings), settings.stack.ports.alertmanager
+    file = home.conf("alertmanager") / "alertmanager.yml"
+
+    def prepare() -> None:
+        home.data("alertmanager").mkdir(parents=True, exist_ok=True)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(resources.files("infra").joinpath("alertmanager/alertmanager.yml").read_text())
+
+    def command() -> list[str]:
+        return [
+            str(install.program("prometheus-alertmanager")),
+            f"--config.file={file}",
+            f"--storage.path={home.data('alertmanager')}",
+            f"--web.listen-address={LOOPBACK}:{port}",
+            "--cluster.listen-address=",
+            "--log.level=warn",
+        ]
+
+    return Part(
+        name="alertmanager",
+        service="alertmanager",
+        version=versions.ALERTMANAGER,
+        ports={"http": port},
+        programs=("prometheus-alertmanager",),
+        memory_mb=MEMORY_MB,
+        prepare=prepare,
+        command=command,
+        probe=lambda _: probe.http(port, "/-/ready"),
+    )

@@ -1,0 +1,49 @@
+"""Questions that tell whether a part answers: each gives the reason why not, or None."""
+
+from __future__ import annotations
+
+import json
+import socket
+import urllib.error
+import urllib.request
+from typing import Any
+
+from infra.stack.part import LOOPBACK
+
+TIMEOUT_S = 2.0
+
+
+def exchange(port: int, request: bytes, expected: bytes) -> str | None:
+    """Send the request to a loopback port: the answer must hold the expected bytes in its first 64 bytes."""
+    try:
+        with socket.create_connection((LOOPBACK, port), timeout=TIMEOUT_S) as connection:
+            connection.settimeout(TIMEOUT_S)
+            connection.sendall(request)
+            answer = connection.recv(64)
+    except OSError as error:
+        return f"port {port}: {error}"
+    return None if expected in answer else f"port {port} answered {answer[:32]!r}"
+
+
+def opens(port: int) -> str | None:
+    """The loopback port takes connections."""
+    try:
+        socket.create_connection((LOOPBACK, port), timeout=TIMEOUT_S).close()
+    except OSError as error:
+        return f"port {port}: {error}"
+    return None
+
+
+def http(port: int, path: str) -> str | None:
+    """A GET answers 200."""
+    try:
+        with urllib.request.urlopen(f"http://{LOOPBACK}:{port}{path}", timeout=TIMEOUT_S):
+            return None
+    except OSError as error:
+        return f"port {port}{path}: {error}"
+
+
+def get_json(url: str, timeout_s: float = TIMEOUT_S) -> Any:
+    """The JSON a GET answers; OSError when it can not be had."""
+    with urllib.request.urlopen(url, timeout=timeout_s) as answer:  # noqa: S310 - the address is a setting
+        return json.load(answer)
