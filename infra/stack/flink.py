@@ -154,6 +154,7 @@ def configuration(settings: Settings, data: Path) -> dict[str, str]:
         "heartbeat.interval": "1000 ms",
         "heartbeat.rpc-failure-threshold": "2",
         "heartbeat.timeout": "10 s",
+        "cluster.registration.error-delay": "500 ms",
         "restart-strategy.type": "exponential-delay",
         "restart-strategy.exponential-delay.initial-backoff": "100 ms",
         "restart-strategy.exponential-delay.max-backoff": "10 s",
