@@ -1,0 +1,58 @@
+"""The tables of the history store.
+
+`decisions` holds a whole decision by its event id, `decisions_by_user` the short form by user and UTC day.
+A decision is one cell: two writes of one event at one timestamp can never mix into a third.
+Partitions are bounded by one user's day; rows expire together, so time-window compaction drops whole files.
+"""
+
+from __future__ import annotations
+
+from schemas import settings
+
+_TABLE_OPTIONS = """
+    default_time_to_live = {ttl_s}
+    AND compaction = {{'class': 'TimeWindowCompactionStrategy',
+                       'compaction_window_unit': 'DAYS', 'compaction_window_size': {window_days}}}
+"""
+
+_KEYSPACE = """
+CREATE KEYSPACE IF NOT EXISTS {keyspace}
+WITH replication = {{'class': 'NetworkTopologyStrategy', 'replication_factor': {replication}}}
+"""
+
+_TABLES = {
+    "decisions": "event_id text PRIMARY KEY, body blob",
+    "decisions_by_user": """
+        user_id text, day int, event_time_ms bigint, event_id text, body blob,
+        PRIMARY KEY ((user_id, day), event_time_ms, event_id)
+    """,
+}
+
+_CLUSTERING = {"decisions_by_user": "CLUSTERING ORDER BY (event_time_ms DESC, event_id ASC) AND "}
+
+PUT_BY_ID = "INSERT INTO {keyspace}.decisions (event_id, body) VALUES (?, ?) USING TIMESTAMP ?"
+PUT_BY_USER = (
+    "INSERT INTO {keyspace}.decisions_by_user (user_id, day, event_time_ms, event_id, body) "
+    "VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?"
+)
+GET_BY_ID = "SELECT body FROM {keyspace}.decisions WHERE event_id = ?"
+GET_BY_USER = (
+    "SELECT event_time_ms, event_id, body FROM {keyspace}.decisions_by_user WHERE user_id = ? AND day IN ? "
+    "AND event_time_ms >= ? AND event_time_ms < ? PER PARTITION LIMIT ?"
+)
+CHECK = "SELECT key FROM system.local"
+
+
+def ddl(config: settings.Cassandra) -> list[str]:
+    """The statements that create keyspace and tables, or bring their time to live up to date; run in order."""
+    options = _TABLE_OPTIONS.format(
+        # Some thirty files over the whole life of a row is what time-window compaction is made for.
+        ttl_s=config.decision_days * 24 * 3600,
+        window_days=max(1, config.decision_days // 30),
+    )
+    statements = [_KEYSPACE.format(keyspace=config.keyspace, replication=config.replication)]
+    for table, columns in _TABLES.items():
+        name = f"{config.keyspace}.{table}"
+        statements.append(f"CREATE TABLE IF NOT EXISTS {name} ({columns}) WITH {_CLUSTERING.get(table, '')}{options}")
+        statements.append(f"ALTER TABLE {name} WITH {options}")
+    return statements

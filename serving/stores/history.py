@@ -1,0 +1,100 @@
+"""The port of the history store: every decision for months, by id and by user, and what follows from them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+
+from schemas.events import Decision
+from serving.stores.ids import id_bytes
+
+DAY_MS = 24 * 3600 * 1000
+MAX_DAYS = 400
+MAX_LIMIT = 1000
+
+
+class Totals(msgspec.Struct, frozen=True):
+    """Count, sum and maximum of amounts (major units, each kept to the cent), and decisions by kind."""
+
+    count: int = 0
+    amount_sum: float = 0.0
+    amount_max: float = 0.0
+    by_decision: dict[str, int] = {}
+
+
+class DayTotals(msgspec.Struct, frozen=True):
+    """The totals of one UTC day, named `YYYY-MM-DD`."""
+
+    day: str
+    totals: Totals
+
+
+class UserAggregates(msgspec.Struct, frozen=True):
+    """The totals of a user over `days` UTC days, the last being the day of `as_of_ms`; events after it are left out.
+
+    `daily` holds the days that have decisions, oldest first.
+    """
+
+    user_id: str
+    days: int
+    as_of_ms: int
+    totals: Totals
+    daily: list[DayTotals]
+
+
+class HistoryStore(Protocol):
+    """Decisions by id, by user and day, and daily aggregates derived from them when they are read.
+
+    Every method raises StoreError when the store is down and InvalidError for an id it can not hold.
+    """
+
+    def write_decisions(self, decisions: Sequence[Decision]) -> None:
+        """Put each decision, whole, once per event id however often it is written."""
+        ...
+
+    def decision(self, event_id: str) -> Decision | None:
+        """The whole decision; None when there is none."""
+        ...
+
+    def decisions_of(self, user_id: str, since_ms: int, until_ms: int, limit: int) -> list[Decision]:
+        """The newest `limit` decisions in [since_ms, until_ms), newest first, without features and timings.
+
+        The range spans at most MAX_DAYS days, the limit is at most MAX_LIMIT.
+        """
+        ...
+
+    def aggregates(self, user_id: str, days: int, as_of_ms: int) -> UserAggregates:
+        """The user's totals over 1 to MAX_DAYS days."""
+        ...
+
+    def check(self) -> None:
+        """Raises StoreError when the store does not answer."""
+        ...
+
+    def close(self) -> None:
+        """Give the connections back."""
+        ...
+
+
+def day_of(event_time_ms: int) -> int:
+    """The UTC day as days since the epoch."""
+    return event_time_ms // DAY_MS
+
+
+def brief(decision: Decision) -> Decision:
+    """The decision as a user's history lists it: features and timings are read by id."""
+    return msgspec.structs.replace(decision, features=[], timings_us={})
+
+
+def check_ids(decision: Decision) -> None:
+    """Raises InvalidError when a store could not hold the decision."""
+    id_bytes("user id", decision.user_id)
+    id_bytes("event id", decision.event_id)
+
+
+def check_range(since_ms: int, until_ms: int, limit: int) -> None:
+    """Assert the bounds of `decisions_of`: a caller at a door has checked them."""
+    assert until_ms - since_ms <= MAX_DAYS * DAY_MS, "range wider than MAX_DAYS"
+    assert 1 <= limit <= MAX_LIMIT, "limit outside 1..MAX_LIMIT"

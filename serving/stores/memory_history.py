@@ -1,0 +1,56 @@
+"""The history store's twin in memory: the same answers without a server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from schemas.events import Decision
+from serving.stores.aggregate import Counted, aggregate
+from serving.stores.history import UserAggregates, brief, check_ids, check_range
+from serving.stores.ids import id_bytes
+
+
+class MemoryHistory:
+    """A HistoryStore in dictionaries. `clock` gives wall time in ms and ends the time to live of `ttl_s`."""
+
+    def __init__(self, ttl_s: int, clock: Callable[[], int]) -> None:
+        self._ttl_ms = ttl_s * 1000
+        self._clock = clock
+        self._by_id: dict[str, tuple[Decision, int]] = {}
+        self._by_user: dict[str, dict[tuple[int, str], tuple[Decision, int]]] = {}
+
+    def write_decisions(self, decisions: Sequence[Decision]) -> None:
+        for decision in decisions:
+            check_ids(decision)
+        expires_ms = self._clock() + self._ttl_ms
+        for decision in decisions:
+            held = self._by_id.get(decision.event_id)
+            if held is None or held[0].event_time_ms <= decision.event_time_ms:
+                self._by_id[decision.event_id] = (decision, expires_ms)
+            rows = self._by_user.setdefault(decision.user_id, {})
+            rows[decision.event_time_ms, decision.event_id] = (brief(decision), expires_ms)
+
+    def decision(self, event_id: str) -> Decision | None:
+        id_bytes("event id", event_id)
+        held = self._by_id.get(event_id)
+        return held[0] if held is not None and held[1] > self._clock() else None
+
+    def decisions_of(self, user_id: str, since_ms: int, until_ms: int, limit: int) -> list[Decision]:
+        check_range(since_ms, until_ms, limit)
+        found = [d for d in self._live(user_id) if since_ms <= d.event_time_ms < until_ms]
+        return sorted(found, key=lambda d: (-d.event_time_ms, d.event_id.encode()))[:limit]
+
+    def aggregates(self, user_id: str, days: int, as_of_ms: int) -> UserAggregates:
+        rows = (Counted(d.event_time_ms, d.amount, d.decision) for d in self._live(user_id))
+        return aggregate(user_id, days, as_of_ms, rows)
+
+    def _live(self, user_id: str) -> list[Decision]:
+        id_bytes("user id", user_id)
+        now_ms = self._clock()
+        return [decision for decision, expires_ms in self._by_user.get(user_id, {}).values() if expires_ms > now_ms]
+
+    def check(self) -> None:
+        """Memory always answers."""
+
+    def close(self) -> None:
+        """Memory holds no connection."""

@@ -1,0 +1,58 @@
+"""What Redis holds, as bytes: 8 bytes of event time, one tag byte, then the payload.
+
+The time comes first and big-endian, because the script that refuses an older write reads it there.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+
+from schemas.errors import StateVersionError
+
+# Tags are never reused: a new encoding gets the next number, and an older release refuses it by name.
+DELETED = 0
+VECTOR_F64 = 1
+STATE = 2
+
+_HEADER = struct.Struct(">QB")
+
+
+def pack_vector(event_time_ms: int, values: Sequence[float]) -> bytes:
+    """Feature values as little-endian float64."""
+    return _HEADER.pack(event_time_ms, VECTOR_F64) + struct.pack(f"<{len(values)}d", *values)
+
+
+def unpack_vector(raw: bytes, length: int) -> tuple[int, list[float]]:
+    """Event time and values.
+
+    Raises StateVersionError when the bytes are no vector of `length` values.
+    """
+    event_time_ms, tag = _HEADER.unpack_from(raw)
+    found = (len(raw) - _HEADER.size) // 8
+    if tag != VECTOR_F64 or found != length:
+        raise StateVersionError(
+            f"stored features have encoding {tag} and {found} values, this release reads {VECTOR_F64} and {length}; "
+            "give a changed catalogue a new feature-set version"
+        )
+    return event_time_ms, list(struct.unpack_from(f"<{length}d", raw, _HEADER.size))
+
+
+def pack_state(event_time_ms: int, state: bytes | None) -> bytes:
+    """A state value; None leaves a marker with its time, so that a replayed older value can not return."""
+    if state is None:
+        return _HEADER.pack(event_time_ms, DELETED)
+    return _HEADER.pack(event_time_ms, STATE) + state
+
+
+def unpack_state(raw: bytes) -> bytes | None:
+    """The state value, None when it was deleted.
+
+    Raises StateVersionError when the bytes are no state value.
+    """
+    _, tag = _HEADER.unpack_from(raw)
+    if tag == DELETED:
+        return None
+    if tag != STATE:
+        raise StateVersionError(f"stored state has encoding {tag}, this release reads {STATE}; upgrade this process")
+    return raw[_HEADER.size :]

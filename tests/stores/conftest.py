@@ -1,0 +1,85 @@
+"""One fixture a store: the twin in memory and the real one pass the same tests."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterator
+from uuid import uuid4
+
+import pytest
+from store_builders import CATALOGUE
+from store_servers import PrivateRedis
+
+from schemas import settings
+from serving.stores import cassandra_history, redis_online
+from serving.stores.history import HistoryStore
+from serving.stores.memory_history import MemoryHistory
+from serving.stores.memory_online import MemoryOnline
+from serving.stores.online import Catalogue, OnlineStore
+
+NewOnline = Callable[..., OnlineStore]
+
+
+def wall_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+@pytest.fixture(scope="session")
+def private_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateRedis]:
+    server = PrivateRedis(tmp_path_factory.mktemp("redis"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session", params=["memory", "redis"])
+def new_online(request: pytest.FixtureRequest) -> Iterator[NewOnline]:
+    """Makes an empty online store; each has a namespace of its own."""
+    if request.param == "memory":
+        yield lambda catalogue=CATALOGUE: MemoryOnline(catalogue, wall_ms)
+        return
+    server: PrivateRedis = request.getfixturevalue("private_redis")
+    opened = []
+    names = itertools.count()
+
+    def new(catalogue: Catalogue = CATALOGUE) -> OnlineStore:
+        config = settings.Redis(url=server.url)
+        opened.append(redis_online.connect(config, catalogue, namespace=f"test{next(names)}"))
+        return opened[-1]
+
+    yield new
+    for store in opened:
+        store.close()
+
+
+@pytest.fixture
+def online(new_online: NewOnline) -> OnlineStore:
+    return new_online()
+
+
+@pytest.fixture(scope="session")
+def cassandra_settings() -> settings.Cassandra:
+    """The running stack's Cassandra, with a keyspace that no job uses."""
+    given = settings.read(None).cassandra
+    config = settings.Cassandra(hosts=given.hosts, port=given.port, keyspace="sluice_test", timeout_ms=5000)
+    cassandra_history.create_schema(config)
+    return config
+
+
+@pytest.fixture(scope="session", params=["memory", pytest.param("cassandra", marks=pytest.mark.stack)])
+def history(request: pytest.FixtureRequest) -> Iterator[HistoryStore]:
+    """One history store for all tests; each test uses ids of its own."""
+    if request.param == "memory":
+        yield MemoryHistory(180 * 24 * 3600, wall_ms)
+        return
+    store = cassandra_history.connect(request.getfixturevalue("cassandra_settings"))
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def fresh() -> Callable[[str], str]:
+    """Makes an id that no other test and no earlier run has used."""
+    run = uuid4().hex[:12]
+    return lambda name: f"{run}-{name}"

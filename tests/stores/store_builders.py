@@ -1,0 +1,35 @@
+"""Small, named data for the store tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from schemas.events import Decision, EntityFeatures
+from serving.stores.online import Catalogue
+
+NOON_MS = 1_700_049_600_000  # 2023-11-15 12:00 UTC
+MINUTE_MS = 60_000
+HOUR_MS = 60 * MINUTE_MS
+DAY_MS = 24 * HOUR_MS
+
+CATALOGUE = Catalogue(
+    feature_set="test-1",
+    defaults={"user": [0.0, -1.0, 0.5], "merchant": [7.0]},
+    ttl_s={"user": 3600, "merchant": 7200},
+    decisions_ttl_s=600,
+)
+
+
+def update(
+    entity_id: str = "u1",
+    at_ms: int = NOON_MS,
+    values: tuple[float, ...] = (1.0, 2.0, 3.0),
+    entity: str = "user",
+    **state: bytes | None,
+) -> EntityFeatures:
+    return EntityFeatures(entity, entity_id, at_ms, list(values), state)
+
+
+def decision(event_id: str = "e1", at_ms: int = NOON_MS, **given: Any) -> Decision:
+    fields = {"user_id": "u1", "merchant_id": "m1", "amount": 12.5, "decision": "APPROVE", "score": 0.25}
+    return Decision(event_id=event_id, event_time_ms=at_ms, **(fields | given))
