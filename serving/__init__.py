@@ -1,0 +1,1 @@
+"""Everything that computes an answer, pure and free of frameworks; its doors are `stores/` and `api/`."""

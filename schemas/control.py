@@ -1,0 +1,98 @@
+"""What the control topic carries: the payload type of each kind of control record."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from schemas.errors import InvalidError
+from schemas.events import ControlRecord, DecisionKind
+
+Score = Annotated[float, Meta(ge=0, le=1)]
+
+
+class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A rule: what it looks at (`kind` names a file in serving/rules), its limit, and what it asks for."""
+
+    kind: str
+    action: DecisionKind
+    reason: str
+    parameters: dict[str, float | str] = {}
+    enabled: bool = True
+    segment: str = ""
+
+
+class Blocklist(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Ids that are refused. The record's name is free; `entity` says which id is compared."""
+
+    entity: Literal["user", "merchant", "device", "card", "ip", "country"]
+    ids: list[str]
+
+
+class Thresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A score strictly above a threshold gets its decision (FRD-1)."""
+
+    review: Score = 0.5
+    challenge: Score = 0.7
+    block: Score = 0.9
+
+    def __post_init__(self) -> None:
+        if not self.review <= self.challenge <= self.block:
+            raise ValueError("thresholds must rise: review <= challenge <= block")
+
+
+class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Thresholds for everybody, and for single segments in their place."""
+
+    thresholds: Thresholds = Thresholds()
+    segments: dict[str, Thresholds] = {}
+
+
+class ModelPointer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which artifact scores: a folder of the registry, and the hash its files must have."""
+
+    name: str
+    version: str
+    stage: str
+    path: str
+    sha256: str
+
+
+class Flag(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A switch."""
+
+    enabled: bool
+
+
+class Audit(msgspec.Struct, frozen=True):
+    """What somebody changed: kept on the topic so that the log tells the whole story."""
+
+    action: str
+    detail: dict[str, str]
+
+
+Payload = Rule | Blocklist | Policy | ModelPointer | Flag | Audit
+
+PAYLOADS: dict[str, type[Payload]] = {
+    "rule": Rule,
+    "blocklist": Blocklist,
+    "policy": Policy,
+    "model": ModelPointer,
+    "flag": Flag,
+    "audit": Audit,
+}
+
+
+def payload(record: ControlRecord) -> Payload | None:
+    """The typed payload of a control record, None for a deletion.
+
+    Raises InvalidError that names the record and the key.
+    """
+    if record.payload is None:
+        return None
+    try:
+        return msgspec.json.decode(record.payload, type=PAYLOADS[record.kind])
+    except msgspec.MsgspecError as error:
+        raise InvalidError(f"control {record.kind}/{record.name}: {error}") from error

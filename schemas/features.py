@@ -1,0 +1,28 @@
+"""What a feature is: a frozen definition that the vector order and the documentation follow from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+EntityKind = Literal["transaction", "user", "merchant", "device", "card"]
+DAY_S = 24 * 3600
+
+
+@dataclass(frozen=True, kw_only=True)
+class Feature:
+    """One number of the vector.
+
+    `default` is what a reader sees for an entity that has no history (FST-6); `ttl_s` is how long the online
+    store keeps the value after its last change; `window` is the trailing width, empty when there is none.
+    """
+
+    name: str
+    entity: EntityKind
+    aggregate: str
+    description: str
+    window: str = ""
+    type: Literal["float", "int", "bool"] = "float"
+    default: float = 0.0
+    ttl_s: int = 40 * DAY_S
+    owner: str = "fraud"

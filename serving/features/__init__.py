@@ -1,0 +1,1 @@
+"""The features: one file a group, put in order by the catalogue."""

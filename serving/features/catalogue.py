@@ -1,0 +1,35 @@
+"""The feature catalogue: which groups each entity has, in vector order. Everything else follows from it."""
+
+from __future__ import annotations
+
+from schemas.features import Feature
+from serving.features import bursts, counterparts, deviation, habit, payment, recency, reputation, travel, velocity
+from serving.features.group import EntityGroup, TransactionGroup
+
+# A change of names or order is a new feature set: models and stored features name the set they were made with.
+FEATURE_SET = "fraud-1"
+
+TRANSACTION_GROUPS: tuple[TransactionGroup, ...] = (payment,)
+USER_GROUPS: tuple[TransactionGroup, ...] = (travel, habit)
+ENTITY_GROUPS: dict[str, tuple[EntityGroup, ...]] = {
+    "user": (velocity, recency, counterparts, deviation, bursts),
+    "merchant": (velocity, recency, counterparts, deviation, reputation),
+    "device": (velocity, recency, counterparts),
+    "card": (velocity, recency, counterparts, bursts),
+}
+ENTITIES = tuple(ENTITY_GROUPS)
+
+
+def _features() -> dict[str, tuple[Feature, ...]]:
+    found = {"transaction": tuple(f for group in TRANSACTION_GROUPS for f in group.features("transaction"))}
+    for entity, groups in ENTITY_GROUPS.items():
+        found[entity] = tuple(f for group in groups for f in group.features(entity))
+        if entity == "user":
+            found[entity] += tuple(f for group in USER_GROUPS for f in group.features(entity))
+    return found
+
+
+FEATURES = _features()
+VECTOR = tuple(feature for features in FEATURES.values() for feature in features)
+NAMES = tuple(feature.name for feature in VECTOR)
+DEFAULTS = {entity: [feature.default for feature in features] for entity, features in FEATURES.items()}

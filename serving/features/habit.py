@@ -1,0 +1,54 @@
+"""Habit: whether place, hour, merchant, device and country are usual for this user (FRD-14, FRD-15)."""
+
+from __future__ import annotations
+
+from zlib import crc32
+
+from schemas.events import Transaction
+from schemas.features import Feature
+from serving.entities import Entity
+from serving.features.group import Seen
+from serving.windows import HOUR_MS, MINUTE_MS
+
+_NAMES = (
+    ("hour_share", "share", "float", "Share of the user's earlier payments in this local hour or the ones beside it."),
+    ("merchant_visits", "count", "int", "Earlier payments to this merchant, among the last 64 merchants."),
+    ("new_merchant", "flag", "bool", "This merchant is not among the user's last 64."),
+    ("new_device", "flag", "bool", "A device is given, and it is not among the user's last 64."),
+    ("new_country", "flag", "bool", "A country is given, and it is not among the user's last 64."),
+)
+
+
+def features(entity: str) -> tuple[Feature, ...]:
+    """Hour share, merchant visits, and what is new."""
+    return tuple(
+        Feature(name=f"{entity}_{name}", entity="user", aggregate=aggregate, type=kind, description=text)  # type: ignore[arg-type]  # literals of _NAMES
+        for name, aggregate, kind, text in _NAMES
+    )
+
+
+def local_hour(tx: Transaction) -> int:
+    """Hour of the day in the user's own time zone."""
+    return (tx.event_time_ms + tx.utc_offset_min * MINUTE_MS) // HOUR_MS % 24
+
+
+def tag(text: str) -> int:
+    """The 32-bit name of an id inside one entity's state."""
+    return crc32(text.encode())
+
+
+def compute(tx: Transaction, seen: Seen, entity: Entity, out: list[float]) -> None:  # one shape for all
+    """Append the five values."""
+    habits = entity.habits
+    assert habits is not None
+    hours, hour = habits.hours, local_hour(tx)
+    total = sum(hours)
+    near = hours[hour] + hours[hour - 1] + hours[(hour + 1) % 24]
+    visits = habits.merchants.get(tag(tx.merchant_id), 0)
+    out += (
+        near / total if total else 0.0,
+        visits,
+        visits == 0,
+        tx.device_id is not None and tag(tx.device_id) not in habits.devices,
+        tx.merchant_country is not None and tag(tx.merchant_country) not in habits.countries,
+    )

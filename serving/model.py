@@ -1,0 +1,73 @@
+"""A model artifact as a scorer: ONNX Runtime, one thread, calibrated, hash-checked when it is loaded."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from schemas.control import ModelPointer
+from schemas.errors import SignatureError
+from schemas.models import Signature
+from serving.features.catalogue import NAMES
+
+
+class Model:
+    """A loaded model. `label` is `name@version`, as decisions record it."""
+
+    def __init__(self, signature: Signature, onnx: bytes) -> None:
+        self.signature = signature
+        self.label = f"{signature.name}@{signature.version}"
+        options = onnxruntime.SessionOptions()
+        # The stream gives each scoring process one core; more threads only fight for it.
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        try:
+            self._session = onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
+        except Exception as error:
+            raise SignatureError(f"model {self.label}: ONNX Runtime can not load it: {error}") from error
+        missing = [name for name in signature.inputs if name not in NAMES]
+        if missing:
+            raise SignatureError(f"model {self.label} wants features this release has not: {', '.join(missing[:5])}")
+        columns = [NAMES.index(name) for name in signature.inputs]
+        self._columns = None if columns == list(range(len(NAMES))) else np.array(columns)
+        self._raw = np.array(signature.calibration.raw)
+        self._probability = np.array(signature.calibration.probability)
+        self.score(np.zeros((1, len(NAMES))))
+
+    def score(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Fraud probabilities, shape (n,), of feature vectors in catalogue order, shape (n, features)."""
+        chosen = vectors if self._columns is None else vectors[:, self._columns]
+        outputs = self._session.run(
+            [self.signature.output_tensor], {self.signature.input_tensor: chosen.astype(np.float32)}
+        )
+        raw = np.asarray(outputs[0])
+        # A classifier gives one column a class, a regressor one column or none.
+        raw = raw[:, -1] if raw.ndim == 2 else raw
+        return np.interp(raw, self._raw, self._probability)
+
+
+def load(pointer: ModelPointer, root: Path) -> Model:
+    """The model that the pointer names, its folder taken relative to the registry `root`.
+
+    Raises SignatureError when a file is missing, a hash differs, or the inputs are not features of this release.
+    """
+    folder = root / pointer.path
+    try:
+        described = (folder / "signature.json").read_bytes()
+        onnx = (folder / "model.onnx").read_bytes()
+    except OSError as error:
+        raise SignatureError(f"model {pointer.name}@{pointer.version}: {error.filename}: {error.strerror}") from error
+    if sha256(described).hexdigest() != pointer.sha256:
+        raise SignatureError(f"model {pointer.name}@{pointer.version}: signature.json differs from the pointer's hash")
+    try:
+        signature = msgspec.json.decode(described, type=Signature)
+    except msgspec.MsgspecError as error:
+        raise SignatureError(f"model {pointer.name}@{pointer.version}: signature.json: {error}") from error
+    if sha256(onnx).hexdigest() != signature.onnx_sha256:
+        raise SignatureError(f"model {pointer.name}@{pointer.version}: model.onnx differs from its signature's hash")
+    return Model(signature, onnx)

@@ -1,0 +1,92 @@
+"""How often an entity's transactions turned out to be fraud, seen through the delay of labels.
+
+Labels come days after the payment. A window of the last few days would mix paid and not yet labelled with
+paid and good, so every window here ends DELAY_MS before the event: by then most labels are in. A label that
+comes later than that corrects its hour when it comes.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, bisect_right
+
+from serving.windows import DAY_MS, HOUR_MS
+
+DELAY_MS = 7 * DAY_MS
+WINDOWS_DAYS = (1, 7, 30)
+KEEP_HOURS = (max(WINDOWS_DAYS) * DAY_MS + DELAY_MS) // HOUR_MS + 1
+
+
+class Risk:
+    """Transactions and known frauds by hour, sparse, oldest first, at most 889 hours.
+
+    A window counts whole hours, so its edges are exact to one hour.
+    """
+
+    __slots__ = ("_hour", "_values", "counts", "frauds", "hours")
+
+    def __init__(self) -> None:
+        self.hours = array("I")
+        self.counts = array("I")
+        self.frauds = array("I")
+        self._hour = -1
+        self._values: tuple[float, ...] = ()
+
+    def packed(self) -> tuple[bytes, bytes, bytes]:
+        """The hours as bytes that `restore` reads."""
+        return self.hours.tobytes(), self.counts.tobytes(), self.frauds.tobytes()
+
+    def restore(self, hours: bytes, counts: bytes, frauds: bytes) -> None:
+        """Take the hours from the bytes of `packed`."""
+        self.hours, self.counts, self.frauds = array("I", hours), array("I", counts), array("I", frauds)
+        self._hour = -1
+
+    def paid(self, time_ms: int) -> None:
+        """Count a transaction."""
+        self.counts[self._slot(time_ms // HOUR_MS)] += 1
+
+    def fraud(self, time_ms: int, by: int = 1) -> None:
+        """Count a transaction of that time as fraud, or take it back with by=-1.
+
+        A time that no window can reach any more changes nothing.
+        """
+        hour = time_ms // HOUR_MS
+        if self.hours and hour < self.hours[-1] - KEEP_HOURS:
+            return
+        slot = self._slot(hour)
+        self.frauds[slot] = max(0, self.frauds[slot] + by)
+        self._hour = -1
+
+    def values(self, time_ms: int, out: list[float]) -> None:
+        """Append count and fraud share of each delayed window."""
+        hour = (time_ms - DELAY_MS) // HOUR_MS
+        if hour != self._hour:
+            self._hour = hour
+            values: list[float] = []
+            last = bisect_right(self.hours, hour)
+            for days in WINDOWS_DAYS:
+                first = bisect_right(self.hours, hour - days * 24)
+                count = sum(self.counts[first:last])
+                # A fraud may be known of a payment that never came by here: the share stays a share.
+                values += (count, min(1.0, sum(self.frauds[first:last]) / count) if count else 0.0)
+            self._values = tuple(values)
+        out += self._values
+
+    def _slot(self, hour: int) -> int:
+        hours = self.hours
+        if not hours or hour > hours[-1]:
+            hours.append(hour)
+            self.counts.append(0)
+            self.frauds.append(0)
+            expired = bisect_left(hours, hour - KEEP_HOURS)
+            if expired:
+                for column in (hours, self.counts, self.frauds):
+                    del column[:expired]
+            return len(hours) - 1
+        position = bisect_left(hours, hour)
+        if hours[position] != hour:
+            hours.insert(position, hour)
+            self.counts.insert(position, 0)
+            self.frauds.insert(position, 0)
+            self._hour = -1
+        return position

@@ -1,0 +1,20 @@
+"""Fires on the pattern of STR-9: several payments above 1,000 within 5 minutes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from schemas.control import Rule
+from schemas.events import Transaction
+from serving.rules.kind import Check, Finding, number, position
+
+
+def prepare(rule: Rule) -> Check:
+    """Parameter: `count`, how many such payments make the pattern; the payment itself must be one of them."""
+    place, count = position("user_high_count_5min"), number(rule, "count")
+
+    def check(tx: Transaction, features: Sequence[float]) -> Finding:
+        seen = features[place]
+        return (seen, count) if seen >= count and tx.amount > 1000 else None
+
+    return check
