@@ -80,6 +80,6 @@ def history(request: pytest.FixtureRequest) -> Iterator[HistoryStore]:
 
 @pytest.fixture
 def fresh() -> Callable[[str], str]:
-    """Makes an id that no other test and no earlier run has used."""
-    run = uuid4().hex[:12]
-    return lambda name: f"{run}-{name}"
+    """Makes an id that no other call and no earlier run has made."""
+    run, count = uuid4().hex[:8], itertools.count()
+    return lambda name: f"{run}{next(count):x}-{name}"
