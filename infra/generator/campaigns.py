@@ -1,0 +1,47 @@
+"""Which fraud happens when: every day starts some campaigns of each pattern, whose payments wait for their slice."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import numpy as np
+
+from infra.generator.config import DAY_MS, Config
+from infra.generator.draft import Draft
+from infra.generator.patterns import PATTERNS
+from infra.generator.world import World
+
+LOOKBACK_DAYS = max(pattern.max_days for pattern in PATTERNS)
+
+
+class Campaigns:
+    """Hands out the fraudulent payments of a slice, with the pattern's name. Slices must be asked for in order.
+
+    It holds the payments of running campaigns only: at most LOOKBACK_DAYS days of them.
+    """
+
+    def __init__(self, config: Config, world: World) -> None:
+        self._config = config
+        self._world = world
+        self._waiting: dict[int, list[tuple[Draft, str]]] = defaultdict(list)
+        # Campaigns that began before the stream still run in it: a stream is the same wherever it is entered.
+        self._next_day = max(0, config.start_ms // DAY_MS - LOOKBACK_DAYS)
+
+    def of_slice(self, index: int) -> list[tuple[Draft, str]]:
+        """The payments of slice `index`, in order of time."""
+        slice_ms = self._config.slice_ms
+        while self._next_day * DAY_MS < (index + 1) * slice_ms:
+            self._begin_day(self._next_day, index)
+            self._next_day += 1
+        return sorted(self._waiting.pop(index, []))
+
+    def _begin_day(self, day: int, first_slice: int) -> None:
+        for number, pattern in enumerate(PATTERNS):
+            rng = np.random.default_rng([self._config.seed, 2, day, number])
+            expected = self._config.per_day * self._config.fraud_share * pattern.share / pattern.mean_payments
+            for _ in range(rng.poisson(expected)):
+                start_ms = day * DAY_MS + int(rng.integers(DAY_MS))
+                for draft in pattern.campaign(self._world, rng, start_ms):
+                    index = draft.time_ms // self._config.slice_ms
+                    if index >= first_slice:
+                        self._waiting[index].append((draft, pattern.name))

@@ -1,0 +1,35 @@
+"""The catalogue of fraud patterns: one line a pattern, one file each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from infra.generator.draft import Draft
+from infra.generator.patterns import account_takeover, amount_creep, card_testing, compromised_merchant
+from infra.generator.world import World
+
+Campaign = Callable[[World, np.random.Generator, int], list[Draft]]
+
+
+class Pattern(NamedTuple):
+    """A pattern: its share of all fraud, the mean payments of one campaign, and the days one lasts at most.
+
+    `campaign(world, rng, start_ms)` gives the payments of one campaign, in order of time, none before `start_ms`.
+    """
+
+    name: str
+    share: float
+    mean_payments: float
+    max_days: int
+    campaign: Campaign
+
+
+PATTERNS = (
+    Pattern("card_testing", 0.30, card_testing.MEAN_PAYMENTS, 1, card_testing.campaign),
+    Pattern("account_takeover", 0.30, account_takeover.MEAN_PAYMENTS, 1, account_takeover.campaign),
+    Pattern("compromised_merchant", 0.25, compromised_merchant.MEAN_PAYMENTS, 14, compromised_merchant.campaign),
+    Pattern("amount_creep", 0.15, amount_creep.MEAN_PAYMENTS, 21, amount_creep.campaign),
+)
