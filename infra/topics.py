@@ -62,6 +62,24 @@ def create(settings: Settings, topics: tuple[Topic, ...] = TOPICS) -> list[str]:
     return created
 
 
+def alter(settings: Settings, topics: tuple[Topic, ...] = TOPICS) -> list[Difference]:
+    """Bring topic settings back to the table; what was changed. The number of partitions is never changed.
+
+    Raises PartFailedError when the broker refuses or does not answer.
+    """
+    known = {topic.name: topic for topic in topics}
+    wrong = [found for found in differences(settings, topics) if found.setting in config(known[found.topic])]
+    client = _client(settings)
+    for found in wrong:
+        entry = admin.ConfigEntry(found.setting, found.wanted, incremental_operation=admin.AlterConfigOpType.SET)
+        resource = admin.ConfigResource(admin.ResourceType.TOPIC, found.topic, incremental_configs=[entry])
+        try:
+            client.incremental_alter_configs([resource])[resource].result(timeout=TIMEOUT_S)
+        except KafkaException as error:
+            raise _failed(settings, f"altering topic {found.topic}", error) from error
+    return wrong
+
+
 def partitions(settings: Settings, topic: Topic) -> int:
     """How many partitions the topic gets here; a topic of one partition keeps one, for its order."""
     return topic.partitions if topic.partitions == 1 else settings.kafka.partitions or topic.partitions

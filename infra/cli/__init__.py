@@ -52,7 +52,8 @@ def sluice(ctx: click.Context, settings_file: Path | None) -> None:
 def main() -> None:
     """Run the command; an error of ours is one line and exit code 2 (input) or 1 (environment)."""
     try:
-        sluice.main(standalone_mode=False)
+        # A command's own exit code comes back as a value here; everything else is None.
+        code = sluice.main(standalone_mode=False)
     except click.exceptions.Abort:
         sys.exit(130)
     except click.ClickException as error:
@@ -61,3 +62,4 @@ def main() -> None:
     except SluiceError as error:
         click.echo(f"sluice: {error}", err=True)
         sys.exit(2 if isinstance(error, InputError) else 1)
+    sys.exit(code if isinstance(code, int) else 0)

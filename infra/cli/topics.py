@@ -11,12 +11,14 @@ from schemas.topics import TOPICS
 
 @click.command()
 @click.option("--create", is_flag=True, help="Create the topics that are missing.")
+@click.option("--alter", is_flag=True, help="Bring settings that differ back to the table.")
 @click.pass_obj
-def command(settings: Settings, create: bool) -> None:
+def command(settings: Settings, create: bool, alter: bool) -> None:
     """List the topics of the table, and where the broker differs; exit code 1 when it does."""
-    if create:
-        for name in topics.create(settings):
-            click.echo(f"created {name}")
+    for name in topics.create(settings) if create else ():
+        click.echo(f"created {name}")
+    for changed in topics.alter(settings) if alter else ():
+        click.echo(f"altered {changed.topic}: {changed.setting} = {changed.wanted}")
     different = {difference.topic: difference for difference in topics.differences(settings)}
     for topic in TOPICS:
         days = "kept" if topic.retention_ms < 0 else f"{topic.retention_ms // 86_400_000} d"

@@ -10,9 +10,12 @@ from schemas.settings import Settings
 
 
 @click.command()
+@click.option("--renew", is_flag=True, help="Restart the TaskManagers, so that jobs run the installed code.")
 @click.pass_obj
-def command(settings: Settings) -> None:
+def command(settings: Settings, renew: bool) -> None:
     """Install what is missing, start every part of the local stack, wait for health, create the topics."""
+    if renew:
+        stack.renew(settings, progress)
     stack.up(settings, progress)
     created = topics.create(settings)
     click.echo(f"topics: {', '.join(created)} created" if created else "topics: all there")

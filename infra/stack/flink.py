@@ -6,10 +6,10 @@ import importlib.util
 import os
 import re
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
-from infra.stack import install, probe, versions
+from infra.stack import install, loopback_http, probe, versions
+from infra.stack.flink_config import LOG4J, Memory, configuration
 from infra.stack.home import Home
 from infra.stack.part import LOOPBACK, Part, Running, class_path
 from schemas.errors import MissingPartError
@@ -17,44 +17,6 @@ from schemas.settings import Settings
 
 JOB_MANAGER = "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint"
 TASK_MANAGER = "org.apache.flink.runtime.taskexecutor.TaskManagerRunner"
-
-LOG4J = """status = error
-rootLogger.level = INFO
-rootLogger.appenderRef.out.ref = out
-appender.out.name = out
-appender.out.type = CONSOLE
-appender.out.layout.type = PatternLayout
-appender.out.layout.pattern = %d{yyyy-MM-dd HH:mm:ss,SSS} %-5p %-40.40c{1.} - %m%n
-logger.pekko.name = org.apache.pekko
-logger.pekko.level = WARN
-logger.kafka.name = org.apache.flink.kafka.shaded.org.apache.kafka
-logger.kafka.level = WARN
-logger.netty.name = org.jboss.netty.channel.DefaultChannelPipeline
-logger.netty.level = OFF
-"""
-
-
-@dataclass(frozen=True)
-class Memory:
-    """How a TaskManager's process memory is divided, in MiB.
-
-    `outside_mb` is what is left for the JVM itself and for the embedded interpreter, which allocates outside of it.
-    """
-
-    heap_mb: int
-    managed_mb: int
-    outside_mb: int
-    framework_heap_mb: int = 128
-    off_heap_mb: int = 192
-    network_mb: int = 64
-    metaspace_mb: int = 192
-
-    @staticmethod
-    def of(process_mb: int) -> Memory:
-        """The division of a process of that size: 45 % heap, 10 % managed for RocksDB."""
-        heap_mb, managed_mb = max(256, process_mb * 45 // 100), max(64, process_mb // 10)
-        fixed_mb = Memory.off_heap_mb + Memory.network_mb + Memory.metaspace_mb
-        return Memory(heap_mb, managed_mb, outside_mb=max(128, process_mb - heap_mb - managed_mb - fixed_mb))
 
 
 def parts(settings: Settings) -> tuple[Part, ...]:
@@ -81,7 +43,7 @@ def _job_manager(settings: Settings) -> Part:
             "metrics": ports.flink_metrics_first,
         },
         programs=("java",),
-        jars=("flink",),
+        jars=("flink", "compiler"),
         memory_mb=memory_mb,
         prepare=lambda: _prepare(settings, home),
         command=command,
@@ -115,63 +77,13 @@ def _task_manager(settings: Settings, number: int) -> Part:
         version=versions.FLINK,
         ports={"metrics": metrics_port},
         programs=("java",),
-        jars=("flink",),
+        jars=("flink", "compiler"),
         memory_mb=settings.stack.task_manager_memory_mb,
         prepare=lambda: _prepare(settings, home),
         command=command,
         probe=lambda running: _registered(ports.flink_rest, running),
         env=_environment(home),
     )
-
-
-def configuration(settings: Settings, data: Path) -> dict[str, str]:
-    """Flink's config.yaml, as flat keys."""
-    ports, memory = settings.stack.ports, Memory.of(settings.stack.task_manager_memory_mb)
-    return {
-        "jobmanager.rpc.address": LOOPBACK,
-        "jobmanager.rpc.port": str(ports.flink_rpc),
-        "jobmanager.bind-host": LOOPBACK,
-        "blob.server.port": str(ports.flink_blob),
-        "rest.address": LOOPBACK,
-        "rest.bind-address": LOOPBACK,
-        "rest.port": str(ports.flink_rest),
-        "web.submit.enable": "false",
-        "taskmanager.host": LOOPBACK,
-        "taskmanager.bind-host": LOOPBACK,
-        "taskmanager.numberOfTaskSlots": "1",
-        "taskmanager.cpu.cores": "1",
-        "taskmanager.memory.framework.heap.size": f"{memory.framework_heap_mb}m",
-        "taskmanager.memory.task.heap.size": f"{memory.heap_mb - memory.framework_heap_mb}m",
-        "taskmanager.memory.framework.off-heap.size": "128m",
-        "taskmanager.memory.task.off-heap.size": f"{memory.off_heap_mb - 128}m",
-        "taskmanager.memory.network.min": f"{memory.network_mb}m",
-        "taskmanager.memory.network.max": f"{memory.network_mb}m",
-        "taskmanager.memory.managed.size": f"{memory.managed_mb}m",
-        "taskmanager.memory.jvm-metaspace.size": f"{memory.metaspace_mb}m",
-        "taskmanager.memory.jvm-overhead.min": f"{memory.outside_mb}m",
-        "taskmanager.memory.jvm-overhead.max": f"{memory.outside_mb}m",
-        # A killed TaskManager refuses connections and is given up after two; the timeout is for one that hangs.
-        "heartbeat.interval": "1000 ms",
-        "heartbeat.rpc-failure-threshold": "2",
-        "heartbeat.timeout": "10 s",
-        "cluster.registration.error-delay": "500 ms",
-        "restart-strategy.type": "exponential-delay",
-        "restart-strategy.exponential-delay.initial-backoff": "100 ms",
-        "restart-strategy.exponential-delay.max-backoff": "10 s",
-        "restart-strategy.exponential-delay.reset-backoff-threshold": "1 min",
-        "restart-strategy.exponential-delay.attempts-before-reset-backoff": "infinite",
-        "execution.checkpointing.dir": (data / "checkpoints").as_uri(),
-        "execution.checkpointing.savepoint-dir": (data / "savepoints").as_uri(),
-        "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
-        "pipeline.object-reuse": "true",
-        "python.execution-mode": "thread",
-        "python.executable": sys.executable,
-        "io.tmp.dirs": str(data / "tmp"),
-        "classloader.check-leaked-classloader": "false",
-        "metrics.reporter.prom.factory.class": "org.apache.flink.metrics.prometheus.PrometheusReporterFactory",
-        "metrics.reporter.prom.port": str(ports.flink_metrics_first),
-        "metrics.reporter.prom.filterLabelValueCharacters": "false",
-    }
 
 
 def distribution() -> Path:
@@ -186,7 +98,7 @@ def distribution() -> Path:
 
 
 def _prepare(settings: Settings, home: Home) -> None:
-    """Write the configuration, and link the jars that the cluster needs into one folder."""
+    """Write the configuration, link the jars that the cluster needs into one folder, compile the loopback binding."""
     conf, data, wheel = home.conf("flink"), home.data("flink"), distribution()
     for folder in (conf, *(data / name for name in ("tmp", "checkpoints", "savepoints"))):
         folder.mkdir(parents=True, exist_ok=True)
@@ -195,6 +107,7 @@ def _prepare(settings: Settings, home: Home) -> None:
     conf.joinpath("config.yaml").write_text("".join(lines))
     jars = [*wheel.glob("lib/*.jar"), *wheel.glob("opt/flink-python-*.jar"), *home.lib("flink").glob("*.jar")]
     _link(data / "lib", jars)
+    loopback_http.compile_once(home)
     _link(data / "plugins", [wheel / "plugins" / "metrics-prometheus"])
 
 
@@ -230,10 +143,11 @@ def _java(home: Home, name: str, flags: list[str]) -> list[str]:
         *flags,
         "-XX:+ExitOnOutOfMemoryError",
         *_module_opens(),
+        *loopback_http.JVM_FLAGS,
         f"-Dlog.file={home.log(name)}",
         f"-Dlog4j.configurationFile={home.conf('flink') / 'log4j.properties'}",
         "-cp",
-        class_path(*jars),
+        class_path(loopback_http.classes(home), *jars),
     ]
 
 

@@ -57,6 +57,19 @@ def down(settings: Settings, progress: Progress = silent, *, wipe: bool = False)
         return [running.part for running in found]
 
 
+def renew(settings: Settings, progress: Progress = silent) -> list[Running]:
+    """Restart the TaskManagers, which then load the installed code; running jobs go on from their last checkpoint.
+
+    Raises what `up` raises.
+    """
+    home = Home.of(settings)
+    with _lock(home, progress):
+        parts = tuple(part for part in topology.parts(settings) if part.service == "taskmanager")
+        for part in parts:
+            stop_part(settings, part.name)
+        return _start(settings, parts, progress)
+
+
 def start_part(settings: Settings, name: str, progress: Progress = silent) -> Running:
     """Start one part, if it does not run, and wait until it is healthy.
 

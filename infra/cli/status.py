@@ -1,0 +1,65 @@
+"""`sluice status`"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict
+
+import click
+
+from infra.stack import flink_jobs, part_state
+from infra.stack.flink_jobs import JobState
+from infra.stack.part_state import PartState
+from schemas.settings import Settings
+
+PART_LINE = "{:<16}{:<10}{:>8}{:>7}{:>9}{:>9}  {}"
+JOB_LINE = "{:<24}{:<12}{:>9}{:>10}  {}"
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on the last line.")
+@click.pass_obj
+def command(settings: Settings, as_json: bool) -> None:
+    """Show each part and each job; exit code 1 when a part is not healthy."""
+    parts = part_state.parts(settings)
+    healthy = {part.name for part in parts if part.problem is None}
+    jobs = flink_jobs.jobs(settings) if "job-manager" in healthy else []
+    if as_json:
+        click.echo(json.dumps({"parts": [asdict(part) for part in parts], "jobs": [asdict(job) for job in jobs]}))
+    else:
+        _print(parts, jobs, time.time())
+    if len(healthy) < len(parts):
+        raise click.exceptions.Exit(1)
+
+
+def _print(parts: list[PartState], jobs: list[JobState], now_s: float) -> None:
+    click.echo(PART_LINE.format("part", "version", "pid", "port", "MiB", "up", "health"))
+    for part in parts:
+        memory = "-" if part.memory_mb is None else f"{part.memory_mb:.0f}"
+        up = "-" if part.started_s is None else duration(now_s - part.started_s)
+        click.echo(
+            PART_LINE.format(part.name, part.version, part.pid or "-", part.port, memory, up, part.problem or "healthy")
+        )
+    click.echo("")
+    if not jobs:
+        click.echo("no jobs; submit one with `sluice submit JOB`")
+        return
+    click.echo(JOB_LINE.format("job", "state", "restarts", "lag", "last checkpoint"))
+    for job in jobs:
+        last = job.checkpoint
+        lag = "-" if job.lag_records is None else job.lag_records
+        when = "none yet" if last is None else f"{duration(now_s - last.completed_ms / 1000)} ago"
+        cost = "" if last is None else f", {last.duration_ms} ms, {last.bytes / 2**20:.1f} MiB"
+        click.echo(JOB_LINE.format(job.name, job.state.lower(), job.restarts, lag, when + cost))
+        if job.root_cause and job.state != "RUNNING":
+            click.echo(f"  {job.root_cause}")
+
+
+def duration(seconds: float) -> str:
+    """A span of time in its two largest units."""
+    whole = max(0, int(seconds))
+    for size, unit, below, lower in ((86_400, "d", 3600, "h"), (3600, "h", 60, "m"), (60, "m", 1, "s")):
+        if whole >= size:
+            return f"{whole // size}{unit}{whole % size // below}{lower}"
+    return f"{whole}s"

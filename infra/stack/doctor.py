@@ -1,0 +1,112 @@
+"""Finds what is broken, and names the command that mends it."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra import topics
+from infra.stack import flink_jobs, install, part_state, ports, topology
+from infra.stack.home import Home
+from infra.stack.part_state import PartState
+from schemas.errors import PartFailedError, PortInUseError
+from schemas.settings import Settings
+
+MIN_FREE_MB = 2048
+# Packages whose code a TaskManager keeps in memory once it has run a job.
+JOB_PACKAGES = ("jobs", "serving", "schemas", "online_learning")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something broken, and what to run."""
+
+    what: str
+    mend: str
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Everything that is broken, the cause before its consequences."""
+    states = part_state.parts(settings)
+    findings = [*_missing(settings), *_disk(settings), *_parts(settings, states)]
+    healthy = {state.name for state in states if state.problem is None}
+    if "kafka" in healthy:
+        findings += _topics(settings)
+    if "job-manager" in healthy:
+        findings += _jobs(settings)
+        findings += _old_code(settings, states)
+    return findings
+
+
+def _missing(settings: Settings) -> Iterator[Finding]:
+    parts, home = topology.parts(settings), Home.of(settings)
+    for name in install.missing_programs(parts):
+        package = install.PROGRAMS[name].package
+        yield Finding(f"program {name} is missing", f"sluice up, or as root: apt-get install -y {package}")
+    for profile in install.missing_jars(home, parts):
+        yield Finding(f"the jars of {profile} are missing in {home.lib(profile)}", "sluice up")
+
+
+def _disk(settings: Settings) -> Iterator[Finding]:
+    root = Home.of(settings).root
+    free_mb = shutil.disk_usage(root if root.exists() else Path.cwd()).free // 2**20
+    if free_mb < MIN_FREE_MB:
+        yield Finding(f"only {free_mb} MiB are free under {root}", "sluice down --wipe, or free space on this disk")
+
+
+def _parts(settings: Settings, states: list[PartState]) -> Iterator[Finding]:
+    known = {part.name: part for part in topology.parts(settings)}
+    for state in states:
+        if state.pid is not None and state.problem is not None:
+            log = Home.of(settings).log(state.name)
+            yield Finding(
+                f"{state.name} runs but is not healthy: {state.problem}", f"tail {log}; sluice down; sluice up"
+            )
+        elif state.problem is not None:
+            yield Finding(f"{state.name} is not running", "sluice up")
+            try:
+                ports.require_free([known[state.name]])
+            except PortInUseError as error:
+                yield Finding(str(error), "kill that process, or set [stack.ports] in sluice.toml")
+
+
+def _topics(settings: Settings) -> Iterator[Finding]:
+    try:
+        different = topics.differences(settings)
+    except PartFailedError as error:
+        yield Finding(str(error), "sluice up")
+        return
+    for difference in different:
+        mend = "sluice topics --create" if difference.setting == "exists" else "sluice topics --alter"
+        yield Finding(str(difference), mend)
+
+
+def _jobs(settings: Settings) -> Iterator[Finding]:
+    for job in flink_jobs.jobs(settings):
+        cause = f": {job.root_cause}" if job.root_cause else ""
+        if job.state in {"FAILED", "SUSPENDED"}:
+            yield Finding(f"job {job.name} has failed{cause}", f"mend the cause, then: sluice submit {job.name}")
+        elif job.state in {"RESTARTING", "FAILING"}:
+            yield Finding(
+                f"job {job.name} is {job.state.lower()} (restart {job.restarts}){cause}",
+                f"see {Home.of(settings).root}/log/task-manager-*.log",
+            )
+
+
+def _old_code(settings: Settings, states: list[PartState]) -> Iterator[Finding]:
+    """A TaskManager keeps the modules it has loaded: it runs the code of the day it was started."""
+    newest = _newest_source()
+    busy = [name for name, runs_task in flink_jobs.task_managers(settings).items() if runs_task]
+    for state in states:
+        if state.name in busy and state.started_s is not None and newest.stat().st_mtime > state.started_s:
+            yield Finding(f"{state.name} runs old code: {newest.name} was changed after its start", "sluice up --renew")
+
+
+def _newest_source() -> Path:
+    """The file of our packages that was installed or edited last."""
+    specs = (importlib.util.find_spec(package) for package in JOB_PACKAGES)
+    roots = [Path(place) for spec in specs if spec for place in spec.submodule_search_locations or []]
+    return max((file for root in roots for file in root.rglob("*.py")), key=lambda file: file.stat().st_mtime)
