@@ -122,7 +122,8 @@ class Decision(Event, frozen=True, kw_only=True, omit_defaults=True):
 class EntityFeatures(msgspec.Struct, frozen=True, omit_defaults=True):
     """The features of one entity after an event, and the packed state they came from.
 
-    `values` follow the catalogue order of the entity; `state` maps a state key to its new bytes, None = deleted.
+    `event_time_ms` is of the entity's newest event. `values` follow the catalogue order of the entity; they are
+    empty when the event was out of order, and then the values before stay the newest. `state` maps a state key to its new bytes, None = deleted.
     """
 
     entity: str

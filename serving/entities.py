@@ -15,8 +15,8 @@ from serving.tiles import Tiles
 from serving.windows import CHUNK, DAY_MS, Windows
 
 STATE_VERSION: Final = 1
-# Repeats of the newest 32 events of a user are recognised (DECISIONS.md, 6).
-REMEMBERED_IDS: Final = 32
+# Repeats of the newest 16 events of a user are recognised (DECISIONS.md, 6).
+REMEMBERED_IDS: Final = 16
 REMEMBERED_TAGS: Final = 64
 HALF_LIFE_MS: Final = 30 * DAY_MS
 

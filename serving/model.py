@@ -48,7 +48,8 @@ class Model:
         raw = np.asarray(outputs[0])
         # A classifier gives one column a class, a regressor one column or none.
         raw = raw[:, -1] if raw.ndim == 2 else raw
-        return np.interp(raw, self._raw, self._probability)
+        probability: NDArray[np.float64] = np.interp(raw, self._raw, self._probability)
+        return probability
 
 
 def load(pointer: ModelPointer, root: Path) -> Model:

@@ -1,0 +1,108 @@
+"""What travels between the stages of one job: small MessagePack arrays, never seen outside it."""
+
+from __future__ import annotations
+
+from zlib import crc32
+
+import msgspec
+
+
+class Record(msgspec.Struct, array_like=True, gc=False):
+    """A record as the broker holds it. `arrival_ms` is the broker's time stamp."""
+
+    topic: str
+    partition: int
+    offset: int
+    arrival_ms: int
+    key: bytes | None
+    value: bytes | None
+
+
+class Change(msgspec.Struct, array_like=True, gc=False):
+    """What a payment did to one entity: the state written, dated by the entity's newest event.
+
+    `newest` is false when the payment came behind a later one of the same entity.
+    """
+
+    kind: str
+    entity_id: str
+    newest_ms: int
+    newest: bool
+    writes: dict[str, bytes | None]
+
+
+class Payment(msgspec.Struct, array_like=True, tag=0, gc=False):
+    """A valid transaction on its way through the entity stages.
+
+    `raw` is the transaction's JSON; `values` the feature values so far, float64, in catalogue order; `changes`
+    what it did to each entity; `timings_us` the duration of each stage so far.
+    """
+
+    raw: bytes
+    event_id: str
+    user_id: str
+    merchant_id: str
+    device_id: str | None
+    card_id: str | None
+    time_ms: int
+    amount: float
+    lateness_ms: int
+    late: bool
+    repeat: bool
+    partition: int
+    offset: int
+    arrival_ms: int
+    values: bytes = b""
+    changes: list[Change] = []
+    timings_us: list[int] = []
+
+    @property
+    def route(self) -> str:
+        """The id that the last stage is keyed by."""
+        return self.card_id or self.user_id
+
+    def entity_id(self, kind: str) -> str | None:
+        """The id of that entity, None when the transaction does not give one."""
+        if kind == "merchant":
+            return self.merchant_id
+        if kind == "device":
+            return self.device_id
+        return self.card_id if kind == "card" else self.user_id
+
+
+class Verdict(msgspec.Struct, array_like=True, tag=1, gc=False):
+    """A label on its way to the merchant it speaks of."""
+
+    merchant_id: str
+    user_id: str
+    time_ms: int
+    is_fraud: bool
+
+
+class Output(msgspec.Struct, array_like=True, tag=2, gc=False):
+    """A finished record for a topic; the stages after the one that made it hand it on."""
+
+    topic: str
+    key: bytes | None
+    value: bytes
+
+
+Message = Payment | Verdict | Output
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(list[Message])
+
+
+def pack(messages: list[Message]) -> bytes:
+    """Messages as bytes that `unpack` reads."""
+    return _encoder.encode(messages)
+
+
+def unpack(raw: bytes) -> list[Message]:
+    """The messages of `pack`."""
+    return _decoder.decode(raw)
+
+
+def bucket(key: str, buckets: int) -> int:
+    """The bucket of an entity id: the same in every process, and part of the state's layout."""
+    return crc32(key.encode()) % buckets

@@ -1,0 +1,60 @@
+"""The newest outcomes of a key, so that a repeated event gets the very decision it got before."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+
+from schemas.events import DecisionKind
+from serving.entities import REMEMBERED_IDS, stable_hash
+from serving.entity_cache import Read, Writes
+
+
+class Outcome(NamedTuple):
+    """What was decided."""
+
+    decision: DecisionKind
+    score: float
+    reasons: list[str]
+
+
+_decoder = msgspec.msgpack.Decoder(dict[int, Outcome])
+
+
+class Outcomes:
+    """Outcomes by key and event id, over the same state as the entities. `limit` bounds the keys kept in memory."""
+
+    def __init__(self, read: Read, limit: int) -> None:
+        self._read = read
+        self._limit = limit
+        self._known: dict[str, dict[int, Outcome]] = {}
+        self._changed: set[str] = set()
+
+    def find(self, key: str, event_id: str) -> Outcome | None:
+        """The outcome of that event, None when it is not remembered."""
+        return self._of(key).get(stable_hash(event_id))
+
+    def add(self, key: str, event_id: str, outcome: Outcome) -> None:
+        """Remember an outcome, as the newest of its key."""
+        known = self._of(key)
+        known[stable_hash(event_id)] = outcome
+        if len(known) > REMEMBERED_IDS:
+            del known[next(iter(known))]
+        self._changed.add(key)
+
+    def take_writes(self) -> Writes:
+        """What changed since the last call, by state key."""
+        writes: Writes = {f"outcomes:{key}": msgspec.msgpack.encode(self._known[key]) for key in self._changed}
+        self._changed.clear()
+        while len(self._known) > self._limit:
+            del self._known[next(iter(self._known))]
+        return writes
+
+    def _of(self, key: str) -> dict[int, Outcome]:
+        known = self._known.pop(key, None)
+        if known is None:
+            raw = self._read(f"outcomes:{key}")
+            known = _decoder.decode(raw) if raw else {}
+        self._known[key] = known
+        return known
