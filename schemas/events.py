@@ -131,6 +131,7 @@ class EntityFeatures(msgspec.Struct, frozen=True, omit_defaults=True):
     event_time_ms: int
     values: list[float]
     state: dict[str, bytes | None] = {}
+    state_time_ms: int = 0
 
 
 class FeatureUpdate(Event, frozen=True, kw_only=True, omit_defaults=True):

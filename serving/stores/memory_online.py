@@ -15,6 +15,7 @@ from serving.stores.online import (
     RecentDecision,
     StoredFeatures,
     recent,
+    state_time_ms,
 )
 
 
@@ -40,8 +41,8 @@ class MemoryOnline:
                 self._features[name] = (update, expires_ms)
             for key, value in update.state.items():
                 kept = self._state.get(key)
-                if kept is None or kept[2] <= self._clock() or kept[0] <= update.event_time_ms:
-                    self._state[key] = (update.event_time_ms, value, expires_ms)
+                if kept is None or kept[2] <= self._clock() or kept[0] <= state_time_ms(update):
+                    self._state[key] = (state_time_ms(update), value, expires_ms)
 
     def read_features(self, entity: str, ids: Sequence[str]) -> list[StoredFeatures]:
         self._catalogue.length(entity)

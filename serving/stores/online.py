@@ -126,11 +126,17 @@ class Catalogue(msgspec.Struct, frozen=True):
             raise InvalidError(
                 f"{len(update.values)} values for a {update.entity}, feature set {self.feature_set} has {length}"
             )
-        if not 0 <= update.event_time_ms < MAX_TIME_MS:
-            raise InvalidError(f"event_time_ms {update.event_time_ms} is outside 1970..2100")
+        for name, time_ms in (("event_time_ms", update.event_time_ms), ("state_time_ms", update.state_time_ms)):
+            if not 0 <= time_ms < MAX_TIME_MS:
+                raise InvalidError(f"{name} {time_ms} is outside 1970..2100")
         id_bytes(f"{update.entity} id", update.entity_id)
         for key in update.state:
             id_bytes("state key", key, MAX_STATE_KEY_CHARS)
+
+
+def state_time_ms(update: EntityFeatures) -> int:
+    """The time that orders the update's state: a late event changes state that has already seen newer ones."""
+    return update.state_time_ms or update.event_time_ms
 
 
 def recent(decision: Decision) -> RecentDecision:

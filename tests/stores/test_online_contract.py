@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as how
@@ -55,6 +57,16 @@ def test_an_older_event_never_replaces_a_newer_one(online):
     online.write([update(at_ms=NOON_MS - 1, values=(1, 1, 1), k=b"old")])
     assert values_of(online) == [2, 2, 2]
     assert online.read_state(["k"]) == {"k": b"new"}
+
+
+def test_a_late_event_changes_the_state_but_not_the_newer_features(online):
+    online.write([update(at_ms=NOON_MS, values=(2, 2, 2), k=b"newest")])
+    late = msgspec.structs.replace(update(at_ms=NOON_MS - 9, values=(1, 1, 1), k=b"late in"), state_time_ms=NOON_MS)
+    online.write([late])
+    assert values_of(online) == [2, 2, 2]
+    assert online.read_state(["k"]) == {"k": b"late in"}
+    online.write([update(at_ms=NOON_MS - 1, k=b"older")])
+    assert online.read_state(["k"]) == {"k": b"late in"}
 
 
 def test_an_equal_event_time_replaces(online):
@@ -236,7 +248,7 @@ updates = st.builds(
 def test_any_log_in_any_batches_ends_like_a_naive_reference(new_online, log, cuts):
     online = new_online()
     edges = sorted({0, len(log), *(c for c in cuts if c < len(log))})
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in itertools.pairwise(edges):
         online.write(log[start:end])
     newest, state = {}, {}
     for u in log:

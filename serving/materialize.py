@@ -1,0 +1,109 @@
+"""The materialize step: from decision and feature records to what the two stores are to write.
+
+Pure: the job that reads the topics also writes the stores, and may do both again after a crash.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import msgspec
+
+from schemas import codec
+from schemas.errors import EventError, InvalidError
+from schemas.events import DeadLetter, Decision, EntityFeatures, FeatureUpdate, SourcePosition
+from schemas.topics import DEAD_LETTERS, DECISIONS, FEATURE_UPDATES
+from serving.inflight import Output, Record
+from serving.stores.history import check_ids
+from serving.stores.online import Catalogue, state_time_ms
+
+JOB = "materialize"
+MAX_AMOUNT = 10_000_000
+
+
+class Writes(msgspec.Struct, frozen=True):
+    """What one batch asks for.
+
+    `features` hold each entity and state key once, oldest first; `decisions` are in the order of the log.
+    `rejects` go to the dead letters. `newest_ms` is the newest event time, None when nothing could be read.
+    `skipped` counts repeats, which the first answer already covers, and updates of another feature set.
+    """
+
+    features: list[EntityFeatures] = []
+    decisions: list[Decision] = []
+    rejects: list[Output] = []
+    newest_ms: int | None = None
+    skipped: int = 0
+
+
+def step(records: Sequence[Record], catalogue: Catalogue) -> Writes:
+    """Read a batch of both topics; a record that can not be read or stored is a reject, and stops nothing."""
+    updates: list[EntityFeatures] = []
+    decisions: list[Decision] = []
+    rejects: list[Output] = []
+    times: list[int] = []
+    skipped = 0
+    for record in records:
+        try:
+            event = _read(record, catalogue)
+        except EventError as error:
+            rejects.append(_reject(record, error))
+            continue
+        if isinstance(event, Decision):
+            wanted = not event.repeat
+            decisions += [event] if wanted else []
+        else:
+            wanted = event.feature_set == catalogue.feature_set
+            updates += event.entities if wanted else []
+        times += [event.event_time_ms] if wanted else []
+        skipped += not wanted
+    return Writes(coalesce(updates), decisions, rejects, max(times, default=None), skipped)
+
+
+def coalesce(updates: Sequence[EntityFeatures]) -> list[EntityFeatures]:
+    """Drop what a newer update of the same batch replaces; at equal times the later one in the log stays.
+
+    An older update survives without its replaced state keys when the newer ones lack one of them: state is
+    written as deltas. The result is ordered so that a store ends with the same values as after the whole batch.
+    """
+    by_time = sorted(updates, key=lambda update: update.event_time_ms)
+    newest = {(update.entity, update.entity_id): update for update in by_time}
+    holders: dict[str, EntityFeatures] = {}
+    for update in sorted(updates, key=state_time_ms):
+        holders |= dict.fromkeys(update.state, update)
+    kept = []
+    for update in by_time:
+        state = {key: value for key, value in update.state.items() if holders[key] is update}
+        if state or newest[update.entity, update.entity_id] is update:
+            kept.append(msgspec.structs.replace(update, state=state))
+    return kept
+
+
+def _read(record: Record, catalogue: Catalogue) -> Decision | FeatureUpdate:
+    if record.topic == FEATURE_UPDATES.name:
+        update = codec.decode(FeatureUpdate, record.value)
+        if update.feature_set == catalogue.feature_set:
+            for entity in update.entities:
+                catalogue.check(entity)
+        return update
+    assert record.topic == DECISIONS.name, f"materialize reads no topic {record.topic}"
+    decision = codec.decode(Decision, record.value)
+    check_ids(decision)
+    if not 0 <= decision.amount <= MAX_AMOUNT or not math.isfinite(decision.score):
+        raise InvalidError(f"Decision: amount {decision.amount} or score {decision.score} is outside its contract")
+    return decision
+
+
+def _reject(record: Record, error: EventError) -> Output:
+    letter = DeadLetter(
+        event_id=f"{record.topic}-{record.partition}-{record.offset}",
+        event_time_ms=record.arrival_ms,
+        reason=error.reason,
+        detail=str(error)[:500],
+        job=JOB,
+        source=SourcePosition(record.topic, record.partition, record.offset),
+        key=record.key,
+        raw=record.value or b"",
+    )
+    return Output(DEAD_LETTERS.name, record.key, codec.encode(letter))
