@@ -1,0 +1,27 @@
+#!/bin/sh
+# Everything that make's targets need: uv, the locked environment, and the stack's programs and jars.
+set -eu
+cd "$(dirname "$0")/.."
+python=${PYTHON:-python3.11}
+
+say() { echo "setup: $*" >&2; }
+
+command -v "$python" >/dev/null || { say "Python 3.11 is missing: apt-get install python3.11, or set PYTHON"; exit 1; }
+
+find_uv() {
+    for uv in uv "$python -m uv" .uv/bin/uv; do
+        $uv --version >/dev/null 2>&1 && return 0
+    done
+    return 1
+}
+
+if ! find_uv; then
+    say "installing uv"
+    # A system Python may refuse (PEP 668): then uv gets an environment of its own.
+    "$python" -m pip install --quiet uv >/dev/null 2>&1 || true
+    find_uv || { "$python" -m venv .uv && .uv/bin/pip install --quiet uv; } >&2 || true
+    find_uv || { say "uv can not be installed: $python has neither pip nor venv (apt-get install python3.11-venv)"; exit 1; }
+fi
+
+$uv sync --quiet --all-extras --frozen --python "$python"
+exec .venv/bin/python -m infra.stack
