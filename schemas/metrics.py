@@ -69,6 +69,7 @@ DECISIONS = Metric(
     values=get_args(DecisionKind),
 )
 REJECTS = Metric("rejects", "counter", "events", "Events sent to dead-letters, by reason.", label="reason")
+LABELS = Metric("labels", "counter", "events", "Labels taken in.")
 LATE = Metric("late", "counter", "events", "Events too late to touch their windows.")
 REPEATS = Metric("repeats", "counter", "events", "Events whose id was decided before.")
 CACHE_HITS = Metric("cache_hits", "counter", "reads", "Entity states found in the operator's cache.")
@@ -89,6 +90,7 @@ METRICS = (
     EVENTS,
     DECISIONS,
     REJECTS,
+    LABELS,
     LATE,
     REPEATS,
     CACHE_HITS,

@@ -16,9 +16,10 @@ from zlib import crc32
 import msgspec
 import numpy as np
 
-from schemas import codec
+from schemas import codec, metrics
 from schemas.errors import EventError, InvalidError
 from schemas.events import DeadLetter, Label, LateEvent, RuleHit, SourcePosition, Transaction
+from schemas.metrics import Metric
 from schemas.topics import DEAD_LETTERS, DECISIONS, FEATURE_UPDATES, LABELS, LATE_EVENTS, TRANSACTIONS
 from serving import policy
 from serving.control import Control
@@ -45,9 +46,9 @@ FUTURE_MS = 5 * MINUTE_MS
 
 
 class Count(Protocol):
-    """A counter of named things: `count("late", 1)`."""
+    """Counts one more of a metric, under the value of its label when it has one."""
 
-    def __call__(self, name: str, by: int = 1, /) -> None: ...
+    def __call__(self, metric: Metric, value: str = "", /) -> None: ...
 
 
 # Microseconds from a steady clock; handed in, so that a backfill can hand in one that stands still.
@@ -158,7 +159,7 @@ class UserStage:
                 else:
                     self._transaction(record, entities, done)
             except EventError as error:
-                self._count(f"rejects_{error.reason}")
+                self._count(metrics.REJECTS, error.reason)
                 done.append(dead_letter(record, error))
         spent = self._clock_us() - started
         for message in done:
@@ -172,7 +173,7 @@ class UserStage:
         if tx.event_time_ms > record.arrival_ms + FUTURE_MS:
             ahead = tx.event_time_ms - record.arrival_ms
             raise InvalidError(f"event time is {ahead} ms ahead of its arrival, more than {FUTURE_MS}", "future")
-        self._count("events")
+        self._count(metrics.EVENTS)
         assert record.value is not None
         user = entities.get("user", tx.user_id)
         habits = user.habits
@@ -205,9 +206,9 @@ class UserStage:
             group.compute(tx, seen, user, out)
         payment.values = array("d", out).tobytes()
         if payment.repeat:
-            self._count("repeats")
+            self._count(metrics.REPEATS)
         elif payment.late:
-            self._count("late")
+            self._count(metrics.LATE)
             done.append(_late_event(record, tx, lateness))
         if seen.counted and not payment.repeat:
             remember(user, payment)
@@ -232,11 +233,11 @@ class UserStage:
     def _label(self, record: Record, entities: Entities, done: list[Message]) -> None:
         label = codec.decode(Label, record.value)
         _check_key(record, label.user_id)
-        self._count("labels")
+        self._count(metrics.LABELS)
         user = entities.get("user", label.user_id)
         assert user.habits is not None
         if user.habits.is_repeat(label.event_id):
-            self._count("repeats")
+            self._count(metrics.REPEATS)
             return
         entities.changed("user", label.user_id, user)
         if label.merchant_id is not None:
@@ -369,7 +370,7 @@ class DecisionStage:
                     reasons.append("no_model")
                 outcome = Outcome(decision, scores[place], reasons)
                 outcomes.add(payment.route, payment.event_id, outcome)
-            self._count(f"decisions_{outcome.decision}")
+            self._count(metrics.DECISIONS, outcome.decision)
             values = [msgspec.Raw(msgspec.json.encode(rows[place][first:last])) for first, last in _BOUNDS.values()]
             answer = _Decision(
                 payment.event_id,
