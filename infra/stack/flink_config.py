@@ -43,9 +43,9 @@ class Memory:
     @staticmethod
     def of(process_mb: int) -> Memory:
         """The division of a process of that size: 45 % heap, 10 % managed for RocksDB."""
-        heap_mb, managed_mb = max(256, process_mb * 45 // 100), max(64, process_mb // 10)
+        heap_mb, managed_mb = process_mb * 45 // 100, process_mb // 10
         fixed_mb = Memory.off_heap_mb + Memory.network_mb + Memory.metaspace_mb
-        return Memory(heap_mb, managed_mb, outside_mb=max(128, process_mb - heap_mb - managed_mb - fixed_mb))
+        return Memory(heap_mb, managed_mb, outside_mb=process_mb - heap_mb - managed_mb - fixed_mb)
 
 
 def configuration(settings: Settings, data: Path) -> dict[str, str]:

@@ -1,0 +1,102 @@
+"""docker-compose.yml brings up the topology of infra/stack/topology.py: same parts, versions, ports and settings."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from infra.stack import flink_config, kafka, prometheus, topology, versions
+from schemas.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+SERVICES = COMPOSE["services"]
+PARTS = topology.parts(Settings())
+
+# Where the two must differ: containers have addresses, folders and network namespaces of their own.
+OWN_KAFKA = {"controller.quorum.voters", "listeners", "advertised.listeners", "log.dirs"}
+OWN_FLINK = re.compile(
+    r"address|host|port$|\.dir$|dirs$|^taskmanager\.(memory|cpu)|python\.executable|^web\.|^classloader\."
+)
+
+
+def test_every_part_is_a_service_and_every_service_a_part():
+    assert {part.service for part in PARTS} | {"topics"} == set(SERVICES)
+
+
+@pytest.mark.parametrize("part", PARTS, ids=lambda part: part.name)
+def test_a_service_has_the_version_of_its_part(part):
+    tag = SERVICES[part.service]["image"].partition(":")[2]
+    assert tag.removeprefix("v") == part.version
+
+
+def test_there_are_as_many_task_managers():
+    wanted = sum(part.service == "taskmanager" for part in PARTS)
+    assert SERVICES["taskmanager"]["deploy"]["replicas"] == wanted
+
+
+@pytest.mark.parametrize("part", [part for part in PARTS if part.service != "taskmanager"], ids=lambda part: part.name)
+def test_a_service_is_reached_at_the_port_of_its_part_on_loopback_only(part):
+    assert SERVICES[part.service]["ports"] == [f"127.0.0.1:{part.port}:{part.port}"]
+
+
+def test_the_broker_is_told_the_same():
+    local = kafka.broker_properties(Settings(), Path("/data"))
+    wanted = {key: value for key, value in local.items() if key not in OWN_KAFKA and not key.startswith("num.")}
+    wanted.pop("log.cleaner.dedupe.buffer.size")
+    given = {
+        k.removeprefix("KAFKA_").lower().replace("_", "."): str(v) for k, v in SERVICES["kafka"]["environment"].items()
+    }
+    assert {key: given.get(key) for key in wanted} == wanted
+
+
+@pytest.mark.parametrize("service", ["jobmanager", "taskmanager"])
+def test_flink_is_told_the_same(service):
+    local = flink_config.configuration(Settings(), Path("/data"))
+    wanted = {key: value for key, value in local.items() if not OWN_FLINK.search(key)}
+    properties = SERVICES[service]["environment"]["FLINK_PROPERTIES"]
+    given = dict(line.split(": ", 1) for line in properties.strip().splitlines())
+    assert {key: given.get(key) for key in wanted} == wanted
+    assert given["python.execution-mode"] == "thread"
+
+
+def test_flinks_image_is_built_from_the_same_versions():
+    dockerfile = (ROOT / "infra/docker/Dockerfile").read_text()
+    assert f"FROM flink:{versions.FLINK}-java{versions.JAVA}" in dockerfile
+    assert f"-Dconnector.version={versions.FLINK_KAFKA_CONNECTOR}" in dockerfile
+
+
+def test_the_topics_are_created_from_the_table():
+    assert SERVICES["topics"]["entrypoint"][-2:] == ["topics", "--create"]
+    assert SERVICES["topics"]["image"] == SERVICES["jobmanager"]["image"]
+
+
+def test_prometheus_scrapes_as_often_and_reads_the_same_rules():
+    local = prometheus.configuration(Settings())
+    composed = yaml.safe_load((ROOT / "infra/docker/prometheus.yml").read_text())
+    assert composed["global"] == local["global"]
+    assert composed["rule_files"] == local["rule_files"]
+    assert "./infra/prometheus/rules.yml:/etc/prometheus/rules.yml:ro" in SERVICES["prometheus"]["volumes"]
+
+
+def test_every_file_that_is_mounted_exists():
+    mounted = [volume.split(":")[0] for service in SERVICES.values() for volume in service.get("volumes", [])]
+    files = [place for place in mounted if place.startswith("./")]
+    assert files
+    assert [place for place in files if not (ROOT / place).is_file()] == []
+    assert {place for place in mounted if not place.startswith("./")} == set(COMPOSE["volumes"])
+
+
+def test_docker_compose_reads_the_file():
+    if (
+        shutil.which("docker") is None
+        or subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode
+    ):
+        pytest.skip("the docker compose plugin is not installed")
+    done = subprocess.run(
+        ["docker", "compose", "config", "--quiet"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
