@@ -1,0 +1,93 @@
+"""The bodies of the API's answers, as structs: JSON and OpenAPI both follow from them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+from fastapi import Response
+
+from schemas.events import Decision, Id
+from serving.stores.history import UserAggregates
+from serving.stores.online import RecentDecision
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """Any answer that is not 2xx: what is wrong in one line, and the way out."""
+
+    error: str
+    way_out: str
+
+
+class FeaturesAnswer(msgspec.Struct, frozen=True):
+    """The features of one entity by name.
+
+    `origin` says whether they were stored, are the defaults of an entity that is not known, or the defaults
+    that a caller asked for while the store is down. `age_ms` is the time since the newest event, null for defaults.
+    """
+
+    entity: str
+    id: Id
+    feature_set: str
+    origin: Literal["stored", "default", "fallback"]
+    event_time_ms: int | None
+    age_ms: int | None
+    features: dict[str, float]
+
+
+class DecisionsAnswer(msgspec.Struct, frozen=True):
+    """Decisions of a user in [since_ms, until_ms), newest first; features and timings are read by decision id.
+
+    `next_until` is the `until` that leads to older ones, null when there are none. A page covers at most 400 days.
+    """
+
+    user_id: Id
+    since_ms: int
+    until_ms: int
+    decisions: list[Decision]
+    next_until: int | None
+
+
+class RecentAnswer(msgspec.Struct, frozen=True):
+    """The last decisions of a user from the online store, newest first."""
+
+    user_id: Id
+    decisions: list[RecentDecision]
+
+
+class OnDemandDecision(Decision, frozen=True, kw_only=True, omit_defaults=True):
+    """A decision that the stream did not take: it has no source, counts nowhere, and is not stored."""
+
+    in_stream: Literal[False]
+
+
+class StoreHealth(msgspec.Struct, frozen=True):
+    """Whether a store answers, and what it said if not."""
+
+    up: bool
+    error: str | None = None
+
+
+class FreshnessAnswer(msgspec.Struct, frozen=True):
+    """Milliseconds since the newest event in the online store happened, and since the store was last written."""
+
+    event_age_ms: int
+    written_age_ms: int
+
+
+class Health(msgspec.Struct, frozen=True):
+    """`down` without the online store, `degraded` without the history store or a model, else `ok`."""
+
+    status: Literal["ok", "degraded", "down"]
+    stores: dict[str, StoreHealth]
+    freshness: FreshnessAnswer | None
+    model: str
+    model_loaded: bool
+
+
+ANSWERS = (Refusal, FeaturesAnswer, Decision, DecisionsAnswer, RecentAnswer, UserAggregates, OnDemandDecision, Health)
+
+
+def answer(body: msgspec.Struct, status: int = 200) -> Response:
+    """The struct as JSON."""
+    return Response(msgspec.json.encode(body), status, media_type="application/json")

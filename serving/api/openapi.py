@@ -1,0 +1,52 @@
+"""The OpenAPI description: paths from FastAPI, bodies from the msgspec structs they are encoded with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from schemas.events import Transaction
+from serving.api.answers import ANSWERS, Refusal
+
+_REFUSALS = {
+    400: "The body is no JSON.",
+    404: "There is no such thing.",
+    413: "The body is larger than an event may be.",
+    415: "The body is not announced as application/json.",
+    422: "A value is outside its contract.",
+    500: "A mistake of the API's own.",
+    503: "A store or the model is not there; the answer names it.",
+}
+_REF = "#/components/schemas/{name}"
+
+
+def documented(kind: type[msgspec.Struct], *refusals: int, description: str = "The answer.") -> dict[int | str, Any]:
+    """The `responses` of a route: its answer, and the refusals it may give; 500 may come from any."""
+    known: dict[int | str, Any] = {200: {"description": description, "content": _json(kind)}}
+    for status in (*refusals, 500):
+        known[status] = {"description": _REFUSALS[status], "content": _json(Refusal)}
+    return known
+
+
+def json_body(kind: type[msgspec.Struct]) -> dict[str, Any]:
+    """The `openapi_extra` of a route that reads such a body."""
+    return {"requestBody": {"required": True, "content": _json(kind)}}
+
+
+def describe(app: FastAPI) -> dict[str, Any]:
+    """The whole document, built once."""
+    if app.openapi_schema is None:
+        document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+        _, components = msgspec.json.schema_components([Transaction, *ANSWERS], ref_template=_REF)
+        # The event contract leaves room for later versions; this release accepts its own.
+        components["Transaction"]["properties"]["schema_version"]["maximum"] = Transaction.VERSION
+        document["components"] = {"schemas": components}
+        app.openapi_schema = document
+    return app.openapi_schema
+
+
+def _json(kind: type[msgspec.Struct]) -> dict[str, Any]:
+    return {"application/json": {"schema": {"$ref": _REF.format(name=kind.__name__)}}}
