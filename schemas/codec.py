@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import TypeVar, cast
 
@@ -15,6 +16,9 @@ MAX_EVENT_BYTES = 256 * 1024
 E = TypeVar("E", bound=Event)
 
 _encoder = msgspec.json.Encoder()
+# JSON allows them only behind a backslash. In an id they would make two ids look alike in logs and key listings.
+_CONTROL_CHARACTER = re.compile(r"[\x00-\x1f]")
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class _Envelope(msgspec.Struct):
@@ -27,6 +31,11 @@ _envelope = msgspec.json.Decoder(_Envelope)
 @cache
 def _decoder(kind: type[Event]) -> msgspec.json.Decoder[Event]:
     return msgspec.json.Decoder(kind)
+
+
+@cache
+def _id_fields(kind: type[Event]) -> tuple[str, ...]:
+    return tuple(name for name in kind.__struct_fields__ if name.endswith("_id"))
 
 
 def encode(event: msgspec.Struct) -> bytes:
@@ -49,18 +58,27 @@ def decode(kind: type[E], raw: bytes | None) -> E:
     except msgspec.ValidationError as error:
         _refuse_unknown_version(kind, raw)
         raise InvalidError(f"{kind.__name__}: {error}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except _UNREADABLE as error:
         raise UnreadableError(f"{kind.__name__}: {error}") from error
     if event.schema_version > kind.VERSION:
         raise UnknownVersionError(f"{kind.__name__} schema_version {event.schema_version}, newest known {kind.VERSION}")
+    if b"\\" in raw:
+        _refuse_control_characters(kind, event)
     return event
+
+
+def _refuse_control_characters(kind: type[Event], event: Event) -> None:
+    for name in _id_fields(kind):
+        value = getattr(event, name)
+        if value is not None and _CONTROL_CHARACTER.search(value):
+            raise InvalidError(f"{kind.__name__}: control character in {name} {value!r}")
 
 
 def _refuse_unknown_version(kind: type[Event], raw: bytes) -> None:
     """A newer version may well break the older shape: then its version is the reason, not the shape."""
     try:
         version = _envelope.decode(raw).schema_version
-    except msgspec.DecodeError:
+    except _UNREADABLE:
         return
     if version > kind.VERSION:
         raise UnknownVersionError(f"{kind.__name__} schema_version {version}, newest known {kind.VERSION}")
