@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from schemas.errors import InvalidError
-from schemas.events import ControlRecord, DecisionKind
+from schemas.events import ControlRecord, DecisionKind, Id
 
 Score = Annotated[float, Meta(ge=0, le=1)]
 
@@ -28,7 +28,7 @@ class Blocklist(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Ids that are refused. The record's name is free; `entity` says which id is compared."""
 
     entity: Literal["user", "merchant", "device", "card", "ip", "country"]
-    ids: list[str]
+    ids: list[Id]
 
 
 class Thresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -90,9 +90,7 @@ def payload(record: ControlRecord) -> Payload | None:
 
     Raises InvalidError that names the record and the key.
     """
-    if record.payload is None:
-        return None
     try:
-        return msgspec.json.decode(record.payload, type=PAYLOADS[record.kind])
-    except msgspec.MsgspecError as error:
+        return msgspec.json.decode(record.payload, type=PAYLOADS[record.kind] | None)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidError(f"control {record.kind}/{record.name}: {error}") from error

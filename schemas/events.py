@@ -167,11 +167,11 @@ class DeadLetter(Event, frozen=True, kw_only=True, omit_defaults=True):
 class ControlRecord(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A change of rules, thresholds, lists, flags or model pointers. The record key is `kind/name`.
 
-    `payload` is JSON of the type that `schemas.control` names for `kind`; None deletes the entry.
+    `payload` is JSON of the type that `schemas.control` names for `kind`; `null` deletes the entry.
     """
 
     kind: Literal["rule", "blocklist", "policy", "model", "flag", "audit"]
     name: Id
-    payload: msgspec.Raw | None = None
+    payload: msgspec.Raw = msgspec.Raw(b"null")
     author: Word = ""
     note: Annotated[str, Meta(max_length=1000)] = ""
