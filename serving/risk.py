@@ -15,6 +15,8 @@ from serving.windows import DAY_MS, HOUR_MS
 DELAY_MS = 7 * DAY_MS
 WINDOWS_DAYS = (1, 7, 30)
 KEEP_HOURS = (max(WINDOWS_DAYS) * DAY_MS + DELAY_MS) // HOUR_MS + 1
+# What is said of a good payment that was never seen, or is forgotten.
+NEVER_DAYS = KEEP_HOURS / 24
 
 
 class Risk:
@@ -58,7 +60,11 @@ class Risk:
         self._hour = -1
 
     def values(self, time_ms: int, out: list[float]) -> None:
-        """Append count and fraud share of each delayed window."""
+        """Append count, frauds and fraud share of each delayed window, then the run of known frauds that ends it.
+
+        The run is made of the newest hours that hold nothing but frauds: its transactions, the days since it
+        began, and the days since the hour before it, the last with a good payment.
+        """
         hour = (time_ms - DELAY_MS) // HOUR_MS
         if hour != self._hour:
             self._hour = hour
@@ -68,9 +74,24 @@ class Risk:
                 first = bisect_right(self.hours, hour - days * 24)
                 count = sum(self.counts[first:last])
                 # A fraud may be known of a payment that never came by here: the share stays a share.
-                values += (count, min(1.0, sum(self.frauds[first:last]) / count) if count else 0.0)
-            self._values = tuple(values)
+                frauds = sum(self.frauds[first:last])
+                values += (count, frauds, min(1.0, frauds / count) if count else 0.0)
+            self._values = (*values, *self._run(hour, last))
         out += self._values
+
+    def _run(self, hour: int, end: int) -> tuple[float, float, float]:
+        """Transactions of the run, days since it began, days since the last good payment."""
+        now = hour + DELAY_MS // HOUR_MS
+        oldest = bisect_left(self.hours, now - KEEP_HOURS)
+        position, run, began = end - 1, 0, now
+        while position >= oldest and self.frauds[position] >= self.counts[position]:
+            # An hour may hold nothing: a label of a payment that never came by here opens it.
+            if self.counts[position]:
+                run += self.counts[position]
+                began = self.hours[position]
+            position -= 1
+        since_good = (now - self.hours[position]) / 24 if position >= oldest else NEVER_DAYS
+        return run, (now - began) / 24, since_good
 
     def _slot(self, hour: int) -> int:
         hours = self.hours

@@ -15,8 +15,16 @@ LARGEST_ZSCORE = 100.0
 
 
 def features(entity: str) -> tuple[Feature, ...]:
-    """z-score and ratio of the amount."""
+    """Mean, z-score and ratio of the amount."""
     return (
+        Feature(
+            name=f"{entity}_amount_mean",
+            entity=entity,  # type: ignore[arg-type]  # the catalogue hands in its own literals
+            aggregate="mean",
+            window="30d half-life",
+            default=DEFAULT_MEAN,
+            description=f"Mean of the {entity}'s earlier amounts.",
+        ),
         Feature(
             name=f"{entity}_amount_zscore",
             entity=entity,  # type: ignore[arg-type]  # the catalogue hands in its own literals
@@ -36,12 +44,13 @@ def features(entity: str) -> tuple[Feature, ...]:
 
 
 def compute(seen: Seen, entity: Entity, out: list[float]) -> None:
-    """Append the two values."""
+    """Append the three values."""
     moments = entity.moments
     if moments.weight > 1:
         mean, deviation = moments.mean, max(moments.deviation, LEAST_DEVIATION)
     else:
         mean, deviation = DEFAULT_MEAN, DEFAULT_DEVIATION
+    out.append(mean)
     score = (seen.amount - mean) / deviation
     out.append(max(-LARGEST_ZSCORE, min(LARGEST_ZSCORE, score)))
     out.append(min(1000.0, seen.amount / max(mean, 0.01)))

@@ -5,12 +5,12 @@ from __future__ import annotations
 from schemas.features import Feature
 from serving.entities import Entity
 from serving.features.group import Seen
-from serving.risk import WINDOWS_DAYS
+from serving.risk import NEVER_DAYS, WINDOWS_DAYS
 
 
 def features(entity: str) -> tuple[Feature, ...]:
-    """Count and fraud share of each delayed window."""
-    return tuple(
+    """Count, frauds and fraud share of each delayed window, and the run of known frauds."""
+    windows = tuple(
         Feature(
             name=f"{entity}_delayed_{aggregate}_{days}d",
             entity=entity,  # type: ignore[arg-type]  # the catalogue hands in its own literals
@@ -19,11 +19,29 @@ def features(entity: str) -> tuple[Feature, ...]:
             description=f"{what} of the {entity} in the {days}d that ended 7d before this event, by whole hours.",
         )
         for days in WINDOWS_DAYS
-        for aggregate, what in (("count", "Transactions"), ("fraud_share", "Share of known frauds"))
+        for aggregate, what in (
+            ("count", "Transactions"),
+            ("frauds", "Known frauds"),
+            ("fraud_share", "Share of known frauds"),
+        )
+    )
+    return windows + tuple(
+        Feature(
+            name=f"{entity}_{name}",
+            entity=entity,  # type: ignore[arg-type]  # the catalogue hands in its own literals
+            aggregate=aggregate,
+            default=default,
+            description=text,
+        )
+        for name, aggregate, default, text in (
+            ("fraud_run", "run", 0.0, "Known frauds in a row, the newest of those 7d and older, by whole hours."),
+            ("fraud_run_days", "run", 0.0, "Days since that run began, 0 when there is none."),
+            ("days_since_good", "last", NEVER_DAYS, "Days since the newest good payment among those 7d and older."),
+        )
     )
 
 
 def compute(seen: Seen, entity: Entity, out: list[float]) -> None:
-    """Append the six values."""
+    """Append the twelve values."""
     assert entity.risk is not None
     entity.risk.values(seen.time_ms, out)
