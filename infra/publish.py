@@ -19,6 +19,7 @@ from schemas.settings import Kafka
 QUEUE_RECORDS = 100_000
 # Long enough to sit out a restart of the broker; then a record has failed.
 DELIVERY_TIMEOUT_MS = 120_000
+CONNECT_TIMEOUT_S = 10.0
 FLUSH_TIMEOUT_S = 130.0
 INTERRUPT_FLUSH_S = 10.0
 POLL_EVERY = 500
@@ -106,7 +107,7 @@ def connect(kafka: Kafka, *, linger_ms: float = 3, compression: str = "none") ->
         }
     )
     try:
-        present = client.list_topics(timeout=10).topics
+        present = client.list_topics(timeout=CONNECT_TIMEOUT_S).topics
     except confluent_kafka.KafkaException as error:
         raise MissingPartError(f"no Kafka broker answers at {kafka.bootstrap}; start one with `sluice up`") from error
     missing = [topic.name for topic in topics.TOPICS if topic.name not in present]
@@ -212,7 +213,9 @@ class _Publishing:
                 break
             except BufferError:
                 self._client.poll(0.05)
-                self._stop_on_error()
+            except confluent_kafka.KafkaException as error:
+                self._error = self._error or f"topic {record.topic}: {error.args[0]}"
+            self._stop_on_error()
         self._sent += 1
         self._bytes += len(record.key) + len(record.value)
         self._last_event_ms = record.event_time_ms

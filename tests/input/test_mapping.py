@@ -1,0 +1,74 @@
+"""A mapping is read strictly: whatever is wrong in it is named in one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from schemas.errors import MappingError
+from serving.history.mapping import load, shipped
+
+GOOD = """
+event = "transaction"
+[time]
+column = "at"
+[fields.user_id]
+column = "who"
+[fields.amount]
+column = "sum"
+[fields.merchant_id]
+value = "m1"
+"""
+
+
+def test_the_mappings_that_come_with_sluice_are_valid() -> None:
+    assert shipped() == ["fraud-handbook", "online-retail"]
+    assert load("fraud-handbook").kind.__name__ == "Transaction"
+    assert load("online-retail").kind.__name__ == "Interaction"
+
+
+def test_each_column_that_is_needed_is_listed_once(tmp_path: Path) -> None:
+    path = tmp_path / "m.toml"
+    path.write_text(GOOD + '[id]\ncolumns = ["at", "n"]\n[labels]\ncolumn = "bad"\nfraud = ["1"]\ndelay_days = 1\n')
+    assert load(str(path)).columns == ["at", "n", "who", "sum", "bad"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("event = ", "Invalid value"),
+        (GOOD + "[more]\n", "Object contains unknown field `more`"),
+        (GOOD.replace('column = "at"', 'column = "at"\nzones = "UTC"'), r"unknown field `zones` - at `\$\.time`"),
+        (GOOD.replace('"transaction"', '"decision"'), "Invalid enum value 'decision'"),
+        (GOOD.replace('column = "sum"', "column = 5"), "Expected `str | null`, got `int`"),
+        (GOOD.replace('column = "at"', ""), "missing required field `column`"),
+        (GOOD.replace("fields.amount", "fields.amounts"), "fields.amounts is no field of transaction; it has user_id"),
+        (GOOD.replace("fields.user_id", 'fields."context.user"'), "context.user is no field of transaction"),
+        (GOOD.replace("[fields.amount]", "[fields.event_id]"), r"fields\.event_id is set by \[id\]; remove it"),
+        (GOOD.replace('column = "sum"', ""), "fields.amount needs either column or value"),
+        (GOOD.replace('column = "sum"', 'column = "sum"\nvalue = 1'), "fields.amount needs either column or value"),
+        (GOOD.replace('[fields.merchant_id]\nvalue = "m1"', ""), "fields.merchant_id is missing; transaction needs it"),
+        (GOOD + '[[drop]]\nreason = "x"\ncolumn = "a"\n', "drop 'x' has no condition"),
+        (GOOD.replace('column = "at"', 'column = "at"\nzone = "Mars"'), "time.zone 'Mars' is no IANA zone"),
+        (GOOD.replace('column = "at"', 'column = "at"\nunit = "s"\nformat = "%Y"'), "keep one"),
+        (
+            GOOD.replace('"transaction"', '"interaction"').replace("amount", "value").replace("merchant_id", "item_id")
+            + '[fields.kind]\nvalue = "view"\n[labels]\ncolumn = "x"\nfraud = ["1"]\ndelay_days = 7\n',
+            r"labels belong to transactions, not to interaction; remove \[labels\]",
+        ),
+        (GOOD + '[labels]\ncolumn = "x"\nfraud = ["1"]\ndelay_days = -1\n', r"Expected `float` >= 0.*delay_days"),
+    ],
+)
+def test_what_is_wrong_in_a_mapping_is_named(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "m.toml"
+    path.write_text(text)
+    with pytest.raises(MappingError, match=message) as caught:
+        load(str(path))
+    assert str(caught.value).startswith(f"mapping {path}: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_mapping_that_is_not_there_is_answered_with_those_that_are() -> None:
+    with pytest.raises(MappingError, match="mapping handbook: No such file or directory; give a path or one of fraud"):
+        load("handbook")
