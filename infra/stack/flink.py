@@ -97,6 +97,13 @@ def distribution() -> Path:
     return Path(found.origin).parent
 
 
+def link_jars(home: Home) -> Path:
+    """Link the wheel's jars and the Kafka connector into one folder, as FLINK_LIB_DIR wants it; returns the folder."""
+    wheel, folder = distribution(), home.data("flink") / "lib"
+    _link(folder, [*wheel.glob("lib/*.jar"), *wheel.glob("opt/flink-python-*.jar"), *home.lib("flink").glob("*.jar")])
+    return folder
+
+
 def _prepare(settings: Settings, home: Home) -> None:
     """Write the configuration, link the jars that the cluster needs into one folder, compile the loopback binding."""
     conf, data, wheel = home.conf("flink"), home.data("flink"), distribution()
@@ -105,8 +112,7 @@ def _prepare(settings: Settings, home: Home) -> None:
     conf.joinpath("log4j.properties").write_text(LOG4J)
     lines = [f"{key}: {value}\n" for key, value in configuration(settings, data).items()]
     conf.joinpath("config.yaml").write_text("".join(lines))
-    jars = [*wheel.glob("lib/*.jar"), *wheel.glob("opt/flink-python-*.jar"), *home.lib("flink").glob("*.jar")]
-    _link(data / "lib", jars)
+    link_jars(home)
     loopback_http.compile_once(home)
     _link(data / "plugins", [wheel / "plugins" / "metrics-prometheus"])
 

@@ -84,6 +84,15 @@ def install(home: Home, parts: tuple[Part, ...], progress: Callable[[str], None]
         _fetch_jars(home.lib(profile), profile)
 
 
+def jars(home: Home, profile: str) -> None:
+    """Fetch a profile's jars unless they are there.
+
+    Raises MissingPartError when Maven or the network is missing.
+    """
+    if not (home.lib(profile) / _stamp(profile)).exists():
+        _fetch_jars(home.lib(profile), profile)
+
+
 def _fetch_jars(folder: Path, profile: str) -> None:
     """Copy a profile's jars with Maven; the folder appears whole or not at all."""
     partial = folder.with_name(f"{folder.name}.partial")
