@@ -17,7 +17,7 @@ KEEP_DAYS = max(WINDOWS_DAYS) + 1
 
 
 class Tiles:
-    """Count, sum and maximum in cents by day, sparse, oldest first, at most 31 days."""
+    """Count, sum and maximum in cents by day, sparse, oldest first, at most 32 days."""
 
     __slots__ = ("_full", "_full_day", "counts", "days", "maxima", "sums")
 

@@ -6,7 +6,7 @@ the events lie sorted by time beside their prefix sums, so a sum is one subtract
 since all windows end at the newest event, one decreasing stack of maxima answers for all of them.
 
 An event that arrives out of order takes the slow way: it is inserted where its time says, which costs a pass
-over the events behind it, bounded by CAPACITY.
+over the events later than it, bounded by CAPACITY.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _LARGEST_OFFSET = 2**32 - 1
 
 
 class Windows:
-    """The events of one entity in the last 25 hours: time, amount in cents, and a 32-bit tag of the counterpart.
+    """The events of one entity in the last 25 hours and the one before: time, cents, 32-bit tag of the counterpart.
 
     Times are kept as 32-bit offsets from `base_ms`. `chunks` numbers the sealed pieces (first, count).
     """
@@ -71,7 +71,7 @@ class Windows:
         return self.times[start:end].tobytes(), self.cents[start:end].tobytes(), self.tags[start:end].tobytes()
 
     def insert(self, time_ms: int, cents: int, tag: int, dirty: set[int]) -> int:
-        """Put an event at its place and return its position.
+        """Put an event at its place and return its position, -1 when CAPACITY dropped it at once.
 
         `dirty` receives the number of each chunk whose bytes changed: it is to be written, or, when it is
         below `first_chunk`, to be deleted.
@@ -83,14 +83,17 @@ class Windows:
             self._rebase(time_ms, dirty)
             offset = time_ms - self.base_ms
         if self.times and offset < self.times[-1]:
-            return self._insert_late(offset, cents, tag, dirty)
-        self._append(offset, cents, tag)
-        if offset - self.times[0] > KEEP_MS or len(self.times) > CAPACITY:
-            self._trim(offset, dirty)
+            behind = self._insert_late(offset, cents, tag, dirty)
+        else:
+            behind = 0
+            self._append(offset, cents, tag)
+        newest = self.times[-1]
+        if newest - self.times[0] > KEEP_MS or len(self.times) > CAPACITY:
+            self._trim(newest, dirty)
         if len(self.times) - self.chunk_count * CHUNK >= 2 * CHUNK:
             dirty.add(self.first_chunk + self.chunk_count)
             self.chunk_count += 1
-        return len(self.times) - 1
+        return max(len(self.times) - 1 - behind, -1)
 
     def end(self, time_ms: int) -> int:
         """One past the position of the newest event at or before `time_ms`."""
@@ -102,7 +105,6 @@ class Windows:
         `end` is one past the newest event at or before `now`.
         """
         times, sums, cents, peaks = self.times, self._sums, self.cents, self._peaks
-        newest = end == len(times)
         low = end
         for width in WINDOWS_MS:
             # Windows grow, so each begins at or before the one in front of it.
@@ -112,7 +114,9 @@ class Windows:
                 out += (0, 0.0, 0.0, 0.0)
                 continue
             total = (sums[end] - sums[low]) / 100
-            top = cents[peaks[bisect_left(peaks, low)]] if newest else max(cents[low:end])
+            # The largest from `low` on; behind an event out of order it may lie after the window's end.
+            peak = peaks[bisect_left(peaks, low)]
+            top = cents[peak] if peak < end else max(cents[low:end])
             out += (count, total, total / count, top / 100)
 
     def distinct(self, end: int, now: int) -> int:
@@ -152,25 +156,62 @@ class Windows:
             del recent[old]
 
     def _insert_late(self, offset: int, cents: int, tag: int, dirty: set[int]) -> int:
+        """Insert behind later events; returns how many they are, which is also what it costs."""
         position = bisect_right(self.times, offset)
         self.times.insert(position, offset)
         self.cents.insert(position, cents)
         self.tags.insert(position, tag)
-        self._derive()
+        sums = self._sums
+        sums.insert(position + 1, sums[position])
+        for later in range(position + 1, len(sums)):
+            sums[later] += cents
+        self._insert_peak(position, cents)
+        self._insert_recent(offset, tag)
         dirty.update(range(self.first_chunk + position // CHUNK, self.first_chunk + self.chunk_count))
-        return position
+        return len(self.times) - 1 - position
 
-    def _trim(self, offset: int, dirty: set[int]) -> None:
-        """Drop what no window can need: whole chunks where there are some, single events otherwise."""
-        expired = max(bisect_left(self.times, offset - KEEP_MS), len(self.times) - CAPACITY)
+    def _insert_peak(self, position: int, cents: int) -> None:
+        peaks = self._peaks
+        low = bisect_left(peaks, position)
+        later = [p + 1 for p in peaks[low:]]
+        if cents > self.cents[later[0]]:
+            later.insert(0, position)
+            while low and self.cents[peaks[low - 1]] <= cents:
+                low -= 1
+        peaks[low:] = later
+
+    def _insert_recent(self, offset: int, tag: int) -> None:
+        recent = self._recent
+        if offset <= self.times[-1] - DAY_MS or recent.get(tag, -1) >= offset:
+            return
+        recent.pop(tag, None)
+        later = []
+        while recent:
+            last = recent.popitem()
+            if last[1] <= offset:
+                recent[last[0]] = last[1]
+                break
+            later.append(last)
+        recent[tag] = offset
+        recent.update(reversed(later))
+
+    def _trim(self, newest: int, dirty: set[int]) -> None:
+        """Drop what no window can need: whole chunks where there are some, single events otherwise.
+
+        The newest of the expired events stays: an event out of order may ask when the one before it was.
+        """
+        full = len(self.times) > CAPACITY
+        expired = max(bisect_left(self.times, newest - KEEP_MS) - 1, len(self.times) - CAPACITY)
         if self.chunk_count:
-            chunks = min(-(-expired // CHUNK) if len(self.times) > CAPACITY else expired // CHUNK, self.chunk_count)
+            chunks = min(-(-expired // CHUNK) if full else expired // CHUNK, self.chunk_count)
             dirty.update(range(self.first_chunk, self.first_chunk + chunks))
             self.first_chunk += chunks
             self.chunk_count -= chunks
             self._drop(chunks * CHUNK)
-        elif len(self.times) < SMALL or expired * 4 >= len(self.times):
+        elif full or len(self.times) < SMALL or expired * 4 >= len(self.times):
             self._drop(expired)
+        if full:
+            self._derive_recent()
 
     def _drop(self, count: int) -> None:
         if not count:
@@ -184,7 +225,11 @@ class Windows:
         shift = time_ms - KEEP_MS - self.base_ms
         if shift < 0:
             raise ValueError(f"event at {time_ms} is before the windows' base {self.base_ms}")
-        keep = bisect_left(self.times, shift)
+        keep = max(bisect_left(self.times, shift) - 1, 0)
+        if time_ms - self.base_ms - self.times[keep] > _LARGEST_OFFSET:
+            keep += 1
+        else:
+            shift = min(shift, self.times[keep])
         dirty.update(range(self.first_chunk, self.first_chunk + self.chunk_count))
         self.first_chunk += self.chunk_count
         self.chunk_count = 0
@@ -206,6 +251,9 @@ class Windows:
                 peaks.pop()
             peaks.append(position)
         self._sums, self._peaks = sums, peaks
+        self._derive_recent()
+
+    def _derive_recent(self) -> None:
         self._recent = {}
         if self.times:
             low = bisect_right(self.times, self.times[-1] - DAY_MS)
