@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from hashlib import blake2b
-from typing import Any, Final
+from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 
@@ -49,7 +49,8 @@ class Moments:
         self.weight += 1
         delta = amount - self.mean
         self.mean += delta / self.weight
-        self.square += delta * (amount - self.mean)
+        # After years without an event the product of two roundings may fall below zero.
+        self.square = max(0.0, self.square + delta * (amount - self.mean))
 
     def packed(self) -> tuple[float, float, float, int]:
         """The arguments that make an equal object."""
@@ -118,7 +119,23 @@ class _Packed(msgspec.Struct, array_like=True, frozen=True):
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(_Packed)
-_untyped = msgspec.msgpack.Decoder(list[Any])
+
+
+class Versioned(Protocol):
+    """State bytes that were decoded: the version comes first."""
+
+    @property
+    def version(self) -> int:
+        """The STATE_VERSION that wrote them."""
+
+
+class _Head(msgspec.Struct, array_like=True, frozen=True):
+    version: int
+
+
+P = TypeVar("P", bound=Versioned)
+
+_version = msgspec.msgpack.Decoder(_Head)
 
 
 class Entity:
@@ -136,13 +153,16 @@ class Entity:
         self.dirty: set[int] = set()
 
     def write(self, key: str, writes: dict[str, bytes | None]) -> None:
-        """Add to `writes` what changed: the head under `key`, sealed chunks under `key#number`, None = deleted."""
+        """Add to `writes` what changed: the head under `key`, sealed chunks under `number#key`, None = deleted.
+
+        The number stands in front because an id may end in `#1`; a head's key starts with its kind.
+        """
         windows = self.windows
         if self.dirty:
-            for number in self.dirty:
+            for number in sorted(self.dirty):
                 start = (number - windows.first_chunk) * CHUNK
                 gone = start < 0 or number >= windows.first_chunk + windows.chunk_count
-                writes[f"{key}#{number}"] = None if gone else b"".join(windows.packed(start, start + CHUNK))
+                writes[f"{number}#{key}"] = None if gone else b"".join(windows.packed(start, start + CHUNK))
             self.dirty.clear()
         writes[key] = _encoder.encode(
             (
@@ -169,7 +189,7 @@ def load(kind: str, key: str, read: Callable[[str], bytes | None]) -> Entity:
     raw = read(key)
     if raw is None:
         return entity
-    packed = _unpack(key, raw)
+    packed = unpack(key, raw, _decoder)
     entity.first_seen_ms = packed.first_seen_ms
     windows = entity.windows
     windows.first_chunk, windows.chunk_count = packed.chunks
@@ -177,7 +197,7 @@ def load(kind: str, key: str, read: Callable[[str], bytes | None]) -> Entity:
     if windows.chunk_count:
         columns: list[list[bytes]] = [[], [], []]
         for number in range(windows.first_chunk, windows.first_chunk + windows.chunk_count):
-            chunk = read(f"{key}#{number}")
+            chunk = read(f"{number}#{key}")
             if chunk is None:
                 raise StateVersionError(f"state of {key} lacks its chunk {number}; restore a whole savepoint")
             for column, part in zip(columns, range(3), strict=True):
@@ -193,13 +213,29 @@ def load(kind: str, key: str, read: Callable[[str], bytes | None]) -> Entity:
     return entity
 
 
-def _unpack(key: str, raw: bytes) -> _Packed:
+def unpack(key: str, raw: bytes, decoder: msgspec.msgpack.Decoder[P]) -> P:
+    """State bytes as `decoder` reads them.
+
+    Raises StateVersionError that names the key, and the version when it is an unknown one.
+    """
     try:
-        version = _untyped.decode(raw)[0]
-        if version != STATE_VERSION:
-            raise StateVersionError(f"state of {key} has version {version}, this release reads {STATE_VERSION}")
-        return _decoder.decode(raw)
-    except (msgspec.MsgspecError, IndexError) as error:
+        packed = decoder.decode(raw)
+    except msgspec.MsgspecError as error:
+        _refuse_version(key, _version_of(raw))
         raise StateVersionError(
             f"state of {key} is unreadable ({error}); restore a savepoint of this release"
         ) from error
+    _refuse_version(key, packed.version)
+    return packed
+
+
+def _version_of(raw: bytes) -> int:
+    try:
+        return _version.decode(raw).version
+    except msgspec.MsgspecError:
+        return STATE_VERSION
+
+
+def _refuse_version(key: str, version: int) -> None:
+    if version != STATE_VERSION:
+        raise StateVersionError(f"state of {key} has version {version}, this release reads {STATE_VERSION}")

@@ -41,7 +41,7 @@ class EntityCache:
         entity = self._entities.pop(key, None)
         if entity is None:
             self.misses += 1
-            entity = load(kind, key, self._read)
+            entity = load(kind, key, self._stored)
             if len(self._entities) >= self._limit:
                 del self._entities[next(iter(self._entities))]
         else:
@@ -60,6 +60,10 @@ class EntityCache:
         """What changed since the last call, by state key; None deletes."""
         writes, self._writes = self._writes, {}
         return writes
+
+    def _stored(self, key: str) -> bytes | None:
+        """Writes that wait are newer than state: an entity may leave the cache and come back before they are taken."""
+        return self._writes[key] if key in self._writes else self._read(key)
 
 
 class AllInMemory:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from schemas.events import DecisionKind
-from serving.entities import REMEMBERED_IDS, stable_hash
+from serving.entities import REMEMBERED_IDS, STATE_VERSION, stable_hash, unpack
 from serving.entity_cache import Read, Writes
 
 
@@ -19,7 +19,13 @@ class Outcome(NamedTuple):
     reasons: list[str]
 
 
-_decoder = msgspec.msgpack.Decoder(dict[int, Outcome])
+class _Packed(msgspec.Struct, array_like=True, frozen=True):
+    version: int
+    outcomes: dict[int, Outcome] = {}
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(_Packed)
 
 
 class Outcomes:
@@ -29,7 +35,7 @@ class Outcomes:
         self._read = read
         self._limit = limit
         self._known: dict[str, dict[int, Outcome]] = {}
-        self._changed: set[str] = set()
+        self._changed: dict[str, None] = {}
 
     def find(self, key: str, event_id: str) -> Outcome | None:
         """The outcome of that event, None when it is not remembered."""
@@ -41,11 +47,13 @@ class Outcomes:
         known[stable_hash(event_id)] = outcome
         if len(known) > REMEMBERED_IDS:
             del known[next(iter(known))]
-        self._changed.add(key)
+        self._changed[key] = None
 
     def take_writes(self) -> Writes:
         """What changed since the last call, by state key."""
-        writes: Writes = {f"outcomes:{key}": msgspec.msgpack.encode(self._known[key]) for key in self._changed}
+        writes: Writes = {
+            f"outcomes:{key}": _encoder.encode((STATE_VERSION, self._known[key])) for key in self._changed
+        }
         self._changed.clear()
         while len(self._known) > self._limit:
             del self._known[next(iter(self._known))]
@@ -55,6 +63,6 @@ class Outcomes:
         known = self._known.pop(key, None)
         if known is None:
             raw = self._read(f"outcomes:{key}")
-            known = _decoder.decode(raw) if raw else {}
+            known = unpack(f"outcomes:{key}", raw, _decoder).outcomes if raw else {}
         self._known[key] = known
         return known
