@@ -95,7 +95,8 @@ DecisionKind = Literal["APPROVE", "REVIEW", "CHALLENGE", "BLOCK"]
 class Decision(Event, frozen=True, kw_only=True, omit_defaults=True):
     """The answer to one transaction. `event_id` is the transaction's: consumers deduplicate by it.
 
-    `features` follow the vector order of `feature_set` (docs/features.md); they are empty on a repeat.
+    `features` follow the vector order of `feature_set` (docs/features.md). On a repeat features, rules and versions
+    are empty: the first decision states them. (A repeat whose first decision is forgotten is decided anew, in full.)
     `timings_us` are microseconds by stage. `source` is None when the decision is not part of the stream.
     """
 
@@ -123,7 +124,8 @@ class EntityFeatures(msgspec.Struct, frozen=True, omit_defaults=True):
     """The features of one entity after an event, and the packed state they came from.
 
     `event_time_ms` is of the entity's newest event. `values` follow the catalogue order of the entity; they are
-    empty when the event was out of order, and then the values before stay the newest. `state` maps a state key to its new bytes, None = deleted.
+    empty when the event was out of order, and then the values before stay the newest. `state` maps a state key to
+    its new bytes, None = deleted.
     """
 
     entity: str
@@ -131,7 +133,6 @@ class EntityFeatures(msgspec.Struct, frozen=True, omit_defaults=True):
     event_time_ms: int
     values: list[float]
     state: dict[str, bytes | None] = {}
-    state_time_ms: int = 0
 
 
 class FeatureUpdate(Event, frozen=True, kw_only=True, omit_defaults=True):

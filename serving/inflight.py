@@ -71,12 +71,11 @@ class Payment(msgspec.Struct, array_like=True, tag=0, gc=False):
 
 
 class Verdict(msgspec.Struct, array_like=True, tag=1, gc=False):
-    """A label on its way to the merchant it speaks of."""
+    """A known fraud on its way to the merchant where it was paid, at `time_ms`."""
 
     merchant_id: str
     user_id: str
     time_ms: int
-    is_fraud: bool
 
 
 class Output(msgspec.Struct, array_like=True, tag=2, gc=False):

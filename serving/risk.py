@@ -20,7 +20,7 @@ NEVER_DAYS = KEEP_HOURS / 24
 
 
 class Risk:
-    """Transactions and known frauds by hour, sparse, oldest first, at most 889 hours.
+    """Transactions and known frauds by hour, sparse, oldest first, at most KEEP_HOURS + 1.
 
     A window counts whole hours, so its edges are exact to one hour.
     """
@@ -47,16 +47,15 @@ class Risk:
         """Count a transaction."""
         self.counts[self._slot(time_ms // HOUR_MS)] += 1
 
-    def fraud(self, time_ms: int, by: int = 1) -> None:
-        """Count a transaction of that time as fraud, or take it back with by=-1.
+    def fraud(self, time_ms: int) -> None:
+        """Count a transaction of that time as fraud.
 
         A time that no window can reach any more changes nothing.
         """
         hour = time_ms // HOUR_MS
         if self.hours and hour < self.hours[-1] - KEEP_HOURS:
             return
-        slot = self._slot(hour)
-        self.frauds[slot] = max(0, self.frauds[slot] + by)
+        self.frauds[self._slot(hour)] += 1
         self._hour = -1
 
     def values(self, time_ms: int, out: list[float]) -> None:

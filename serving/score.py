@@ -118,7 +118,7 @@ class EntityStage:
     def _learn(self, verdict: Verdict, entities: Entities) -> None:
         merchant = entities.get("merchant", verdict.merchant_id)
         assert merchant.risk is not None
-        merchant.risk.fraud(verdict.time_ms, 1 if verdict.is_fraud else 0)
+        merchant.risk.fraud(verdict.time_ms)
         entities.changed("merchant", verdict.merchant_id, merchant)
 
 
@@ -153,6 +153,7 @@ class UserStage:
         started = self._clock_us()
         done: list[Message] = []
         for record in records:
+            self._count(metrics.EVENTS)
             try:
                 if record.topic == LABELS.name:
                     self._label(record, entities, done)
@@ -170,10 +171,7 @@ class UserStage:
     def _transaction(self, record: Record, entities: Entities, done: list[Message]) -> None:
         tx = codec.decode(Transaction, record.value)
         _check_key(record, tx.user_id)
-        if tx.event_time_ms > record.arrival_ms + FUTURE_MS:
-            ahead = tx.event_time_ms - record.arrival_ms
-            raise InvalidError(f"event time is {ahead} ms ahead of its arrival, more than {FUTURE_MS}", "future")
-        self._count(metrics.EVENTS)
+        _check_time(record, tx.event_time_ms)
         assert record.value is not None
         user = entities.get("user", tx.user_id)
         habits = user.habits
@@ -233,15 +231,20 @@ class UserStage:
     def _label(self, record: Record, entities: Entities, done: list[Message]) -> None:
         label = codec.decode(Label, record.value)
         _check_key(record, label.user_id)
+        # A payment of the future would push everything that is known of the merchant out of its windows.
+        _check_time(record, max(label.event_time_ms, label.transaction_time_ms))
         self._count(metrics.LABELS)
+        if not label.is_fraud:
+            return
         user = entities.get("user", label.user_id)
         assert user.habits is not None
-        if user.habits.is_repeat(label.event_id):
+        # A chargeback and a review may both say it; one payment is one fraud.
+        if user.habits.is_repeat(f"fraud\0{label.transaction_id}"):
             self._count(metrics.REPEATS)
             return
         entities.changed("user", label.user_id, user)
         if label.merchant_id is not None:
-            done.append(Verdict(label.merchant_id, label.user_id, label.transaction_time_ms, label.is_fraud))
+            done.append(Verdict(label.merchant_id, label.user_id, label.transaction_time_ms))
 
 
 def _check_key(record: Record, user_id: str) -> None:
@@ -251,11 +254,17 @@ def _check_key(record: Record, user_id: str) -> None:
         raise InvalidError(f"record key is {key}, the event's user_id is {user_id!r}", "wrong_key")
 
 
+def _check_time(record: Record, time_ms: int) -> None:
+    if time_ms > record.arrival_ms + FUTURE_MS:
+        ahead = time_ms - record.arrival_ms
+        raise InvalidError(f"event time is {ahead} ms ahead of its arrival, more than {FUTURE_MS}", "future")
+
+
 def dead_letter(record: Record, error: EventError) -> Output:
     """The record as it came, with the reason."""
     letter = DeadLetter(
         event_id=f"{record.topic}-{record.partition}-{record.offset}",
-        event_time_ms=record.arrival_ms,
+        event_time_ms=max(record.arrival_ms, 0),
         reason=error.reason,
         detail=str(error)[:500],
         job=JOB,
@@ -359,7 +368,11 @@ class DecisionStage:
         spent = {"rules": ruled - started, "model": scored - ruled}
         for place, payment in enumerate(payments):
             tx = transactions[place]
-            outcome = outcomes.find(payment.route, payment.event_id) if payment.repeat else None
+            # Two users of one card may use the same event id.
+            event = f"{payment.user_id}\0{payment.event_id}"
+            outcome = outcomes.find(payment.route, event) if payment.repeat else None
+            # The features, rules and versions that decided are those of the first decision: a repeat states none.
+            known = outcome is not None
             if outcome is None:
                 rules = [rule for rule, _ in hits[place]]
                 decision, reasons = policy.decide(scores[place], control.thresholds(tx.segment), rules)
@@ -369,7 +382,7 @@ class DecisionStage:
                 if model is None:
                     reasons.append("no_model")
                 outcome = Outcome(decision, scores[place], reasons)
-                outcomes.add(payment.route, payment.event_id, outcome)
+                outcomes.add(payment.route, event, outcome)
             self._count(metrics.DECISIONS, outcome.decision)
             values = [msgspec.Raw(msgspec.json.encode(rows[place][first:last])) for first, last in _BOUNDS.values()]
             answer = _Decision(
@@ -382,12 +395,12 @@ class DecisionStage:
                 outcome.score,
                 SourcePosition(TRANSACTIONS.name, payment.partition, payment.offset) if payment.offset >= 0 else None,
                 payment.arrival_ms,
-                msgspec.Raw(b"[" + b",".join([bytes(v)[1:-1] for v in values]) + b"]"),
-                FEATURE_SET,
-                model.label if model else "",
-                control.rules_version,
+                None if known else msgspec.Raw(b"[" + b",".join([bytes(v)[1:-1] for v in values]) + b"]"),
+                "" if known else FEATURE_SET,
+                model.label if model and not known else "",
+                "" if known else control.rules_version,
                 outcome.reasons,
-                [hit for _, hit in hits[place]],
+                [] if known else [hit for _, hit in hits[place]],
                 tx.segment,
                 payment.repeat,
                 payment.late,
