@@ -20,7 +20,7 @@ CHAMPION = "Production"
 
 
 class Control:
-    """Rules, lists, thresholds and the model in force. `rules_version` names the rules and lists by content."""
+    """Rules, lists, thresholds and the model in force. `rules_version` names all but the model by content."""
 
     def __init__(self, load_model: Callable[[ModelPointer], Model]) -> None:
         self._load_model = load_model
@@ -30,6 +30,7 @@ class Control:
         self.flags: dict[str, bool] = {}
         self.policy = Policy()
         self.model: Model | None = None
+        self._champion = ""
         self.rules_version = ""
         self._name_rules()
 
@@ -45,12 +46,11 @@ class Control:
             self._apply_blocklist(record.name, payload)
         elif record.kind == "policy":
             self.policy = payload if isinstance(payload, Policy) else Policy()
+            self._name_rules()
         elif record.kind == "flag":
             self.flags[record.name] = isinstance(payload, Flag) and payload.enabled
-        elif record.kind == "model" and isinstance(payload, ModelPointer) and payload.stage == CHAMPION:
-            self.model = self._load_model(payload)
-        elif record.kind == "model" and payload is None:
-            self.model = None
+        elif record.kind == "model":
+            self._apply_model(record.name, payload)
 
     def thresholds(self, segment: str) -> Thresholds:
         """The thresholds of that segment, everybody's when it has none of its own."""
@@ -101,6 +101,16 @@ class Control:
         self._blocked = {entity: frozenset(names) for entity, names in sorted(ids.items())}
         self._name_rules()
 
+    def _apply_model(self, name: str, payload: control.Payload | None) -> None:
+        """The newest Production pointer answers until its own record is deleted or leaves the stage."""
+        if isinstance(payload, ModelPointer) and payload.stage == CHAMPION:
+            self.model = self._load_model(payload)
+            self._champion = name
+        elif name == self._champion:
+            self.model = None
+            self._champion = ""
+
     def _name_rules(self) -> None:
-        content = ({n: r for n, (r, _) in self._rules.items()}, dict(sorted(self._blocklists.items())))
-        self.rules_version = sha256(msgspec.json.encode(content)).hexdigest()[:12]
+        rules = {name: rule for name, (rule, _) in self._rules.items()}
+        content = (rules, dict(sorted(self._blocklists.items())), self.policy)
+        self.rules_version = sha256(msgspec.json.encode(content, order="deterministic")).hexdigest()[:12]

@@ -25,7 +25,9 @@ def decide(score: float, thresholds: Thresholds, rules: list[Rule]) -> tuple[Dec
     decision = by_score(score, thresholds)
     reasons = ["model_score"] if decision != "APPROVE" else []
     for rule in rules:
-        reasons.append(rule.reason)
+        # A rule on trial asks for approval: it shows in the trace and changes nothing.
+        if rule.action != "APPROVE":
+            reasons.append(rule.reason)
         if SEVERITY[rule.action] > SEVERITY[decision]:
             decision = rule.action
     return decision, reasons

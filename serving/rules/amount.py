@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from schemas.control import Rule
+from schemas.errors import InvalidError
 from schemas.events import Transaction
 from serving.rules.kind import Check, Finding, number
 
@@ -12,6 +13,8 @@ from serving.rules.kind import Check, Finding, number
 def prepare(rule: Rule) -> Check:
     """Parameters: `limit` in major units, and optionally `currency`, which other payments do not meet."""
     limit, currency = number(rule, "limit"), rule.parameters.get("currency")
+    if not isinstance(currency, str | None):
+        raise InvalidError(f"rule kind {rule.kind}: currency {currency} is no code; give one like 'EUR'")
 
     def check(tx: Transaction, _: Sequence[float]) -> Finding:
         if tx.amount > limit and (currency is None or tx.currency == currency):

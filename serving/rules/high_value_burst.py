@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from schemas.control import Rule
 from schemas.events import Transaction
+from serving.features.bursts import HIGH_CENTS
 from serving.rules.kind import Check, Finding, number, position
 
 
@@ -15,6 +16,6 @@ def prepare(rule: Rule) -> Check:
 
     def check(tx: Transaction, features: Sequence[float]) -> Finding:
         seen = features[place]
-        return (seen, count) if seen >= count and tx.amount > 1000 else None
+        return (seen, count) if seen >= count and int(tx.amount * 100 + 0.5) > HIGH_CENTS else None
 
     return check
