@@ -16,7 +16,7 @@ from schemas.events import DeadLetter, Decision, EntityFeatures, FeatureUpdate, 
 from schemas.topics import DEAD_LETTERS, DECISIONS, FEATURE_UPDATES
 from serving.inflight import Output, Record
 from serving.stores.history import check_ids
-from serving.stores.online import Catalogue, state_time_ms
+from serving.stores.online import Catalogue
 
 JOB = "materialize"
 MAX_AMOUNT = 10_000_000
@@ -64,19 +64,20 @@ def step(records: Sequence[Record], catalogue: Catalogue) -> Writes:
 def coalesce(updates: Sequence[EntityFeatures]) -> list[EntityFeatures]:
     """Drop what a newer update of the same batch replaces; at equal times the later one in the log stays.
 
-    An older update survives without its replaced state keys when the newer ones lack one of them: state is
-    written as deltas. The result is ordered so that a store ends with the same values as after the whole batch.
+    State is written as deltas, so an older update survives with the state keys that no newer one has. A store
+    ends with the same values as after the whole batch.
     """
     by_time = sorted(updates, key=lambda update: update.event_time_ms)
-    newest = {(update.entity, update.entity_id): update for update in by_time}
+    newest = {(update.entity, update.entity_id): update for update in by_time if update.values}
     holders: dict[str, EntityFeatures] = {}
-    for update in sorted(updates, key=state_time_ms):
+    for update in by_time:
         holders |= dict.fromkeys(update.state, update)
     kept = []
     for update in by_time:
         state = {key: value for key, value in update.state.items() if holders[key] is update}
-        if state or newest[update.entity, update.entity_id] is update:
-            kept.append(msgspec.structs.replace(update, state=state))
+        values = update.values if newest.get((update.entity, update.entity_id)) is update else []
+        if state or values:
+            kept.append(msgspec.structs.replace(update, values=values, state=state))
     return kept
 
 

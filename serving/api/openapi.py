@@ -20,6 +20,7 @@ _REFUSALS = {
     500: "A mistake of the API's own.",
     503: "A store or the model is not there; the answer names it.",
 }
+NO_CONTROL_CHARACTER = r"^[^\x00-\x1f]*$"
 _REF = "#/components/schemas/{name}"
 
 
@@ -41,8 +42,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
         _, components = msgspec.json.schema_components([Transaction, *ANSWERS], ref_template=_REF)
-        # The event contract leaves room for later versions; this release accepts its own.
-        components["Transaction"]["properties"]["schema_version"]["maximum"] = Transaction.VERSION
+        _narrow(components["Transaction"]["properties"])
         document["components"] = {"schemas": components}
         app.openapi_schema = document
     return app.openapi_schema
@@ -50,3 +50,13 @@ def describe(app: FastAPI) -> dict[str, Any]:
 
 def _json(kind: type[msgspec.Struct]) -> dict[str, Any]:
     return {"application/json": {"schema": {"$ref": _REF.format(name=kind.__name__)}}}
+
+
+def _narrow(properties: dict[str, Any]) -> None:
+    """Say what `codec.decode` refuses beyond the types: a later version, and control characters in ids."""
+    properties["schema_version"]["maximum"] = Transaction.VERSION
+    for name, schema in properties.items():
+        if name.endswith("_id"):
+            for option in schema.get("anyOf", [schema]):
+                if option["type"] == "string":
+                    option["pattern"] = NO_CONTROL_CHARACTER

@@ -15,7 +15,6 @@ from serving.stores.online import (
     RecentDecision,
     StoredFeatures,
     recent,
-    state_time_ms,
 )
 
 
@@ -37,12 +36,13 @@ class MemoryOnline:
             expires_ms = self._clock() + self._catalogue.ttl_s[update.entity] * 1000
             name = (update.entity, update.entity_id)
             held = self._features.get(name)
-            if held is None or held[1] <= self._clock() or held[0].event_time_ms <= update.event_time_ms:
+            free = held is None or held[1] <= self._clock() or held[0].event_time_ms <= update.event_time_ms
+            if update.values and free:
                 self._features[name] = (update, expires_ms)
             for key, value in update.state.items():
                 kept = self._state.get(key)
-                if kept is None or kept[2] <= self._clock() or kept[0] <= state_time_ms(update):
-                    self._state[key] = (state_time_ms(update), value, expires_ms)
+                if kept is None or kept[2] <= self._clock() or kept[0] <= update.event_time_ms:
+                    self._state[key] = (update.event_time_ms, value, expires_ms)
 
     def read_features(self, entity: str, ids: Sequence[str]) -> list[StoredFeatures]:
         self._catalogue.length(entity)

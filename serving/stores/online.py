@@ -64,7 +64,10 @@ class OnlineStore(StateReader, Protocol):
     """
 
     def write(self, updates: Sequence[EntityFeatures]) -> None:
-        """Put features and state of each update, in order; a state value of None deletes its key."""
+        """Put features and state of each update, in order.
+
+        Empty values leave the features as they are; a state value of None deletes its key.
+        """
         ...
 
     def read_features(self, entity: str, ids: Sequence[str]) -> list[StoredFeatures]:
@@ -122,21 +125,15 @@ class Catalogue(msgspec.Struct, frozen=True):
     def check(self, update: EntityFeatures) -> None:
         """Raises InvalidError when a store could not hold the update."""
         length = self.length(update.entity)
-        if len(update.values) != length:
+        if len(update.values) not in (0, length):
             raise InvalidError(
                 f"{len(update.values)} values for a {update.entity}, feature set {self.feature_set} has {length}"
             )
-        for name, time_ms in (("event_time_ms", update.event_time_ms), ("state_time_ms", update.state_time_ms)):
-            if not 0 <= time_ms < MAX_TIME_MS:
-                raise InvalidError(f"{name} {time_ms} is outside 1970..2100")
+        if not 0 <= update.event_time_ms < MAX_TIME_MS:
+            raise InvalidError(f"event_time_ms {update.event_time_ms} is outside 1970..2100")
         id_bytes(f"{update.entity} id", update.entity_id)
         for key in update.state:
             id_bytes("state key", key, MAX_STATE_KEY_CHARS)
-
-
-def state_time_ms(update: EntityFeatures) -> int:
-    """The time that orders the update's state: a late event changes state that has already seen newer ones."""
-    return update.state_time_ms or update.event_time_ms
 
 
 def recent(decision: Decision) -> RecentDecision:

@@ -29,7 +29,6 @@ from serving.stores.online import (
     RecentDecision,
     StoredFeatures,
     recent,
-    state_time_ms,
 )
 from serving.stores.packing import pack_state, pack_vector, unpack_state, unpack_vector
 from serving.stores.redis_scripts import ADD_RECENT, MARK, PUT_IF_NOT_OLDER, SCRIPTS, Script
@@ -83,10 +82,11 @@ class RedisOnline:
         for update in updates:
             self._catalogue.check(update)
             ttl_s = self._catalogue.ttl_s[update.entity]
-            key = self._features_key(update.entity, update.entity_id)
-            puts.append((key, pack_vector(update.event_time_ms, update.values), ttl_s))
+            if update.values:
+                key = self._features_key(update.entity, update.entity_id)
+                puts.append((key, pack_vector(update.event_time_ms, update.values), ttl_s))
             for state_key, value in update.state.items():
-                puts.append((self._state_key(state_key), pack_state(state_time_ms(update), value), ttl_s))
+                puts.append((self._state_key(state_key), pack_state(update.event_time_ms, value), ttl_s))
         for part in _parts(puts, KEYS_A_ROUND_TRIP):
             self._run([_put(call) for call in _parts(part, KEYS_A_CALL)])
 

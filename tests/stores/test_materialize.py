@@ -83,7 +83,6 @@ def test_a_bad_decision_is_a_dead_letter_with_its_reason_and_stops_nothing(raw, 
         update("x" * 65),
         update(at_ms=-1),
         update(at_ms=4_102_444_800_000),
-        msgspec.structs.replace(update(), state_time_ms=-5),
         update(**{"k" * 201: b""}),
     ],
 )
@@ -101,18 +100,21 @@ def test_only_the_newest_update_of_an_entity_is_written():
 
 def test_a_state_delta_of_an_older_update_survives_under_its_own_time():
     first, second = update(at_ms=NOON_MS, head=b"1", chunk=b"sealed"), update(at_ms=NOON_MS + 1, head=b"2")
-    assert coalesce([first, second]) == [update(at_ms=NOON_MS, chunk=b"sealed"), second]
+    assert coalesce([first, second]) == [update(at_ms=NOON_MS, values=(), chunk=b"sealed"), second]
+
+
+def test_values_survive_a_later_event_that_was_out_of_order():
+    first, late = update(at_ms=NOON_MS, k=b"1"), update(at_ms=NOON_MS, values=(), k=b"2")
+    assert coalesce([first, late]) == [update(at_ms=NOON_MS), late]
 
 
 updates = st.builds(
-    lambda entity_id, at_ms, ahead_ms, value, state: msgspec.structs.replace(
-        update(entity_id, at_ms, (value, 0.0, 0.0), **{f"{entity_id}{k}": v for k, v in state.items()}),
-        state_time_ms=at_ms + ahead_ms,
+    lambda entity_id, at_ms, values, state: update(
+        entity_id, at_ms, values, **{f"{entity_id}{k}": v for k, v in state.items()}
     ),
     st.sampled_from(["a", "b"]),
     st.integers(NOON_MS, NOON_MS + 3),
-    st.integers(0, 3),
-    st.floats(allow_nan=False),
+    st.just(()) | st.tuples(*[st.floats(allow_nan=False)] * 3),
     st.dictionaries(st.sampled_from(["head", "chunk"]), st.none() | st.binary(max_size=2)),
 )
 

@@ -6,7 +6,6 @@ import itertools
 import math
 import time
 
-import msgspec
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as how
@@ -59,14 +58,16 @@ def test_an_older_event_never_replaces_a_newer_one(online):
     assert online.read_state(["k"]) == {"k": b"new"}
 
 
-def test_a_late_event_changes_the_state_but_not_the_newer_features(online):
+def test_an_event_out_of_order_changes_the_state_but_not_the_newer_features(online):
     online.write([update(at_ms=NOON_MS, values=(2, 2, 2), k=b"newest")])
-    late = msgspec.structs.replace(update(at_ms=NOON_MS - 9, values=(1, 1, 1), k=b"late in"), state_time_ms=NOON_MS)
-    online.write([late])
+    online.write([update(at_ms=NOON_MS, values=(), k=b"late in")])
     assert values_of(online) == [2, 2, 2]
     assert online.read_state(["k"]) == {"k": b"late in"}
-    online.write([update(at_ms=NOON_MS - 1, k=b"older")])
-    assert online.read_state(["k"]) == {"k": b"late in"}
+
+
+def test_an_entity_of_which_only_state_is_known_has_default_features(online):
+    online.write([update(values=(), k=b"1")])
+    assert online.read_features("user", ["u1"])[0].event_time_ms is None
 
 
 def test_an_equal_event_time_replaces(online):
@@ -235,10 +236,10 @@ def test_a_store_that_is_up_passes_its_check(online):
 
 
 updates = st.builds(
-    lambda entity_id, at_ms, value, state: update(entity_id, at_ms, (value, 0.0, 0.0), **state),
+    lambda entity_id, at_ms, values, state: update(entity_id, at_ms, values, **state),
     st.sampled_from(["a", "b"]),
     st.integers(NOON_MS, NOON_MS + 3),
-    st.floats(allow_nan=False),
+    st.just(()) | st.tuples(*[st.floats(allow_nan=False)] * 3),
     st.dictionaries(st.sampled_from(["k1", "k2"]), st.none() | st.binary(max_size=3)),
 )
 
@@ -252,7 +253,7 @@ def test_any_log_in_any_batches_ends_like_a_naive_reference(new_online, log, cut
         online.write(log[start:end])
     newest, state = {}, {}
     for u in log:
-        if u.event_time_ms >= newest.get(u.entity_id, u).event_time_ms:
+        if u.values and u.event_time_ms >= newest.get(u.entity_id, u).event_time_ms:
             newest[u.entity_id] = u
         for key, value in u.state.items():
             if u.event_time_ms >= state.get(key, (0, None))[0]:

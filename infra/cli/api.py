@@ -1,0 +1,55 @@
+"""`sluice api`"""
+
+from __future__ import annotations
+
+import socket
+import time
+
+import click
+import msgspec
+import uvicorn
+
+from infra.stack.part import LOOPBACK
+from infra.stack.ports import holder
+from schemas.errors import PortInUseError
+from schemas.settings import Settings
+from serving.api.app import create_app
+from serving.stored_catalogue import defaults_by_name, stored_catalogue
+from serving.stores import cassandra_history, redis_online
+
+# A person or a service waits for the answer: a store that needs longer counts as down.
+READ_DEADLINE_MS = 2000
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(1, 65535), help="Loopback port; default stack.ports.api.")
+@click.pass_obj
+def command(settings: Settings, port: int | None) -> None:
+    """Serve features, decisions and on-demand scores over HTTP, on loopback, until Ctrl-C."""
+    port = port or settings.stack.ports.api
+    catalogue = stored_catalogue()
+    redis = msgspec.structs.replace(settings.redis, timeout_ms=min(settings.redis.timeout_ms, READ_DEADLINE_MS))
+    cassandra = msgspec.structs.replace(
+        settings.cassandra, timeout_ms=min(settings.cassandra.timeout_ms, READ_DEADLINE_MS)
+    )
+    online = redis_online.connect(redis, catalogue)
+    history = cassandra_history.connect(cassandra)
+    app = create_app(online, history, None, defaults_by_name(), _wall_ms, catalogue.feature_set)
+    with _bound(port) as listener:
+        click.echo(f"Sluice API on http://{LOOPBACK}:{port}, documented at /docs; stop it with Ctrl-C")
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
+        server.run(sockets=[listener])
+    online.close()
+    history.close()
+
+
+def _wall_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _bound(port: int) -> socket.socket:
+    """The listening socket. Raises PortInUseError that names the holder."""
+    try:
+        return socket.create_server((LOOPBACK, port))
+    except OSError as error:
+        raise PortInUseError(f"port {port} (api) is taken by {holder(port)}; stop it, or give --port") from error

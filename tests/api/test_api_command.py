@@ -1,0 +1,84 @@
+"""`sluice api`: a real server on loopback, with or without its stores."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import httpx
+import pytest
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def started(folder, *ports):
+    """The server in a folder whose settings name these ports; yields its address."""
+    api, redis, cassandra = ports
+    text = f"[stack.ports]\napi = {api}\nredis = {redis}\ncassandra = {cassandra}\n[redis]\ntimeout_ms = 300\n"
+    (folder / "sluice.toml").write_text(text)
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from infra.cli import main; main()", "api"],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process, f"http://127.0.0.1:{api}"
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def answered(address, path):
+    deadline = time.monotonic() + 20
+    while True:
+        with contextlib.suppress(httpx.ConnectError):
+            return httpx.get(address + path, timeout=10)
+        assert time.monotonic() < deadline, "the server did not start"
+        time.sleep(0.1)
+
+
+def test_the_server_starts_without_its_stores_says_so_and_ends_on_interrupt(tmp_path):
+    with started(tmp_path, free_port(), free_port(), free_port()) as (process, address):
+        health = answered(address, "/health")
+        assert health.status_code == 503
+        assert health.json()["status"] == "down"
+        fallback = httpx.get(f"{address}/features/user/u1?fallback=true").json()
+        assert fallback["origin"] == "fallback"
+        assert fallback["feature_set"]
+        assert "Cassandra at" in httpx.get(f"{address}/decisions/e1").json()["error"]
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=15) in (0, 130)
+
+
+def test_a_port_that_is_taken_is_named_with_its_holder(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with started(tmp_path, port, free_port(), free_port()) as (process, _):
+            _, error = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert error.startswith(f"sluice: port {port} (api) is taken by pid ")
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("value", ["0", "65536", "http"])
+def test_a_bad_port_is_refused(tmp_path, value):
+    done = subprocess.run(
+        [sys.executable, "-c", "from infra.cli import main; main()", "api", "--port", value],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "--port" in done.stderr
