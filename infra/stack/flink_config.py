@@ -94,5 +94,5 @@ def configuration(settings: Settings, data: Path) -> dict[str, str]:
         "metrics.reporter.prom.factory.class": "org.apache.flink.metrics.prometheus.PrometheusReporterFactory",
         "metrics.reporter.prom.port": str(ports.flink_metrics_first),
         "metrics.reporter.prom.filterLabelValueCharacters": "false",
-        "metrics.job.status.enable": "STATE,CURRENT_TIME",
+        "metrics.job.status.enable": "STATE;CURRENT_TIME",
     }

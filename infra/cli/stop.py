@@ -1,0 +1,23 @@
+"""`sluice stop`: stop a job so that it can be resumed."""
+
+from __future__ import annotations
+
+import click
+
+from infra import flink_client
+from jobs.names import JOB_NAMES
+from schemas.settings import Settings
+
+
+@click.command()
+@click.argument("job", type=click.Choice(JOB_NAMES))
+@click.option("--now", is_flag=True, help="Cancel without a savepoint; the last checkpoint stays.")
+@click.pass_obj
+def command(settings: Settings, job: str, now: bool) -> None:
+    """Stop JOB after a savepoint, and name the savepoint."""
+    if now:
+        flink_client.cancel(job, settings)
+        click.echo(f"{job} is cancelled")
+        return
+    savepoint = flink_client.stop(job, settings)
+    click.echo(f"{job} is stopped; resume with `sluice submit {job} --from {savepoint}`")

@@ -1,0 +1,114 @@
+"""Jobs on a Flink cluster: submit, stop with a savepoint, list. Speaks Flink's REST interface."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from infra.stack import install
+from infra.stack.flink import distribution, link_jars
+from infra.stack.home import Home
+from schemas.errors import InputError, NotFoundError, PartFailedError
+from schemas.settings import Settings
+
+STOP_TIMEOUT_S = 120
+
+
+def submit(job: str, settings: Settings, savepoint: str | None = None) -> str:
+    """Start the job on the cluster of the settings; returns its id.
+
+    Raises PartFailedError with the first words of the cause when the cluster refuses it.
+    """
+    if job in running(settings):
+        raise InputError(f"job {job} is running already; stop it with `sluice stop {job}` first")
+    home = Home.of(settings)
+    install.jars(home, "flink")
+    environment = os.environ | {
+        # With FLINK_HOME given, PyFlink's gateway takes the class path from FLINK_LIB_DIR.
+        "FLINK_HOME": str(distribution()),
+        "FLINK_LIB_DIR": str(link_jars(home)),
+        "VIRTUAL_ENV": sys.prefix,
+        "PATH": f"{Path(sys.prefix) / 'bin'}:{os.environ.get('PATH', os.defpath)}",
+    }
+    command = [sys.executable, "-m", "jobs.submit", job]
+    if savepoint is not None:
+        command += ["--from-savepoint", savepoint]
+    absolute = msgspec.structs.replace(
+        settings, registry=msgspec.structs.replace(settings.registry, path=str(Path(settings.registry.path).resolve()))
+    )
+    done = subprocess.run(
+        command, input=msgspec.json.encode(absolute), capture_output=True, env=environment, check=False
+    )
+    if done.returncode != 0:
+        raise PartFailedError(f"job {job} was not accepted by {settings.flink.rest}: {_cause(done.stderr.decode())}")
+    return done.stdout.decode().split()[-1]
+
+
+def running(settings: Settings) -> dict[str, str]:
+    """Ids of the jobs that have not ended, by name."""
+    jobs = _call(settings, "/jobs/overview")["jobs"]
+    return {job["name"]: job["jid"] for job in jobs if job["state"] not in {"CANCELED", "FAILED", "FINISHED"}}
+
+
+def stop(job: str, settings: Settings) -> str:
+    """Stop the job after a savepoint; returns where the savepoint lies.
+
+    Raises NotFoundError when no such job runs, PartFailedError when the savepoint fails.
+    """
+    job_id = _id(job, settings)
+    trigger = _call(settings, f"/jobs/{job_id}/stop", {"drain": False})["request-id"]
+    deadline = time.monotonic() + STOP_TIMEOUT_S
+    while time.monotonic() < deadline:
+        answer = _call(settings, f"/jobs/{job_id}/savepoints/{trigger}")
+        if answer["status"]["id"] == "COMPLETED":
+            operation = answer["operation"]
+            if "location" not in operation:
+                raise PartFailedError(f"savepoint of {job} failed: {operation['failure-cause']['class']}")
+            return str(operation["location"])
+        time.sleep(0.2)
+    raise PartFailedError(f"savepoint of {job} took longer than {STOP_TIMEOUT_S} s; see `sluice doctor`")
+
+
+def cancel(job: str, settings: Settings) -> None:
+    """End the job at once; its last checkpoint stays."""
+    _call(settings, f"/jobs/{_id(job, settings)}?mode=cancel", method="PATCH")
+
+
+def _id(job: str, settings: Settings) -> str:
+    jobs = running(settings)
+    if job not in jobs:
+        raise NotFoundError(f"no job {job} runs; running: {', '.join(sorted(jobs)) or 'none'}")
+    return jobs[job]
+
+
+def _call(settings: Settings, path: str, body: dict[str, Any] | None = None, method: str | None = None) -> Any:
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(  # noqa: S310  # the cluster's own http address
+        settings.flink.rest + path, data, {"Content-Type": "application/json"}, method=method
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310  # the same
+            return json.loads(answer.read() or b"{}")
+    except urllib.error.HTTPError as error:
+        raise PartFailedError(
+            f"Flink at {settings.flink.rest} refused {path}: {error.read().decode()[:300]}"
+        ) from error
+    except OSError as error:
+        raise PartFailedError(f"Flink at {settings.flink.rest} does not answer; start it with `sluice up`") from error
+
+
+def _cause(printed: str) -> str:
+    """The innermost exception of a Python and Java stack trace, in one line."""
+    named = re.findall(r"^(?:Caused by: |: )?([\w.$]+(?:Exception|Error): .*)$", printed, re.MULTILINE)
+    lines = named or [line.strip() for line in printed.splitlines() if line.strip()] or ["it said nothing"]
+    return str(lines[-1])[:400]

@@ -1,0 +1,3 @@
+"""The names of the jobs, for a command line that must not import Flink to know them. A test compares the catalogue."""
+
+JOB_NAMES = ("score_transactions", "materialize")

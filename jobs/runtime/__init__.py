@@ -1,0 +1,1 @@
+"""What every job shares: micro-batches in, keyed stages over packed state, records out."""

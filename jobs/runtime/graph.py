@@ -1,0 +1,195 @@
+"""A job as a Flink graph: Kafka to micro-batches, through the keyed stages, to Kafka.
+
+Micro-batches are what makes Python fast enough: a call into Python costs the same for one record as for a
+hundred (DECISIONS.md, 1). A batch is a tumbling window of a few milliseconds of processing time over each bucket;
+it decides only how records travel together, never what they give.
+"""
+
+from __future__ import annotations
+
+from pyflink.common import Configuration, Types
+from pyflink.datastream import DataStream, StreamExecutionEnvironment
+from pyflink.java_gateway import get_gateway
+from pyflink.table import DataTypes, Schema, StatementSet, StreamTableEnvironment
+
+from jobs.runtime.operator import FirstOperator, LastOperator, MiddleOperator, OnlyOperator
+from jobs.runtime.stage import Job
+from schemas.settings import Settings
+
+MAX_PARALLELISM = 128
+_BYTES = Types.PRIMITIVE_ARRAY(Types.BYTE())
+_PACKED = Types.ROW_NAMED(["bucket", "messages"], [Types.INT(), _BYTES])
+_OUTPUT = Types.ROW_NAMED(["topic", "key", "value"], [Types.STRING(), _BYTES, _BYTES])
+_OUTPUTS = Types.ROW_NAMED(["records"], [Types.OBJECT_ARRAY(_OUTPUT)])
+
+
+def configuration(settings: Settings, job: Job, savepoint: str | None) -> Configuration:
+    """The job's own configuration; what is not here is the cluster's."""
+    given = settings.job
+    host, _, port = settings.flink.rest.removeprefix("http://").partition(":")
+    values = {
+        "execution.target": "remote",
+        "execution.attached": "false",
+        "rest.address": host,
+        "rest.port": port,
+        "pipeline.name": job.name,
+        "pipeline.object-reuse": "true",
+        "pipeline.max-parallelism": str(MAX_PARALLELISM),
+        "parallelism.default": str(given.parallelism),
+        "python.execution-mode": "thread",
+        "execution.buffer-timeout.interval": "2 ms",
+        "execution.checkpointing.interval": f"{given.checkpoint_ms} ms",
+        "execution.checkpointing.mode": "EXACTLY_ONCE",
+        "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
+        "execution.checkpointing.tolerable-failed-checkpoints": "10",
+        "state.backend.type": given.state_backend,
+        "state.backend.incremental": "true",
+        # Operators that SQL makes keep their state across submissions, too.
+        "table.exec.uid.generation": "ALWAYS",
+        "table.exec.sink.not-null-enforcer": "ERROR",
+    }
+    if savepoint is not None:
+        values["execution.state-recovery.path"] = savepoint
+    configured = Configuration()
+    for key, value in values.items():
+        configured.set_string(key, value)
+    return configured
+
+
+def build(job: Job, settings: Settings, savepoint: str | None = None) -> StatementSet:
+    """The graph, ready to be executed on the cluster of the settings."""
+    # PyFlink's own factory would start a cluster in this process; the constructor obeys `execution.target`.
+    java_environment = get_gateway().jvm.org.apache.flink.streaming.api.environment.StreamExecutionEnvironment
+    configured = configuration(settings, job, savepoint)
+    environment = StreamExecutionEnvironment(java_environment(configured._j_configuration))
+    tables = StreamTableEnvironment.create(environment)
+    stream = _micro_batches(tables, job, settings)
+    keys = bucket_keys(settings.job.buckets)
+    stages = job.stages
+    topics = [topic.name for topic in job.sources]
+    for place, stage in enumerate(stages):
+        last = place == len(stages) - 1
+        if place == 0:
+            operator = OnlyOperator(stage, settings, topics) if last else FirstOperator(stage, settings, topics)
+        else:
+            operator = LastOperator(stage, settings) if last else MiddleOperator(stage, settings)
+        stream = (
+            stream.key_by(lambda row: keys[row[0]], key_type=Types.INT())
+            .process(operator, output_type=_OUTPUTS if last else _PACKED)
+            .uid(f"{job.name}/{stage.uid}")
+            .name(stage.uid)
+        )
+        if not last:
+            # What leaves a stage is a batch already: waiting for more would only cost time.
+            stream = stream.set_buffer_timeout(0)
+    return _sink(tables, stream, job, settings)
+
+
+def bucket_keys(buckets: int) -> list[int]:
+    """For each bucket the key that spreads the buckets evenly over Flink's key groups.
+
+    Flink hashes keys into key groups; left to chance, two of four buckets would often share a TaskManager.
+    """
+    jvm = get_gateway().jvm
+    assign = jvm.org.apache.flink.runtime.state.KeyGroupRangeAssignment.assignToKeyGroup
+    wanted = {int((b + 0.5) * MAX_PARALLELISM / buckets): b for b in range(buckets)}
+    found: dict[int, int] = {}
+    candidate = 0
+    while len(found) < len(wanted):
+        fields = get_gateway().new_array(jvm.Object, 1)
+        fields[0] = candidate
+        group = assign(jvm.org.apache.flink.types.Row.of(fields), MAX_PARALLELISM)
+        if group in wanted and wanted[group] not in found:
+            found[wanted[group]] = candidate
+        candidate += 1
+    return [found[b] for b in range(buckets)]
+
+
+def _micro_batches(tables: StreamTableEnvironment, job: Job, settings: Settings) -> DataStream:
+    given = settings.job
+    startup = {"earliest": "earliest-offset", "latest": "latest-offset", "committed": "group-offsets"}[given.start_from]
+    topics = ";".join(topic.name for topic in job.sources)
+    tables.execute_sql(f"""
+        CREATE TEMPORARY TABLE source_records (
+            `key` BYTES,
+            `value` BYTES,
+            `topic` STRING METADATA VIRTUAL,
+            `partition` INT METADATA VIRTUAL,
+            `offset` BIGINT METADATA VIRTUAL,
+            `timestamp` TIMESTAMP_LTZ(3) METADATA VIRTUAL,
+            processed AS PROCTIME()
+        ) WITH (
+            'connector' = 'kafka',
+            'topic' = '{topics}',
+            'properties.bootstrap.servers' = '{settings.kafka.bootstrap}',
+            'properties.group.id' = 'sluice-{job.name}{given.group_suffix}',
+            'properties.auto.offset.reset' = 'earliest',
+            'properties.fetch.max.wait.ms' = '5',
+            'properties.fetch.min.bytes' = '1',
+            'properties.isolation.level' = 'read_committed',
+            'scan.startup.mode' = '{startup}',
+            'key.format' = 'raw',
+            'key.fields' = 'key',
+            'value.format' = 'raw',
+            'value.fields-include' = 'EXCEPT_KEY'
+        )""")
+    # The bucket is of the key's hash, not of the partition: producers in other languages partition differently.
+    cases = " ".join(f"WHEN '{topic.name}' THEN {number}" for number, topic in enumerate(job.sources))
+    tables.execute_sql(f"""
+        CREATE TEMPORARY VIEW bucketed AS SELECT
+            MOD(MOD(COALESCE(HASH_CODE(CAST(`key` AS STRING)), 0), {given.buckets}) + {given.buckets}, {given.buckets})
+                AS bucket,
+            `key`, `value`, `partition`, `offset`, CASE `topic` {cases} END AS topic_number,
+            CAST(EXTRACT(EPOCH FROM `timestamp`) AS BIGINT) * 1000
+                + CAST(EXTRACT(MILLISECOND FROM `timestamp`) AS BIGINT) AS arrival_ms,
+            processed
+        FROM source_records""")  # noqa: S608  # numbers and names of our own settings
+    batches = tables.sql_query(f"""
+        SELECT bucket, ARRAY_AGG(topic_number) AS topics, ARRAY_AGG(`partition`) AS partitions,
+            ARRAY_AGG(`offset`) AS offsets, ARRAY_AGG(arrival_ms) AS arrivals,
+            ARRAY_AGG(`key`) AS `keys`, ARRAY_AGG(`value`) AS `values`
+        FROM TABLE(TUMBLE(TABLE bucketed, DESCRIPTOR(processed), INTERVAL '{given.batch_ms / 1000:.3f}' SECOND))
+        GROUP BY bucket, window_start, window_end""")  # noqa: S608  # numbers of our own settings
+    return tables.to_data_stream(batches)
+
+
+def _sink(tables: StreamTableEnvironment, stream: DataStream, job: Job, settings: Settings) -> StatementSet:
+    given = settings.job
+    exactly_once = (
+        f"""'sink.delivery-guarantee' = 'exactly-once',
+            'sink.transactional-id-prefix' = 'sluice-{job.name}{given.group_suffix}',
+            'properties.transaction.timeout.ms' = '600000',"""
+        if given.delivery == "exactly_once"
+        else "'sink.delivery-guarantee' = 'at-least-once',"
+    )
+    tables.execute_sql(f"""
+        CREATE TEMPORARY TABLE sink_records (
+            `topic` STRING METADATA,
+            `key` BYTES,
+            `value` BYTES
+        ) WITH (
+            'connector' = 'kafka',
+            'topic' = '{";".join(topic.name for topic in job.outputs)}',
+            'properties.bootstrap.servers' = '{settings.kafka.bootstrap}',
+            'properties.linger.ms' = '2',
+            'properties.compression.type' = 'lz4',
+            {exactly_once}
+            'key.format' = 'raw',
+            'key.fields' = 'key',
+            'value.format' = 'raw',
+            'value.fields-include' = 'EXCEPT_KEY'
+        )""")
+    record = DataTypes.ROW(
+        [
+            DataTypes.FIELD("topic", DataTypes.STRING()),
+            DataTypes.FIELD("key", DataTypes.BYTES()),
+            DataTypes.FIELD("value", DataTypes.BYTES()),
+        ]
+    )
+    schema = Schema.new_builder().column("records", DataTypes.ARRAY(record)).build()
+    tables.create_temporary_view("finished", tables.from_data_stream(stream, schema))
+    statements: StatementSet = tables.create_statement_set()
+    statements.add_insert_sql("""
+        INSERT INTO sink_records
+        SELECT r.`topic`, r.`key`, r.`value` FROM finished CROSS JOIN UNNEST(records) AS r (`topic`, `key`, `value`)""")
+    return statements

@@ -1,0 +1,54 @@
+"""A job's metrics, kept in Python and handed to Flink a batch at a time: each call into the JVM has its price."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from typing import Any
+
+from schemas.metrics import GROUP, MAX_LABEL_VALUES, OTHER, Metric
+
+
+class JobMetrics:
+    """Counters, histograms and gauges of one operator. `group` is Flink's metric group of the operator."""
+
+    def __init__(self, group: Any) -> None:
+        self._group = group.add_group(GROUP)
+        self._pending: dict[tuple[Metric, str], int] = {}
+        self._registered: dict[tuple[Metric, str], Any] = {}
+        self._gauges: dict[Metric, int] = {}
+
+    def count(self, metric: Metric, value: str = "", by: int = 1) -> None:
+        """Add to a counter, under the value of its label when it has one."""
+        key = (metric, value)
+        self._pending[key] = self._pending.get(key, 0) + by
+
+    def observe(self, metric: Metric, value: float, times: int = 1) -> None:
+        """Add a value to a histogram: to its bucket and every wider one."""
+        for bound in metric.values[bisect_left(metric.buckets, value) :]:
+            self.count(metric, bound, times)
+
+    def gauge(self, metric: Metric, value: int) -> None:
+        """Set a gauge."""
+        if metric not in self._gauges:
+            self._group.gauge(metric.name, lambda: self._gauges[metric])
+        self._gauges[metric] = value
+
+    def flush(self) -> None:
+        """Hand everything that was counted to Flink."""
+        pending, self._pending = self._pending, {}
+        for key, by in pending.items():
+            counter = self._registered.get(key)
+            if counter is None:
+                counter = self._register(*key)
+            counter.inc(by)
+
+    def _register(self, metric: Metric, value: str) -> Any:
+        known = sum(m is metric for m, _ in self._registered)
+        if metric.label and not metric.values and known >= MAX_LABEL_VALUES:
+            return self._registered.get((metric, OTHER)) or self._add(metric, OTHER)
+        return self._add(metric, value)
+
+    def _add(self, metric: Metric, value: str) -> Any:
+        group = self._group.add_group(metric.label, value) if metric.label else self._group
+        counter = self._registered[metric, value] = group.counter(metric.counter_name)
+        return counter

@@ -1,0 +1,66 @@
+"""What a job's stage is to the runtime: plain Python that never sees Flink."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from jobs.runtime.metrics import JobMetrics
+from schemas.settings import Settings
+from schemas.topics import Topic
+from serving.entity_cache import Writes
+from serving.inflight import Message, Record
+
+
+@dataclass(frozen=True)
+class Door:
+    """What the runtime hands to a stage when it opens.
+
+    `read` gives the state bytes of a key, of the bucket that is being worked on; the clocks are the machine's.
+    """
+
+    read: Callable[[str], bytes | None]
+    metrics: JobMetrics
+    settings: Settings
+    clock_us: Callable[[], int]
+    now_ms: Callable[[], int]
+
+
+class Stage(ABC):
+    """One keyed stage of a job. It is pickled to the cluster before it is opened, so it holds settings only.
+
+    `uid` names the stage's operator for good: state is found again by it.
+    """
+
+    uid: str
+
+    @abstractmethod
+    def open(self, door: Door) -> None:
+        """Called once in the process that runs the stage, before the first batch."""
+
+    @abstractmethod
+    def step(self, batch: Sequence[Record] | Sequence[Message]) -> Sequence[Message]:
+        """Work on one batch of one bucket: records in the first stage, messages of the one before in the others."""
+
+    def route(self, message: Message) -> str:
+        """The id whose bucket the message goes to next."""
+        raise TypeError(f"{self.uid} is a last stage: nothing goes on from it")
+
+    def take_writes(self) -> Writes:
+        """State that changed since the last call; the runtime puts it into Flink's state before anything leaves."""
+        return {}
+
+    def close(self) -> None:
+        """Called once when the process lets the stage go; most hold nothing that must be let go."""
+        return
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job: where its records come from, what happens to them, and which topics it may write."""
+
+    name: str
+    sources: tuple[Topic, ...]
+    stages: tuple[Stage, ...]
+    outputs: tuple[Topic, ...]

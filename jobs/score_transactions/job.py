@@ -1,0 +1,137 @@
+"""The job: its topics, its stages in order, and what they emit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from jobs.runtime.control_feed import ControlFeed, read_control
+from jobs.runtime.stage import Door, Job, Stage
+from schemas import metrics
+from schemas.control import ModelPointer
+from schemas.errors import EventError, InvalidError, ModelError
+from schemas.topics import (
+    DEAD_LETTERS,
+    DECISIONS,
+    FEATURE_UPDATES,
+    LABELS,
+    LATE_EVENTS,
+    TRANSACTIONS,
+)
+from serving import model
+from serving.control import Control
+from serving.entity_cache import EntityCache, Writes
+from serving.inflight import Message, Output, Payment, Record, Verdict
+from serving.outcomes import Outcomes
+from serving.score import JOB, DecisionStage, EntityStage, UserStage, dead_letter
+
+
+class _EntityShell(Stage):
+    """A stage over the entities of one kind; `following` is the kind that the next stage is keyed by."""
+
+    def __init__(self, kind: str, following: str) -> None:
+        self.uid = kind
+        self._kind = kind
+        self._following = following
+
+    def open(self, door: Door) -> None:
+        self._metrics = door.metrics
+        self._entities = EntityCache(door.read, door.settings.job.cached_entities)
+        self._seen = (0, 0)
+        self._start(door)
+
+    def _start(self, door: Door) -> None:
+        self._stage = EntityStage(self._kind, door.metrics.count, door.clock_us)
+
+    def step(self, batch: Sequence[Message]) -> Sequence[Message]:  # type: ignore[override]  # never the first stage
+        return self._counted(self._stage.step(batch, self._entities))
+
+    def _counted(self, messages: Sequence[Message]) -> Sequence[Message]:
+        hits, misses = self._entities.hits, self._entities.misses
+        self._metrics.count(metrics.CACHE_HITS, by=hits - self._seen[0])
+        self._metrics.count(metrics.CACHE_MISSES, by=misses - self._seen[1])
+        self._seen = (hits, misses)
+        return messages
+
+    def route(self, message: Message) -> str:
+        if isinstance(message, Payment):
+            return message.entity_id(self._following) or message.user_id
+        assert isinstance(message, Verdict)
+        return message.merchant_id
+
+    def take_writes(self) -> Writes:
+        return self._entities.take_writes()
+
+
+class _Door(_EntityShell):
+    """The first stage: records in, users seen."""
+
+    def _start(self, door: Door) -> None:
+        self._user = UserStage(door.metrics.count, door.clock_us)
+
+    def step(self, batch: Sequence[Record]) -> Sequence[Message]:  # type: ignore[override]  # always the first stage
+        return self._counted(self._user.step(batch, self._entities))
+
+
+class _Decide(_EntityShell):
+    """The last stage: cards seen, then rules, model and policy."""
+
+    def _start(self, door: Door) -> None:
+        super()._start(door)
+        registry = Path(door.settings.registry.path)
+
+        def load(pointer: ModelPointer) -> model.Model:
+            return model.load(pointer, registry)
+
+        self._now_ms = door.now_ms
+        self._decision = DecisionStage(door.metrics.count, door.clock_us)
+        self._outcomes = Outcomes(door.read, door.settings.job.cached_entities)
+        self._control = Control(load)
+        self._feed = ControlFeed(door.settings.kafka.bootstrap)
+        self._feed.start()
+
+    def step(self, batch: Sequence[Message]) -> Sequence[Message]:  # type: ignore[override]  # never the first stage
+        refused = self._take_control()
+        messages = self._counted(self._stage.step(batch, self._entities))
+        outputs = self._decision.step(messages, self._outcomes, self._control)
+        now_ms = self._now_ms()
+        for message in messages:
+            if isinstance(message, Payment):
+                self._metrics.observe(metrics.LATENCY, now_ms - message.time_ms)
+                self._metrics.observe(metrics.ARRIVAL_LATENCY, now_ms - message.arrival_ms)
+        return [*refused, *outputs]
+
+    def take_writes(self) -> Writes:
+        return self._entities.take_writes() | self._outcomes.take_writes()
+
+    def close(self) -> None:
+        self._feed.stop()
+
+    def _take_control(self) -> list[Output]:
+        """Put waiting control records in force; one that is refused becomes a dead letter, the old ones stay."""
+        refused = []
+        for record in self._feed.take():
+            try:
+                self._control.apply(read_control(record))
+                self._metrics.count(metrics.CONTROL_CHANGES)
+            except (EventError, ModelError) as error:
+                self._metrics.count(metrics.CONTROL_REFUSED)
+                reason = error if isinstance(error, EventError) else InvalidError(str(error), "refused_model")
+                refused.append(dead_letter(record, reason))
+        current = self._control.model
+        self._metrics.gauge(metrics.MODEL_VERSION, int(current.signature.version) if current else 0)
+        self._metrics.gauge(metrics.RULES_VERSION, int(self._control.rules_version[:7], 16))
+        return refused
+
+
+SCORE_TRANSACTIONS = Job(
+    name=JOB,
+    sources=(TRANSACTIONS, LABELS),
+    stages=(
+        _Door("user", following="merchant"),
+        _EntityShell("merchant", following="device"),
+        _EntityShell("device", following="card"),
+        _Decide("card", following="card"),
+    ),
+    outputs=(DECISIONS, FEATURE_UPDATES, LATE_EVENTS, DEAD_LETTERS),
+)
