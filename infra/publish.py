@@ -192,6 +192,8 @@ class _Publishing:
         """Sleep until the record is due; note how late it is if it is overdue."""
         if self._first_event_ms is None:
             self._first_event_ms = record.event_time_ms
+            # Reading a file or drawing a world takes its time: the schedule begins with the first record.
+            self._start = self._clock()
         if self._pace.rate is not None:
             due = self._start + self._sent / self._pace.rate
         elif self._pace.speed_up is not None:

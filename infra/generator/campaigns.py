@@ -1,4 +1,4 @@
-"""Which fraud happens when: every day starts some campaigns of each pattern, whose payments wait for their slice."""
+"""Which fraud happens when: every hour starts some campaigns of each pattern, whose payments wait for their slice."""
 
 from __future__ import annotations
 
@@ -6,41 +6,45 @@ from collections import defaultdict
 
 import numpy as np
 
-from infra.generator.config import DAY_MS, Config
+from infra.generator.config import HOUR_MS, Config
 from infra.generator.draft import Draft
 from infra.generator.patterns import PATTERNS
 from infra.generator.world import World
 
-LOOKBACK_DAYS = max(pattern.max_days for pattern in PATTERNS)
+LOOKBACK_HOURS = 24 * max(pattern.max_days for pattern in PATTERNS)
+LOOKBACK_PAYMENTS = 20_000
 
 
 class Campaigns:
     """Hands out the fraudulent payments of a slice, with the pattern's name. Slices must be asked for in order.
 
-    It holds the payments of running campaigns only: at most LOOKBACK_DAYS days of them.
+    It holds the payments of running campaigns only: at most LOOKBACK_HOURS hours of them.
     """
 
     def __init__(self, config: Config, world: World) -> None:
         self._config = config
         self._world = world
         self._waiting: dict[int, list[tuple[Draft, str]]] = defaultdict(list)
-        # Campaigns that began before the stream still run in it: a stream is the same wherever it is entered.
-        self._next_day = max(0, config.start_ms // DAY_MS - LOOKBACK_DAYS)
+        # Campaigns that began before the stream still run in it: a stream is the same wherever it is entered. A world
+        # so busy that this would delay its start by seconds looks back less.
+        per_hour = max(config.per_day * config.fraud_share / 24, 1e-9)
+        lookback = min(LOOKBACK_HOURS, int(LOOKBACK_PAYMENTS / per_hour))
+        self._next_hour = max(0, config.start_ms // HOUR_MS - lookback)
 
     def of_slice(self, index: int) -> list[tuple[Draft, str]]:
         """The payments of slice `index`, in order of time."""
         slice_ms = self._config.slice_ms
-        while self._next_day * DAY_MS < (index + 1) * slice_ms:
-            self._begin_day(self._next_day, index)
-            self._next_day += 1
+        while self._next_hour * HOUR_MS < (index + 1) * slice_ms:
+            self._begin_hour(self._next_hour, index)
+            self._next_hour += 1
         return sorted(self._waiting.pop(index, []))
 
-    def _begin_day(self, day: int, first_slice: int) -> None:
+    def _begin_hour(self, hour: int, first_slice: int) -> None:
         for number, pattern in enumerate(PATTERNS):
-            rng = np.random.default_rng([self._config.seed, 2, day, number])
-            expected = self._config.per_day * self._config.fraud_share * pattern.share / pattern.mean_payments
+            rng = np.random.default_rng([self._config.seed, 2, hour, number])
+            expected = self._config.per_day / 24 * self._config.fraud_share * pattern.share / pattern.mean_payments
             for _ in range(rng.poisson(expected)):
-                start_ms = day * DAY_MS + int(rng.integers(DAY_MS))
+                start_ms = hour * HOUR_MS + int(rng.integers(HOUR_MS))
                 for draft in pattern.campaign(self._world, rng, start_ms):
                     index = draft.time_ms // self._config.slice_ms
                     if index >= first_slice:

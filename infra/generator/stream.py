@@ -1,7 +1,8 @@
 """The generated stream: purchases and fraud merged slice by slice, labels when they become known.
 
 A slice of time is a pure function of the config, so a stream may be entered anywhere: the transactions of a later
-start are a part of those of an earlier one, with the same ids. Memory is one slice, running fraud and open labels.
+start are a part of those of an earlier one, with the same ids (but for very busy worlds, see campaigns.py). Memory is
+one slice, running fraud and open labels.
 """
 
 from __future__ import annotations
