@@ -101,19 +101,30 @@ def _start(settings: Settings, parts: tuple[Part, ...], progress: Progress) -> l
     started: dict[str, Running] = {}
     try:
         for part in absent:
-            part.prepare()
-            started[part.name] = process.spawn(home, part.name, part.command(), part.env)
-            progress(part.name, f"starting (pid {started[part.name].pid}, log {home.log(part.name)})")
-        _wait(settings, parts, {**kept, **started}, progress)
+            started[part.name] = _launch(home, part, progress)
+        _wait(settings, parts, kept, started, progress)
     except BaseException:
         for running in started.values():
             process.end(home, running, 5.0)
         raise
-    return [{**kept, **started}[part.name] for part in parts]
+    return [started.get(part.name) or kept[part.name] for part in parts]
 
 
-def _wait(settings: Settings, parts: tuple[Part, ...], running: dict[str, Running], progress: Progress) -> None:
-    """Until every part's probe is content.
+def _launch(home: Home, part: Part, progress: Progress) -> Running:
+    part.prepare()
+    running = process.spawn(home, part.name, part.command(), part.env)
+    progress(part.name, f"starting (pid {running.pid}, log {home.log(part.name)})")
+    return running
+
+
+def _wait(
+    settings: Settings,
+    parts: tuple[Part, ...],
+    kept: dict[str, Running],
+    started: dict[str, Running],
+    progress: Progress,
+) -> None:
+    """Until every part's probe is content; a kept part that was about to die is added to those started.
 
     Raises PartFailedError for the first part that died, or that is not healthy in time.
     """
@@ -121,9 +132,12 @@ def _wait(settings: Settings, parts: tuple[Part, ...], running: dict[str, Runnin
     waiting = {part.name: part for part in parts}
     while waiting:
         for part in list(waiting.values()):
-            if not process.alive(running[part.name]):
-                _fail(home, part, "ended while it was starting", progress)
-            reason = part.probe(running[part.name])
+            if not process.alive(started.get(part.name) or kept[part.name]):
+                if part.name in started:
+                    _fail(home, part, "ended while it was starting", progress)
+                ports.require_free([part])
+                started[part.name] = _launch(home, part, progress)
+            reason = part.probe(started.get(part.name) or kept[part.name])
             waited_s = time.monotonic() - begun
             if reason is None:
                 del waiting[part.name]

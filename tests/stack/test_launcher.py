@@ -43,6 +43,23 @@ def test_up_starts_again_only_what_died(stack):
     assert after[1].pid != before[1].pid
 
 
+def test_a_part_that_dies_just_after_it_was_found_is_started_again(stack, monkeypatch):
+    settings, _ = stack
+    before = launcher.up(settings)
+    find = process.find
+
+    def find_then_kill(home, name):
+        found = find(home, name)
+        if name == "two":
+            process.end(home, found, 0)
+        return found
+
+    monkeypatch.setattr(process, "find", find_then_kill)
+    after = launcher.up(settings)
+    assert after[0] == before[0]
+    assert process.alive(after[1])
+
+
 def test_when_a_part_dies_the_log_is_shown_and_what_was_started_is_stopped(stack):
     settings, parts = stack
     parts.append(part("three", "-c", "raise SystemExit('no such disk')", port=free_port()))

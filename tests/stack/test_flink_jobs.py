@@ -1,0 +1,116 @@
+"""What is read from the JobManager, on answers of the shape it gives."""
+
+import http.server
+import json
+import threading
+from pathlib import Path
+
+import pytest
+
+from infra.stack import doctor, flink_jobs
+from infra.stack.flink_jobs import Checkpoint
+from infra.stack.part_state import PartState
+from schemas.settings import Flink, Ports, Settings, Stack
+
+TRACE = """org.apache.flink.runtime.JobException: Recovery is suppressed
+\tat org.apache.flink.A.b(A.java:1)
+Caused by: java.lang.RuntimeException: wrapped
+\tat org.apache.flink.A.b(A.java:1)
+Caused by: ModuleNotFoundError: No module named 'pemja'
+\tat org.apache.flink.A.b(A.java:1)
+"""
+
+
+@pytest.fixture
+def cluster():
+    """Answers by path; the settings point to it as JobManager and as Prometheus."""
+    answers = {}
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            body = answers.get(self.path.partition("?")[0])
+            self.send_response(200 if body is not None else 404)
+            self.end_headers()
+            self.wfile.write(json.dumps(body).encode())
+
+        def log_message(self, *words):
+            """Keep quiet."""
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    port = server.server_port
+    yield answers, Settings(flink=Flink(rest=f"http://127.0.0.1:{port}"), stack=Stack(ports=Ports(prometheus=port)))
+    server.shutdown()
+    server.server_close()
+
+
+def add_job(answers, jid, name, state, *, restarts=0, started_ms=1, trace=None, completed=None):
+    answers.setdefault("/jobs/overview", {"jobs": []})["jobs"].append(
+        {"jid": jid, "name": name, "state": state, "start-time": started_ms}
+    )
+    answers[f"/jobs/{jid}/checkpoints"] = {"counts": {"failed": 2}, "latest": {"completed": completed}}
+    answers[f"/jobs/{jid}/metrics"] = [{"id": "numRestarts", "value": str(restarts)}]
+    entries = [{"exceptionName": "x", "stacktrace": trace}] if trace else []
+    answers[f"/jobs/{jid}/exceptions"] = {"exceptionHistory": {"entries": entries}}
+
+
+def test_a_running_job_shows_its_checkpoint_restarts_and_lag(cluster):
+    answers, settings = cluster
+    completed = {"latest_ack_timestamp": 5000, "end_to_end_duration": 120, "state_size": 2**20}
+    add_job(answers, "a", "score", "RUNNING", restarts=3, completed=completed)
+    answers["/api/v1/query"] = {"data": {"result": [{"metric": {"job_name": "score"}, "value": [1, "42"]}]}}
+    (job,) = flink_jobs.jobs(settings)
+    assert (job.name, job.state, job.restarts, job.failed_checkpoints) == ("score", "RUNNING", 3, 2)
+    assert job.checkpoint == Checkpoint(5000, 120, 2**20)
+    assert job.lag_records == 42
+
+
+def test_without_prometheus_the_lag_is_unknown_and_the_rest_is_shown(cluster):
+    answers, settings = cluster
+    add_job(answers, "a", "score", "RUNNING")
+    (job,) = flink_jobs.jobs(settings)
+    assert job.lag_records is None
+    assert job.checkpoint is None
+
+
+def test_an_ended_job_is_shown_only_while_none_of_its_name_runs(cluster):
+    answers, settings = cluster
+    add_job(answers, "a", "score", "FAILED", started_ms=1)
+    add_job(answers, "b", "score", "RUNNING", started_ms=2)
+    add_job(answers, "c", "other", "FAILED", started_ms=1)
+    add_job(answers, "d", "other", "CANCELED", started_ms=2)
+    assert {job.job_id for job in flink_jobs.jobs(settings)} == {"b", "d"}
+
+
+def test_the_doctor_names_the_innermost_cause_of_a_job_that_restarts(cluster):
+    answers, settings = cluster
+    add_job(answers, "a", "score", "RESTARTING", restarts=7, trace=TRACE)
+    (finding,) = doctor._jobs(settings)
+    assert finding.what == "job score is restarting (restart 7): ModuleNotFoundError: No module named 'pemja'"
+
+
+def test_the_doctor_says_how_to_bring_back_a_failed_job(cluster):
+    answers, settings = cluster
+    add_job(answers, "a", "score", "FAILED", trace=TRACE)
+    (finding,) = doctor._jobs(settings)
+    assert finding.mend == "mend the cause, then: sluice submit score"
+
+
+@pytest.mark.parametrize(("free", "age_s", "old"), [(0, 1, True), (0, -1, False), (1, 1, False)])
+def test_a_busy_task_manager_that_is_older_than_the_code_runs_old_code(
+    cluster, tmp_path, monkeypatch, free, age_s, old
+):
+    answers, settings = cluster
+    answers["/taskmanagers"] = {"taskmanagers": [{"id": "task-manager-1", "freeSlots": free, "slotsNumber": 1}]}
+    source = tmp_path / "windows.py"
+    source.touch()
+    monkeypatch.setattr(doctor, "_newest_source", lambda: Path(source))
+    state = PartState("task-manager-1", "2", 1, None, 1, 1.0, started_s=source.stat().st_mtime - age_s)
+    said = [finding.what for finding in doctor._old_code(settings, [state])]
+    assert said == (["task-manager-1 runs old code: windows.py was changed after its start"] if old else [])
+
+
+def test_a_full_disk_is_named(monkeypatch, tmp_path):
+    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 2**20})())
+    (finding,) = doctor._disk(Settings(stack=Stack(home=str(tmp_path))))
+    assert finding.what.startswith("only 1 MiB are free under ")
