@@ -39,3 +39,67 @@ class Signature(msgspec.Struct, frozen=True):
     training_data: str
     parameters: dict[str, float | int | str]
     code_version: str
+
+
+class CurvePoint(msgspec.Struct, frozen=True):
+    """What lies strictly above a threshold of the probability: payments and their amounts, frauds and good ones."""
+
+    threshold: float
+    frauds: int
+    goods: int
+    fraud_amount: float
+    good_amount: float
+
+
+class Metrics(msgspec.Struct, frozen=True):
+    """How a model did on its validation days. `..._raw` is before calibration; the curve falls from threshold 0."""
+
+    from_ms: int
+    to_ms: int
+    rows: int
+    frauds: int
+    roc_auc: float
+    average_precision: float
+    recall_at_1pct_fpr: float
+    brier: float
+    brier_raw: float
+    calibration_error: float
+    calibration_error_raw: float
+    onnx_difference: float
+    curve: list[CurvePoint]
+    importance: dict[str, float]
+
+
+class Distribution(msgspec.Struct, frozen=True):
+    """Shares of the bins that the inner `edges` make, open at both ends: bin i holds edges[i-1] < x <= edges[i]."""
+
+    edges: list[float]
+    shares: list[float]
+    mean: float
+    deviation: float
+
+
+class Reference(msgspec.Struct, frozen=True):
+    """What the training days looked like: drift is measured against it. `score` is the calibrated probability."""
+
+    rows: int
+    features: dict[str, Distribution]
+    score: Distribution
+
+
+class Promotion(msgspec.Struct, frozen=True):
+    """A version that entered a stage: when, by whose hand, and why."""
+
+    version: str
+    stage: Stage
+    at_ms: int
+    author: str
+    note: str = ""
+
+
+class Stages(msgspec.Struct, frozen=True):
+    """The stage of each version of one model. `champions` are the Production versions, the present one last."""
+
+    stages: dict[str, Stage] = {}
+    champions: list[str] = []
+    history: list[Promotion] = []

@@ -21,6 +21,10 @@ COMMANDS = {
     "stop": "Stop a job with a savepoint that `submit` can resume.",
     "api": "Serve features, decisions and on-demand scores over HTTP.",
     "topics": "Create or list the topics of the table.",
+    "train": "Train a model on history and put it into the registry.",
+    "models": "List, show, promote and roll back models; suggest thresholds.",
+    "evaluate": "Measure a model by a published protocol on a real data set.",
+    "control": "See and change rules, blocklists, thresholds and flags.",
     "generate": "Publish seeded, generated customers' transactions and labels.",
     "replay": "Publish a CSV or Parquet file as events.",
 }

@@ -26,8 +26,8 @@ def card(signature: Signature, metrics: Metrics, delay_days: float) -> str:
     return f"""# {signature.name}@{signature.version}
 
 ## Details
-{signature.framework}, feature set {signature.feature_set}, {len(signature.inputs)} inputs, code {signature.code_version}.
-Parameters: {parameters}.
+{signature.framework}, feature set {signature.feature_set}, {len(signature.inputs)} inputs.
+Code {signature.code_version}. Parameters: {parameters}.
 
 ## Intended use
 The probability that a card payment is fraud, inline, before it is approved. Decisions follow from thresholds on the

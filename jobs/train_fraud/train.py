@@ -16,7 +16,6 @@ from jobs.train_fraud.examples import Examples
 from jobs.train_fraud.parameters import Parameters
 from jobs.train_fraud.reference import reference
 from jobs.train_fraud.split import Part, Parts, Split, parts
-from schemas.errors import InputError
 from schemas.models import Calibration, Metrics, Reference, Signature
 from serving.features.catalogue import FEATURE_SET
 from serving.registry import Registry
@@ -116,8 +115,6 @@ def register(
     at_ms: int,
 ) -> str:
     """Add the model to the registry, in Staging, and return its version. `data` says in words what it learned from."""
-    if not data:
-        raise InputError("a model needs a word on the data it learned from")
     train = trained.parts.train
 
     def files(version: str) -> dict[str, bytes]:

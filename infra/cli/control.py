@@ -1,0 +1,199 @@
+"""`sluice control`"""
+
+from __future__ import annotations
+
+import getpass
+import time
+from typing import TypeVar, cast
+
+import click
+import msgspec
+
+from infra import control_topic
+from schemas import control
+from schemas.control import Blocklist, Flag, Policy, Rule, Thresholds
+from schemas.errors import EventError, InputError, NotFoundError
+from schemas.events import ControlRecord, DecisionKind
+from schemas.settings import Settings
+from serving.control import Control
+from serving.model import Model
+from serving.rules.catalogue import KINDS
+
+ENTITIES = ("user", "merchant", "device", "card", "ip", "country")
+P = TypeVar("P", Policy, Blocklist)
+NOTE = click.option("--note", default="", help="Why: it is kept beside the record.")
+
+
+@click.group()
+def command() -> None:
+    """Rules, blocklists, thresholds and flags: seen and changed while the jobs run."""
+
+
+@command.command(name="list")
+@click.option("--kind", type=click.Choice(list(control.PAYLOADS)), help="Only this kind.")
+@click.pass_obj
+def list_records(settings: Settings, kind: str | None) -> None:
+    """What is in force now, a JSON payload a line."""
+    for key, record in sorted(control_topic.current(settings.kafka).items()):
+        if kind in {None, record.kind} and record.payload is not None:
+            click.echo(f"{key:<32} {bytes(record.payload).decode()}")
+
+
+@command.command(name="set-rule")
+@click.argument("name")
+@click.option("--kind", type=click.Choice(list(KINDS)), required=True, help="What the rule looks at.")
+@click.option("--action", type=click.Choice(["REVIEW", "CHALLENGE", "BLOCK"]), required=True)
+@click.option("--reason", required=True, help="The reason code that decisions carry.")
+@click.option("--parameter", "parameters", multiple=True, help="KEY=VALUE, as often as needed.")
+@click.option("--segment", default="", help="Only payments of this segment.")
+@click.option("--disabled", is_flag=True, help="Keep the rule, but let it rest.")
+@NOTE
+@click.pass_obj
+def set_rule(
+    settings: Settings,
+    *,
+    name: str,
+    kind: str,
+    action: str,
+    reason: str,
+    parameters: tuple[str, ...],
+    segment: str,
+    disabled: bool,
+    note: str,
+) -> None:
+    """Add a rule or replace the one of that name."""
+    given = dict(_parameter(text) for text in parameters)
+    rule = Rule(kind, cast("DecisionKind", action), reason, given, not disabled, segment)
+    _publish(settings, "rule", name, rule, note)
+
+
+@command.command()
+@click.argument("entity", type=click.Choice(ENTITIES))
+@click.argument("ids", nargs=-1, required=True)
+@click.option("--name", help="Name of the list.  [default: ENTITY]")
+@NOTE
+@click.pass_obj
+def block(settings: Settings, *, entity: str, ids: tuple[str, ...], name: str | None, note: str) -> None:
+    """Put ids on a blocklist, beside those that are on it."""
+    name = name or entity
+    _publish(settings, "blocklist", name, _changed(settings, name, entity, add=set(ids), remove=set()), note)
+
+
+@command.command()
+@click.argument("entity", type=click.Choice(ENTITIES))
+@click.argument("ids", nargs=-1, required=True)
+@click.option("--name", help="Name of the list.  [default: ENTITY]")
+@NOTE
+@click.pass_obj
+def unblock(settings: Settings, *, entity: str, ids: tuple[str, ...], name: str | None, note: str) -> None:
+    """Take ids off a blocklist."""
+    name = name or entity
+    _publish(settings, "blocklist", name, _changed(settings, name, entity, add=set(), remove=set(ids)), note)
+
+
+@command.command()
+@click.option("--review", type=float, help="Scores above it are reviewed.")
+@click.option("--challenge", type=float, help="Scores above it are challenged.")
+@click.option("--block", type=float, help="Scores above it are blocked.")
+@click.option("--segment", help="For this segment in place of everybody's.")
+@NOTE
+@click.pass_obj
+def thresholds(
+    settings: Settings,
+    *,
+    review: float | None,
+    challenge: float | None,
+    block: float | None,
+    segment: str | None,
+    note: str,
+) -> None:
+    """Change decision thresholds; those not given stay as they are."""
+    policy = _present(settings, "policy", "default", Policy) or Policy()
+    before = policy.segments.get(segment, policy.thresholds) if segment else policy.thresholds
+    wanted = {"review": review, "challenge": challenge, "block": block}
+    given = {name: value for name, value in wanted.items() if value is not None}
+    if not given:
+        raise InputError("no threshold is given; use --review, --challenge or --block")
+    try:
+        after = msgspec.convert(msgspec.structs.asdict(before) | given, Thresholds)
+    except msgspec.ValidationError as error:
+        raise InputError(f"thresholds: {error}") from error
+    if segment:
+        policy = Policy(policy.thresholds, policy.segments | {segment: after})
+    else:
+        policy = Policy(after, policy.segments)
+    _publish(settings, "policy", "default", policy, note)
+
+
+@command.command()
+@click.argument("name")
+@click.argument("state", type=click.Choice(["on", "off"]))
+@NOTE
+@click.pass_obj
+def flag(settings: Settings, name: str, state: str, note: str) -> None:
+    """Turn a flag on or off."""
+    _publish(settings, "flag", name, Flag(state == "on"), note)
+
+
+@command.command()
+@click.argument("kind", type=click.Choice(["rule", "blocklist", "policy", "flag"]))
+@click.argument("name")
+@NOTE
+@click.pass_obj
+def remove(settings: Settings, kind: str, name: str, note: str) -> None:
+    """Delete a record; thresholds go back to the defaults."""
+    if f"{kind}/{name}" not in control_topic.current(settings.kafka):
+        raise NotFoundError(f"control has no {kind}/{name}; see `sluice control list`")
+    _publish(settings, kind, name, None, note)
+
+
+def _changed(settings: Settings, name: str, entity: str, *, add: set[str], remove: set[str]) -> Blocklist:
+    present = _present(settings, "blocklist", name, Blocklist)
+    if present is not None and present.entity != entity:
+        raise InputError(f"blocklist {name} holds {present.entity} ids; give another --name for {entity} ids")
+    ids = set(present.ids) if present else set()
+    if missing := remove - ids:
+        raise NotFoundError(f"blocklist {name} does not hold {', '.join(sorted(missing))}; see `sluice control list`")
+    return msgspec.convert({"entity": entity, "ids": sorted((ids | add) - remove)}, Blocklist)
+
+
+def _present(settings: Settings, kind: str, name: str, type_: type[P]) -> P | None:
+    record = control_topic.current(settings.kafka).get(f"{kind}/{name}")
+    found = control.payload(record) if record else None
+    return found if isinstance(found, type_) else None
+
+
+def _parameter(text: str) -> tuple[str, float | str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise InputError(f"--parameter {text}: give KEY=VALUE")
+    try:
+        return name, float(value)
+    except ValueError:
+        return name, value
+
+
+def _publish(settings: Settings, kind: str, name: str, payload: control.Payload | None, note: str) -> None:
+    """Try the record on a control state of our own, as the job will, and publish it if it is taken."""
+    now_ms = time.time_ns() // 1_000_000
+    fields = {
+        "event_id": f"control-{now_ms}",
+        "event_time_ms": now_ms,
+        "kind": kind,
+        "name": name,
+        "author": getpass.getuser(),
+        "note": note,
+    }
+    try:
+        record = msgspec.convert(fields, ControlRecord)
+        if payload is not None:
+            record = msgspec.structs.replace(record, payload=msgspec.Raw(msgspec.json.encode(payload)))
+        Control(_no_model).apply(record)
+    except (EventError, msgspec.ValidationError) as error:
+        raise InputError(str(error)) from error
+    control_topic.send(settings.kafka, [record])
+    click.echo(f"{kind}/{name} " + ("is in force" if payload is not None else "is removed"))
+
+
+def _no_model(_pointer: control.ModelPointer) -> Model:
+    raise InputError("models are promoted with `sluice models promote`")

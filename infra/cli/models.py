@@ -1,0 +1,181 @@
+"""`sluice models`"""
+
+from __future__ import annotations
+
+import getpass
+import time
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import cast
+
+import click
+import msgspec
+
+from infra import control_topic, promotion
+from schemas.control import Thresholds
+from schemas.errors import InputError, NotFoundError
+from schemas.models import Promotion, Stage
+from schemas.settings import Settings
+from serving.registry import Registry
+from serving.thresholds import Costs, effects, suggest
+
+# FRD-20 asks for the first four; the rest are the default decision thresholds.
+TABLE = [0.95, 0.9, 0.85, 0.8, 0.7, 0.5]
+
+
+@click.group()
+def command() -> None:
+    """Models: which there are, which scores, and the way into and out of Production."""
+
+
+def _registry(settings: Settings) -> Registry:
+    return Registry(Path(settings.registry.path))
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+@command.command(name="list")
+@click.pass_obj
+def list_models(settings: Settings) -> None:
+    """Every version with its stage and its validation metrics."""
+    registry = _registry(settings)
+    names = registry.names()
+    if not names:
+        click.echo(f"no models in {registry.root}; make one with `sluice train fraud`")
+        return
+    click.echo(
+        f"{'model':<12}{'stage':<12}{'average precision':>18}{'recall at 1% FPR':>18}{'AUC ROC':>9}  trained until"
+    )
+    for name in names:
+        stages = registry.stages(name).stages
+        for version in registry.versions(name):
+            metrics, signature = registry.metrics(name, version), registry.signature(name, version)
+            click.echo(
+                f"{name + '@' + version:<12}{stages.get(version, 'None'):<12}{metrics.average_precision:>18.4f}"
+                f"{metrics.recall_at_1pct_fpr:>18.4f}{metrics.roc_auc:>9.4f}  {_day(signature.trained_to_ms)}"
+            )
+
+
+@command.command()
+@click.argument("name")
+@click.argument("version", required=False)
+@click.pass_obj
+def show(settings: Settings, name: str, version: str | None) -> None:
+    """The model card, the stage and the history of a version; the Production version without one."""
+    registry = _registry(settings)
+    version = version or _newest(registry, name)
+    card, stages = registry.card(name, version), registry.stages(name)
+    click.echo(card)
+    click.echo(f"stage: {stages.stages.get(version, 'None')}")
+    for entry in stages.history:
+        if entry.version == version:
+            click.echo(f"{_day(entry.at_ms)}  {entry.stage} by {entry.author}{': ' * bool(entry.note)}{entry.note}")
+
+
+@command.command()
+@click.argument("name")
+@click.argument("version")
+@click.option(
+    "--stage",
+    type=click.Choice(["Staging", "Candidate", "Production", "Archived"]),
+    default="Production",
+    show_default=True,
+)
+@click.option("--yes", is_flag=True, help="Answer the gate's question: a gain of 0-2 % is enough.")
+@click.option("--force", is_flag=True, help="Override the gate's refusal; needs --note.")
+@click.option("--note", default="", help="Why, for the audit record.")
+@click.pass_obj
+def promote(settings: Settings, *, name: str, version: str, stage: str, yes: bool, force: bool, note: str) -> None:
+    """Put a version into a stage. Production must pass the gate, and reaches the running jobs within seconds."""
+    wanted = Promotion(version, cast("Stage", stage), _now_ms(), getpass.getuser(), note)
+    judgement = promotion.promote(
+        _registry(settings),
+        partial(control_topic.send, settings.kafka),
+        name,
+        wanted,
+        promotion.Force(yes, force),
+    )
+    click.echo(f"{name}@{version} is in {stage}" + (f" ({judgement.reason})" if judgement else ""))
+
+
+@command.command()
+@click.argument("name")
+@click.option("--note", default="", help="Why, for the audit record.")
+@click.pass_obj
+def rollback(settings: Settings, name: str, note: str) -> None:
+    """Point serving at the Production version before the present one."""
+    version = promotion.roll_back(
+        _registry(settings),
+        partial(control_topic.send, settings.kafka),
+        name,
+        author=getpass.getuser(),
+        at_ms=_now_ms(),
+        note=note,
+    )
+    click.echo(f"{name}@{version} is in Production again")
+
+
+@command.command()
+@click.argument("name")
+@click.argument("version", required=False)
+@click.option(
+    "--chargeback", default=Costs().chargeback, show_default=True, help="Cost of a fraud on top of its amount."
+)
+@click.option(
+    "--margin", default=Costs().margin, show_default=True, help="What a lost good payment costs, of its amount."
+)
+@click.option(
+    "--abandoned", default=Costs().abandoned, show_default=True, help="Share of challenged good payers who leave."
+)
+@click.option(
+    "--passed", default=Costs().passed, show_default=True, help="Share of challenged frauds that come through."
+)
+@click.option("--review", default=Costs().review, show_default=True, help="Cost of one review.")
+@click.option(
+    "--capacity", default=Costs().review_capacity, show_default=True, help="Largest share of traffic reviewed."
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on the last line.")
+@click.pass_obj
+def thresholds(
+    settings: Settings, /, name: str, version: str | None, *, as_json: bool, capacity: float, **costs: float
+) -> None:
+    """What each threshold catches and loses on the validation days, and which cost least."""
+    registry = _registry(settings)
+    metrics = registry.metrics(name, version or _newest(registry, name))
+    try:
+        given = msgspec.convert({**costs, "review_capacity": capacity}, Costs)
+    except msgspec.ValidationError as error:
+        raise InputError(f"costs: {error}") from error
+    present = Thresholds()
+    click.echo(f"{'threshold':>10}{'false positives':>17}{'caught':>9}{'fraud blocked':>16}{'revenue lost':>15}")
+    for row in effects(metrics.curve, TABLE):
+        click.echo(
+            f"{row.threshold:>10g}{row.false_positive_rate:>17.3%}{row.catch:>9.1%}"
+            f"{row.fraud_blocked:>16,.0f}{row.revenue_lost:>15,.0f}"
+        )
+    best = suggest(metrics.curve, given, present)
+    chosen = best.thresholds
+    click.echo(
+        f"cheapest: review > {chosen.review:g}, challenge > {chosen.challenge:g}, block > {chosen.block:g}: "
+        f"cost {best.cost:,.0f}, with the defaults {best.present_cost:,.0f}; {best.review_share:.2%} go to review"
+    )
+    click.echo(
+        f"put them in force: sluice control thresholds --review {chosen.review:g} "
+        f"--challenge {chosen.challenge:g} --block {chosen.block:g}"
+    )
+    if as_json:
+        click.echo(msgspec.json.encode(best).decode())
+
+
+def _newest(registry: Registry, name: str) -> str:
+    versions = registry.versions(name)
+    if not versions:
+        raise NotFoundError(f"no model {name} in {registry.root}; make one with `sluice train {name}`")
+    return registry.champion(name) or versions[-1]
+
+
+def _day(time_ms: int) -> str:
+    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")

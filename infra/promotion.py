@@ -1,0 +1,116 @@
+"""Stage changes that reach the running jobs: gate, hash check, control topic, stage file, in this order.
+
+The topic is told first. When Kafka can not be reached, nothing has changed; when the process dies between the two,
+the jobs already score with the new version and the stage file still names the old one, and running the same command
+again publishes the same pointer and writes the file. The other order could leave a registry that claims a version
+that no job has ever heard of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+
+from schemas.control import Audit
+from schemas.errors import GateError, InputError
+from schemas.events import ControlRecord
+from schemas.models import Promotion
+from serving.gate import Judgement, judge
+from serving.model import load
+from serving.registry import PRODUCTION, Registry
+
+Send = Callable[[list[ControlRecord]], None]
+
+
+@dataclass(frozen=True)
+class Force:
+    """Passing the gate by hand: `yes` answers its question, `force` overrides its refusal and needs a note."""
+
+    yes: bool = False
+    force: bool = False
+
+
+def promote(registry: Registry, send: Send, name: str, promotion: Promotion, by_hand: Force) -> Judgement | None:
+    """Put a version into a stage; for Production the gate judges it first (its answer is returned).
+
+    Raises NotFoundError, GateError, SignatureError when the artifact is damaged, OperatorError when Kafka is not
+    there; then nothing has changed.
+    """
+    version = promotion.version
+    registry.signature(name, version)
+    with registry.changing(name):
+        judgement = None
+        if promotion.stage == PRODUCTION:
+            judgement = _pass_gate(registry, name, promotion, by_hand)
+            send([*_pointer(registry, name, promotion), _audit(name, promotion, "promote")])
+        else:
+            # Only Production scores: a pointer for another stage would take its place on the compacted topic.
+            send([_audit(name, promotion, "promote")])
+        registry.promote(name, promotion)
+        return judgement
+
+
+def roll_back(registry: Registry, send: Send, name: str, *, author: str, at_ms: int, note: str) -> str:
+    """Point serving at the Production version before the present one, and return it.
+
+    Raises NotFoundError when there is none, and what `promote` raises.
+    """
+    registry.predecessor(name)
+    with registry.changing(name):
+        version = registry.predecessor(name)
+        promotion = Promotion(version, PRODUCTION, at_ms, author, note)
+        send([*_pointer(registry, name, promotion), _audit(name, promotion, "rollback")])
+        registry.roll_back(name, author=author, at_ms=at_ms, note=note)
+        return version
+
+
+def _pass_gate(registry: Registry, name: str, promotion: Promotion, by_hand: Force) -> Judgement | None:
+    champion = registry.champion(name)
+    if champion == promotion.version:
+        return None
+    metrics = registry.metrics(name, promotion.version)
+    judgement = judge(metrics, None if champion is None else registry.metrics(name, champion))
+    against = "no champion" if champion is None else f"champion {name}@{champion}"
+    if judgement.answer == "ask" and not (by_hand.yes or by_hand.force):
+        raise GateError(f"{name}@{promotion.version} against {against}: {judgement.reason}; add --yes if it is enough")
+    if judgement.answer == "refuse":
+        if not by_hand.force:
+            raise GateError(
+                f"{name}@{promotion.version} against {against}: {judgement.reason}; train a better one, "
+                "or override with --force and a --note"
+            )
+        if not promotion.note:
+            raise InputError("--force needs a --note that says why")
+    return judgement
+
+
+def _pointer(registry: Registry, name: str, promotion: Promotion) -> list[ControlRecord]:
+    pointer = registry.pointer(name, promotion.version, PRODUCTION)
+    # What no job could load is not announced.
+    load(pointer, registry.root)
+    return [
+        ControlRecord(
+            event_id=f"model-{name}-{promotion.at_ms}",
+            event_time_ms=promotion.at_ms,
+            kind="model",
+            name=name,
+            payload=msgspec.Raw(msgspec.json.encode(pointer)),
+            author=promotion.author,
+            note=promotion.note,
+        )
+    ]
+
+
+def _audit(name: str, promotion: Promotion, action: str) -> ControlRecord:
+    detail = {"model": name, "version": promotion.version, "stage": promotion.stage}
+    return ControlRecord(
+        event_id=f"audit-{name}-{promotion.at_ms}",
+        event_time_ms=promotion.at_ms,
+        kind="audit",
+        name=f"{action}-{name}-{promotion.at_ms}",
+        payload=msgspec.Raw(msgspec.json.encode(Audit(action, detail))),
+        author=promotion.author,
+        note=promotion.note,
+    )

@@ -1,0 +1,1 @@
+"""Measures the fraud model by the protocol of the fraud detection handbook."""
