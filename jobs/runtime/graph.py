@@ -12,15 +12,18 @@ from pyflink.datastream import DataStream, StreamExecutionEnvironment
 from pyflink.java_gateway import get_gateway
 from pyflink.table import DataTypes, Schema, StatementSet, StreamTableEnvironment
 
-from jobs.runtime.operator import FirstOperator, LastOperator, MiddleOperator, OnlyOperator
+from jobs.runtime.operator import StageOperator
 from jobs.runtime.stage import Job
 from schemas.settings import Settings
 
 MAX_PARALLELISM = 128
 _BYTES = Types.PRIMITIVE_ARRAY(Types.BYTE())
 _PACKED = Types.ROW_NAMED(["bucket", "messages"], [Types.INT(), _BYTES])
-_OUTPUT = Types.ROW_NAMED(["topic", "key", "value"], [Types.STRING(), _BYTES, _BYTES])
-_OUTPUTS = Types.ROW_NAMED(["records"], [Types.OBJECT_ARRAY(_OUTPUT)])
+# Three arrays and not one of rows: thread mode converts every row of an array into the same Java object.
+_OUTPUTS = Types.ROW_NAMED(
+    ["topics", "keys", "values"],
+    [Types.BASIC_ARRAY(Types.INT()), Types.OBJECT_ARRAY(_BYTES), Types.OBJECT_ARRAY(_BYTES)],
+)
 
 
 def configuration(settings: Settings, job: Job, savepoint: str | None) -> Configuration:
@@ -66,13 +69,11 @@ def build(job: Job, settings: Settings, savepoint: str | None = None) -> Stateme
     stream = _micro_batches(tables, job, settings)
     keys = bucket_keys(settings.job.buckets)
     stages = job.stages
-    topics = [topic.name for topic in job.sources]
+    sources = [topic.name for topic in job.sources]
+    outputs = [topic.name for topic in job.outputs]
     for place, stage in enumerate(stages):
         last = place == len(stages) - 1
-        if place == 0:
-            operator = OnlyOperator(stage, settings, topics) if last else FirstOperator(stage, settings, topics)
-        else:
-            operator = LastOperator(stage, settings) if last else MiddleOperator(stage, settings)
+        operator = StageOperator(stage, settings, sources if place == 0 else None, outputs if last else None)
         stream = (
             stream.key_by(lambda row: keys[row[0]], key_type=Types.INT())
             .process(operator, output_type=_OUTPUTS if last else _PACKED)
@@ -179,17 +180,18 @@ def _sink(tables: StreamTableEnvironment, stream: DataStream, job: Job, settings
             'value.format' = 'raw',
             'value.fields-include' = 'EXCEPT_KEY'
         )""")
-    record = DataTypes.ROW(
-        [
-            DataTypes.FIELD("topic", DataTypes.STRING()),
-            DataTypes.FIELD("key", DataTypes.BYTES()),
-            DataTypes.FIELD("value", DataTypes.BYTES()),
-        ]
+    schema = (
+        Schema.new_builder()
+        .column("topics", DataTypes.ARRAY(DataTypes.INT()))
+        .column("keys", DataTypes.ARRAY(DataTypes.BYTES()))
+        .column("values", DataTypes.ARRAY(DataTypes.BYTES()))
+        .build()
     )
-    schema = Schema.new_builder().column("records", DataTypes.ARRAY(record)).build()
     tables.create_temporary_view("finished", tables.from_data_stream(stream, schema))
+    cases = " ".join(f"WHEN {number} THEN '{topic.name}'" for number, topic in enumerate(job.outputs))
     statements: StatementSet = tables.create_statement_set()
-    statements.add_insert_sql("""
+    statements.add_insert_sql(f"""
         INSERT INTO sink_records
-        SELECT r.`topic`, r.`key`, r.`value` FROM finished CROSS JOIN UNNEST(records) AS r (`topic`, `key`, `value`)""")
+        SELECT CASE topics[place] {cases} END, `keys`[place], `value`
+        FROM finished CROSS JOIN UNNEST(`values`) WITH ORDINALITY AS item (`value`, place)""")  # noqa: S608  # our own names
     return statements

@@ -20,12 +20,19 @@ from serving.inflight import Message, Output, Record, bucket, pack, unpack
 STATE_TTL_DAYS = 40
 
 
-class _StageOperator(KeyedProcessFunction):  # type: ignore[misc]  # PyFlink has no types
-    """Keyed by bucket; the state of all the bucket's entities is one map from state key to bytes."""
+class StageOperator(KeyedProcessFunction):  # type: ignore[misc]  # PyFlink has no types
+    """Keyed by bucket; the state of all the bucket's entities is one map from state key to bytes.
 
-    def __init__(self, stage: Stage, settings: Settings) -> None:
+    The first stage of a job is given `sources`, the topics that its records name by number, and takes columns of
+    raw records; the last is given `outputs` and gives columns of finished records. Between stages travels one row
+    a bucket: its number and its packed messages.
+    """
+
+    def __init__(self, stage: Stage, settings: Settings, sources: list[str] | None, outputs: list[str] | None) -> None:
         self._stage = stage
         self._settings = settings
+        self._sources = sources
+        self._topic_numbers = None if outputs is None else {topic: number for number, topic in enumerate(outputs)}
 
     def open(self, context: RuntimeContext) -> None:
         descriptor = MapStateDescriptor("state", Types.STRING(), Types.PICKLED_BYTE_ARRAY())
@@ -50,6 +57,20 @@ class _StageOperator(KeyedProcessFunction):  # type: ignore[misc]  # PyFlink has
     def close(self) -> None:
         self._stage.close()
 
+    def process_element(self, row: Row, _: Any) -> Iterator[Row]:
+        """Work on one batch. The rows go out only when the state is saved."""
+        if self._sources is None:
+            messages = self._run(unpack(row[1]))
+        else:
+            topics = self._sources
+            messages = self._run([Record(topics[number], *rest) for number, *rest in zip(*row[1:], strict=True)])
+        if self._topic_numbers is None:
+            yield from self._send(messages)
+        elif messages:
+            outputs = [message for message in messages if isinstance(message, Output)]
+            numbers = self._topic_numbers
+            yield Row([numbers[o.topic] for o in outputs], [o.key for o in outputs], [o.value for o in outputs])
+
     def _run(self, batch: list[Record] | list[Message]) -> list[Message]:
         messages = list(self._stage.step(batch))
         writes = self._stage.take_writes()
@@ -73,47 +94,3 @@ class _StageOperator(KeyedProcessFunction):  # type: ignore[misc]  # PyFlink has
             parts.setdefault(target, []).append(message)
         for target, part in parts.items():
             yield Row(target, pack(part))
-
-
-class _RecordOperator(_StageOperator):
-    """Takes micro-batches of raw records; a record's topic comes as its number in `topics`."""
-
-    def __init__(self, stage: Stage, settings: Settings, topics: list[str]) -> None:
-        super().__init__(stage, settings)
-        self._topics = topics
-
-    def _records(self, row: Row) -> list[Record]:
-        topics = self._topics
-        return [Record(topics[number], *rest) for number, *rest in zip(*row[1:], strict=True)]
-
-
-class FirstOperator(_RecordOperator):
-    """Records in, packed messages out."""
-
-    def process_element(self, row: Row, _: Any) -> Iterator[Row]:
-        yield from self._send(self._run(self._records(row)))
-
-
-class MiddleOperator(_StageOperator):
-    """Takes and gives packed messages."""
-
-    def process_element(self, row: Row, _: Any) -> Iterator[Row]:
-        yield from self._send(self._run(unpack(row[1])))
-
-
-class LastOperator(_StageOperator):
-    """Gives finished records, all of a batch in one row."""
-
-    def process_element(self, row: Row, _: Any) -> Iterator[Row]:
-        outputs = self._run(unpack(row[1]))
-        if outputs:
-            yield Row([Row(o.topic, o.key, o.value) for o in outputs if isinstance(o, Output)])
-
-
-class OnlyOperator(_RecordOperator):
-    """Records in, finished records out: a job of one stage."""
-
-    def process_element(self, row: Row, _: Any) -> Iterator[Row]:
-        outputs = self._run(self._records(row))
-        if outputs:
-            yield Row([Row(o.topic, o.key, o.value) for o in outputs if isinstance(o, Output)])
