@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -161,6 +162,8 @@ def _cluster(config: settings.Cassandra) -> Cluster:
         execution_profiles={EXEC_PROFILE_DEFAULT: profile},
         connect_timeout=timeout_s,
         control_connection_timeout=timeout_s,
+        # Without it a small batch waits 40 ms for the acknowledgement of the one before.
+        sockopts=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
         reconnection_policy=ConstantReconnectionPolicy(1.0, max_attempts=None),
     )
 
