@@ -46,11 +46,12 @@ class Moments:
             self.weight *= decay
             self.square *= decay
             self.last_ms = time_ms
-        self.weight += 1
+        before = self.weight
+        self.weight = before + 1
         delta = amount - self.mean
         self.mean += delta / self.weight
-        # After years without an event the product of two roundings may fall below zero.
-        self.square = max(0.0, self.square + delta * (amount - self.mean))
+        # Never below zero, and exact when years of decay left next to no weight: (amount - mean) would round away.
+        self.square += delta * delta * (before / self.weight)
 
     def packed(self) -> tuple[float, float, float, int]:
         """The arguments that make an equal object."""
