@@ -80,6 +80,7 @@ CONTROL_CHANGES = Metric("control_changes", "counter", "records", "Control recor
 CONTROL_REFUSED = Metric("control_refused", "counter", "records", "Control records refused: shape, hash or signature.")
 MODEL_VERSION = Metric("model_version", "gauge", "version", "Version of the model in use.")
 RULES_VERSION = Metric("rules_version", "gauge", "version", "Version of the rules in use.")
+STORE_RETRIES = Metric("store_retries", "counter", "attempts", "Writes that a store refused or did not answer.")
 LATENCY = histogram("latency_ms", "ms", "From the event's own time to its decision.", LATENCY_BUCKETS_MS)
 ARRIVAL_LATENCY = histogram(
     "arrival_latency_ms", "ms", "From the broker's time stamp to the decision.", LATENCY_BUCKETS_MS
@@ -101,6 +102,7 @@ METRICS = (
     CONTROL_REFUSED,
     MODEL_VERSION,
     RULES_VERSION,
+    STORE_RETRIES,
     LATENCY,
     ARRIVAL_LATENCY,
     BATCH_SIZE,

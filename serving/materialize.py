@@ -12,8 +12,9 @@ import msgspec
 
 from schemas import codec
 from schemas.errors import EventError, InvalidError
-from schemas.events import DeadLetter, Decision, EntityFeatures, FeatureUpdate, SourcePosition
-from schemas.topics import DEAD_LETTERS, DECISIONS, FEATURE_UPDATES
+from schemas.events import Decision, EntityFeatures, FeatureUpdate
+from schemas.topics import DECISIONS, FEATURE_UPDATES
+from serving.dead_letter import dead_letter
 from serving.inflight import Output, Record
 from serving.stores.history import check_ids
 from serving.stores.online import Catalogue
@@ -26,13 +27,15 @@ class Writes(msgspec.Struct, frozen=True):
     """What one batch asks for.
 
     `features` hold each entity and state key once, oldest first; `decisions` are in the order of the log.
-    `rejects` go to the dead letters. `newest_ms` is the newest event time, None when nothing could be read.
-    `skipped` counts repeats, which the first answer already covers, and updates of another feature set.
+    `rejects` go to the dead letters, `reasons` say why, one each. `newest_ms` is the newest event time, None when
+    nothing could be read. `skipped` counts repeats, which the first answer already covers, and updates of another
+    feature set.
     """
 
     features: list[EntityFeatures] = []
     decisions: list[Decision] = []
     rejects: list[Output] = []
+    reasons: list[str] = []
     newest_ms: int | None = None
     skipped: int = 0
 
@@ -42,13 +45,15 @@ def step(records: Sequence[Record], catalogue: Catalogue) -> Writes:
     updates: list[EntityFeatures] = []
     decisions: list[Decision] = []
     rejects: list[Output] = []
+    reasons: list[str] = []
     times: list[int] = []
     skipped = 0
     for record in records:
         try:
             event = _read(record, catalogue)
         except EventError as error:
-            rejects.append(_reject(record, error))
+            rejects.append(dead_letter(record, error, JOB))
+            reasons.append(error.reason)
             continue
         if isinstance(event, Decision):
             wanted = not event.repeat
@@ -58,7 +63,7 @@ def step(records: Sequence[Record], catalogue: Catalogue) -> Writes:
             updates += event.entities if wanted else []
         times += [event.event_time_ms] if wanted else []
         skipped += not wanted
-    return Writes(coalesce(updates), decisions, rejects, max(times, default=None), skipped)
+    return Writes(coalesce(updates), decisions, rejects, reasons, max(times, default=None), skipped)
 
 
 def coalesce(updates: Sequence[EntityFeatures]) -> list[EntityFeatures]:
@@ -94,17 +99,3 @@ def _read(record: Record, catalogue: Catalogue) -> Decision | FeatureUpdate:
     if not 0 <= decision.amount <= MAX_AMOUNT or not math.isfinite(decision.score):
         raise InvalidError(f"Decision: amount {decision.amount} or score {decision.score} is outside its contract")
     return decision
-
-
-def _reject(record: Record, error: EventError) -> Output:
-    letter = DeadLetter(
-        event_id=f"{record.topic}-{record.partition}-{record.offset}",
-        event_time_ms=record.arrival_ms,
-        reason=error.reason,
-        detail=str(error)[:500],
-        job=JOB,
-        source=SourcePosition(record.topic, record.partition, record.offset),
-        key=record.key,
-        raw=record.value or b"",
-    )
-    return Output(DEAD_LETTERS.name, record.key, codec.encode(letter))

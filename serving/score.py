@@ -18,11 +18,12 @@ import numpy as np
 
 from schemas import codec, metrics
 from schemas.errors import EventError, InvalidError
-from schemas.events import DeadLetter, Label, LateEvent, RuleHit, SourcePosition, Transaction
+from schemas.events import Label, LateEvent, RuleHit, SourcePosition, Transaction
 from schemas.metrics import Metric
-from schemas.topics import DEAD_LETTERS, DECISIONS, FEATURE_UPDATES, LABELS, LATE_EVENTS, TRANSACTIONS
+from schemas.topics import DECISIONS, FEATURE_UPDATES, LABELS, LATE_EVENTS, TRANSACTIONS
 from serving import policy
 from serving.control import Control
+from serving.dead_letter import dead_letter
 from serving.entities import Entity
 from serving.entity_cache import Entities
 from serving.features.catalogue import (
@@ -161,7 +162,7 @@ class UserStage:
                     self._transaction(record, entities, done)
             except EventError as error:
                 self._count(metrics.REJECTS, error.reason)
-                done.append(dead_letter(record, error))
+                done.append(dead_letter(record, error, JOB))
         spent = self._clock_us() - started
         for message in done:
             if isinstance(message, Payment):
@@ -258,21 +259,6 @@ def _check_time(record: Record, time_ms: int) -> None:
     if time_ms > record.arrival_ms + FUTURE_MS:
         ahead = time_ms - record.arrival_ms
         raise InvalidError(f"event time is {ahead} ms ahead of its arrival, more than {FUTURE_MS}", "future")
-
-
-def dead_letter(record: Record, error: EventError) -> Output:
-    """The record as it came, with the reason."""
-    letter = DeadLetter(
-        event_id=f"{record.topic}-{record.partition}-{record.offset}",
-        event_time_ms=max(record.arrival_ms, 0),
-        reason=error.reason,
-        detail=str(error)[:500],
-        job=JOB,
-        source=SourcePosition(record.topic, record.partition, record.offset),
-        key=record.key,
-        raw=record.value or b"",
-    )
-    return Output(DEAD_LETTERS.name, record.key, codec.encode(letter))
 
 
 def _late_event(record: Record, tx: Transaction, lateness_ms: int) -> Output:

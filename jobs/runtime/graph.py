@@ -13,7 +13,7 @@ from pyflink.java_gateway import get_gateway
 from pyflink.table import DataTypes, Schema, StatementSet, StreamTableEnvironment
 
 from jobs.runtime.operator import StageOperator
-from jobs.runtime.stage import Job
+from jobs.runtime.stage import Flow, Job
 from schemas.settings import Settings
 
 MAX_PARALLELISM = 128
@@ -66,24 +66,31 @@ def build(job: Job, settings: Settings, savepoint: str | None = None) -> Stateme
     configured = configuration(settings, job, savepoint)
     environment = StreamExecutionEnvironment(java_environment(configured._j_configuration))
     tables = StreamTableEnvironment.create(environment)
-    stream = _micro_batches(tables, job, settings)
     keys = bucket_keys(settings.job.buckets)
-    stages = job.stages
-    sources = [topic.name for topic in job.sources]
-    outputs = [topic.name for topic in job.outputs]
-    for place, stage in enumerate(stages):
-        last = place == len(stages) - 1
+    statements: StatementSet = tables.create_statement_set()
+    for flow in job.flows:
+        stream = _micro_batches(tables, job, flow, settings)
+        stream = _stages(stream, job, flow, settings, keys)
+        statements.add_insert_sql(_insert(tables, stream, job, flow, settings))
+    return statements
+
+
+def _stages(stream: DataStream, job: Job, flow: Flow, settings: Settings, keys: list[int]) -> DataStream:
+    sources = [topic.name for topic in flow.sources]
+    outputs = [topic.name for topic in flow.outputs]
+    for place, stage in enumerate(flow.stages):
+        last = place == len(flow.stages) - 1
         operator = StageOperator(stage, settings, sources if place == 0 else None, outputs if last else None)
         stream = (
             stream.key_by(lambda row: keys[row[0]], key_type=Types.INT())
             .process(operator, output_type=_OUTPUTS if last else _PACKED)
-            .uid(f"{job.name}/{stage.uid}")
+            .uid(f"{job.name}/{flow.name}/{stage.uid}")
             .name(stage.uid)
         )
         if not last:
             # What leaves a stage is a batch already: waiting for more would only cost time.
             stream = stream.set_buffer_timeout(0)
-    return _sink(tables, stream, job, settings)
+    return stream
 
 
 def bucket_keys(buckets: int) -> list[int]:
@@ -106,12 +113,13 @@ def bucket_keys(buckets: int) -> list[int]:
     return [found[b] for b in range(buckets)]
 
 
-def _micro_batches(tables: StreamTableEnvironment, job: Job, settings: Settings) -> DataStream:
+def _micro_batches(tables: StreamTableEnvironment, job: Job, flow: Flow, settings: Settings) -> DataStream:
     given = settings.job
+    width_ms = flow.batch_ms or given.batch_ms
     startup = {"earliest": "earliest-offset", "latest": "latest-offset", "committed": "group-offsets"}[given.start_from]
-    topics = ";".join(topic.name for topic in job.sources)
+    topics = ";".join(topic.name for topic in flow.sources)
     tables.execute_sql(f"""
-        CREATE TEMPORARY TABLE source_records (
+        CREATE TEMPORARY TABLE {flow.name}_source (
             `key` BYTES,
             `value` BYTES,
             `topic` STRING METADATA VIRTUAL,
@@ -123,7 +131,7 @@ def _micro_batches(tables: StreamTableEnvironment, job: Job, settings: Settings)
             'connector' = 'kafka',
             'topic' = '{topics}',
             'properties.bootstrap.servers' = '{settings.kafka.bootstrap}',
-            'properties.group.id' = 'sluice-{job.name}{given.group_suffix}',
+            'properties.group.id' = 'sluice-{job.name}-{flow.name}{given.group_suffix}',
             'properties.auto.offset.reset' = 'earliest',
             'properties.fetch.max.wait.ms' = '5',
             'properties.fetch.min.bytes' = '1',
@@ -135,42 +143,43 @@ def _micro_batches(tables: StreamTableEnvironment, job: Job, settings: Settings)
             'value.fields-include' = 'EXCEPT_KEY'
         )""")
     # The bucket is of the key's hash, not of the partition: producers in other languages partition differently.
-    cases = " ".join(f"WHEN '{topic.name}' THEN {number}" for number, topic in enumerate(job.sources))
+    cases = " ".join(f"WHEN '{topic.name}' THEN {number}" for number, topic in enumerate(flow.sources))
     tables.execute_sql(f"""
-        CREATE TEMPORARY VIEW bucketed AS SELECT
+        CREATE TEMPORARY VIEW {flow.name}_bucketed AS SELECT
             MOD(MOD(COALESCE(HASH_CODE(CAST(`key` AS STRING)), 0), {given.buckets}) + {given.buckets}, {given.buckets})
                 AS bucket,
             `key`, `value`, `partition`, `offset`, CASE `topic` {cases} END AS topic_number,
             CAST(EXTRACT(EPOCH FROM `timestamp`) AS BIGINT) * 1000
                 + CAST(EXTRACT(MILLISECOND FROM `timestamp`) AS BIGINT) AS arrival_ms,
             processed
-        FROM source_records""")  # noqa: S608  # numbers and names of our own settings
+        FROM {flow.name}_source""")  # noqa: S608  # numbers and names of our own settings
     batches = tables.sql_query(f"""
         SELECT bucket, ARRAY_AGG(topic_number) AS topics, ARRAY_AGG(`partition`) AS partitions,
             ARRAY_AGG(`offset`) AS offsets, ARRAY_AGG(arrival_ms) AS arrivals,
             ARRAY_AGG(`key`) AS `keys`, ARRAY_AGG(`value`) AS `values`
-        FROM TABLE(TUMBLE(TABLE bucketed, DESCRIPTOR(processed), INTERVAL '{given.batch_ms / 1000:.3f}' SECOND))
+        FROM TABLE(TUMBLE(TABLE {flow.name}_bucketed, DESCRIPTOR(processed), INTERVAL '{width_ms / 1000:.3f}' SECOND))
         GROUP BY bucket, window_start, window_end""")  # noqa: S608  # numbers of our own settings
     return tables.to_data_stream(batches)
 
 
-def _sink(tables: StreamTableEnvironment, stream: DataStream, job: Job, settings: Settings) -> StatementSet:
+def _insert(tables: StreamTableEnvironment, stream: DataStream, job: Job, flow: Flow, settings: Settings) -> str:
+    """The statement that writes the flow's finished records to their topics."""
     given = settings.job
     exactly_once = (
         f"""'sink.delivery-guarantee' = 'exactly-once',
-            'sink.transactional-id-prefix' = 'sluice-{job.name}{given.group_suffix}',
+            'sink.transactional-id-prefix' = 'sluice-{job.name}-{flow.name}{given.group_suffix}',
             'properties.transaction.timeout.ms' = '600000',"""
         if given.delivery == "exactly_once"
         else "'sink.delivery-guarantee' = 'at-least-once',"
     )
     tables.execute_sql(f"""
-        CREATE TEMPORARY TABLE sink_records (
+        CREATE TEMPORARY TABLE {flow.name}_sink (
             `topic` STRING METADATA,
             `key` BYTES,
             `value` BYTES
         ) WITH (
             'connector' = 'kafka',
-            'topic' = '{";".join(topic.name for topic in job.outputs)}',
+            'topic' = '{";".join(topic.name for topic in flow.outputs)}',
             'properties.bootstrap.servers' = '{settings.kafka.bootstrap}',
             'properties.linger.ms' = '2',
             'properties.compression.type' = 'lz4',
@@ -187,11 +196,9 @@ def _sink(tables: StreamTableEnvironment, stream: DataStream, job: Job, settings
         .column("values", DataTypes.ARRAY(DataTypes.BYTES()))
         .build()
     )
-    tables.create_temporary_view("finished", tables.from_data_stream(stream, schema))
-    cases = " ".join(f"WHEN {number} THEN '{topic.name}'" for number, topic in enumerate(job.outputs))
-    statements: StatementSet = tables.create_statement_set()
-    statements.add_insert_sql(f"""
-        INSERT INTO sink_records
+    tables.create_temporary_view(f"{flow.name}_finished", tables.from_data_stream(stream, schema))
+    cases = " ".join(f"WHEN {number} THEN '{topic.name}'" for number, topic in enumerate(flow.outputs))
+    return f"""
+        INSERT INTO {flow.name}_sink
         SELECT CASE topics[place] {cases} END, `keys`[place], `value`
-        FROM finished CROSS JOIN UNNEST(`values`) WITH ORDINALITY AS item (`value`, place)""")  # noqa: S608  # our own names
-    return statements
+        FROM {flow.name}_finished CROSS JOIN UNNEST(`values`) WITH ORDINALITY AS item (`value`, place)"""  # noqa: S608  # our own names

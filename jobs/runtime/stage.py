@@ -57,10 +57,23 @@ class Stage(ABC):
 
 
 @dataclass(frozen=True)
-class Job:
-    """A job: where its records come from, what happens to them, and which topics it may write."""
+class Flow:
+    """A chain of stages: where its records come from, what happens to them, and which topics it may write.
+
+    The flows of a job share no stream: one that fails or waits holds up no other. `batch_ms` is the width of its
+    micro-batches, None = the setting.
+    """
 
     name: str
     sources: tuple[Topic, ...]
     stages: tuple[Stage, ...]
     outputs: tuple[Topic, ...]
+    batch_ms: int | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is submitted, stopped and resumed as one."""
+
+    name: str
+    flows: tuple[Flow, ...]

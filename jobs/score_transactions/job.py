@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jobs.runtime.control_feed import ControlFeed, read_control
-from jobs.runtime.stage import Door, Job, Stage
+from jobs.runtime.stage import Door, Flow, Job, Stage
 from schemas import metrics
 from schemas.control import ModelPointer
 from schemas.errors import EventError, InvalidError, ModelError
@@ -20,10 +20,11 @@ from schemas.topics import (
 )
 from serving import model
 from serving.control import Control
+from serving.dead_letter import dead_letter
 from serving.entity_cache import EntityCache, Writes
 from serving.inflight import Message, Output, Payment, Record, Verdict
 from serving.outcomes import Outcomes
-from serving.score import JOB, DecisionStage, EntityStage, UserStage, dead_letter
+from serving.score import JOB, DecisionStage, EntityStage, UserStage
 
 
 class _EntityShell(Stage):
@@ -117,7 +118,7 @@ class _Decide(_EntityShell):
             except (EventError, ModelError) as error:
                 self._metrics.count(metrics.CONTROL_REFUSED)
                 reason = error if isinstance(error, EventError) else InvalidError(str(error), "refused_model")
-                refused.append(dead_letter(record, reason))
+                refused.append(dead_letter(record, reason, JOB))
         current = self._control.model
         self._metrics.gauge(metrics.MODEL_VERSION, int(current.signature.version) if current else 0)
         self._metrics.gauge(metrics.RULES_VERSION, int(self._control.rules_version[:7], 16))
@@ -125,13 +126,18 @@ class _Decide(_EntityShell):
 
 
 SCORE_TRANSACTIONS = Job(
-    name=JOB,
-    sources=(TRANSACTIONS, LABELS),
-    stages=(
-        _Door("user", following="merchant"),
-        _EntityShell("merchant", following="device"),
-        _EntityShell("device", following="card"),
-        _Decide("card", following="card"),
+    JOB,
+    (
+        Flow(
+            name="score",
+            sources=(TRANSACTIONS, LABELS),
+            stages=(
+                _Door("user", following="merchant"),
+                _EntityShell("merchant", following="device"),
+                _EntityShell("device", following="card"),
+                _Decide("card", following="card"),
+            ),
+            outputs=(DECISIONS, FEATURE_UPDATES, LATE_EVENTS, DEAD_LETTERS),
+        ),
     ),
-    outputs=(DECISIONS, FEATURE_UPDATES, LATE_EVENTS, DEAD_LETTERS),
 )

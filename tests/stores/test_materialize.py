@@ -31,7 +31,7 @@ def feature_update(*entities: EntityFeatures, feature_set="test-1", at_ms=NOON_M
 def test_a_batch_of_both_topics_becomes_the_writes_of_both_stores():
     features, answer = update(k=b"1"), decision(at_ms=NOON_MS + 5)
     writes = step([record(feature_update(features)), record(answer)], CATALOGUE)
-    assert writes == Writes([features], [answer], [], NOON_MS + 5, 0)
+    assert writes == Writes([features], [answer], newest_ms=NOON_MS + 5)
 
 
 def test_an_empty_batch_asks_for_nothing():

@@ -1,0 +1,1 @@
+"""Decisions and features into Redis and Cassandra."""
