@@ -1,0 +1,182 @@
+"""The way into Production: the gate, the hash, the control topic, the stage file, and what a failure leaves."""
+
+from __future__ import annotations
+
+import pytest
+from example_builders import START_MS, add, files, metrics, onnx
+
+from infra.promotion import Force, promote, roll_back
+from schemas import control
+from schemas.control import Audit, ModelPointer
+from schemas.errors import GateError, InputError, MissingPartError, NotFoundError, SignatureError
+from schemas.models import Promotion
+from serving.control import Control
+from serving.gate import judge
+from serving.model import load
+from serving.registry import Registry
+
+
+class Topic:
+    """A control topic that can be down."""
+
+    def __init__(self) -> None:
+        self.records = []
+        self.down = False
+
+    def __call__(self, records) -> None:
+        if self.down:
+            raise MissingPartError("no Kafka broker answers")
+        self.records += records
+
+
+@pytest.fixture(scope="module")
+def model() -> bytes:
+    return onnx()
+
+
+@pytest.fixture
+def registry(tmp_path) -> Registry:
+    return Registry(tmp_path)
+
+
+@pytest.fixture
+def topic() -> Topic:
+    return Topic()
+
+
+def _enter(registry, topic, version, stage="Production", note="", **by_hand):
+    wanted = Promotion(version, stage, START_MS + int(version), "tester", note)
+    return promote(registry, topic, "fraud", wanted, Force(**by_hand))
+
+
+def _champion_of(topic: Topic, registry: Registry) -> str:
+    """The model a job scores with after it read the topic."""
+    state = Control(lambda pointer: load(pointer, registry.root))
+    for record in topic.records:
+        state.apply(record)
+    assert state.model is not None
+    return state.model.label
+
+
+@pytest.mark.parametrize(
+    ("new", "answer"),
+    [(0.5101, "pass"), (0.5099, "ask"), (0.505, "ask"), (0.5, "ask"), (0.4999, "refuse"), (0.1, "refuse")],
+)
+def test_the_gate_passes_above_two_percent_asks_below_and_refuses_a_loss(new, answer):
+    champion = metrics(average_precision=0.5, recall=0.5)
+    assert judge(metrics(average_precision=new, recall=0.9), champion).answer == answer
+    assert judge(metrics(average_precision=0.9, recall=new), champion).answer == answer
+
+
+def test_the_first_model_needs_to_be_better_than_chance():
+    assert judge(metrics(roc_auc=0.501), None).answer == "pass"
+    assert judge(metrics(roc_auc=0.5), None).answer == "refuse"
+
+
+def test_a_champion_that_caught_nothing_is_beaten_by_anything_that_does():
+    assert judge(metrics(recall=0.1), metrics(recall=0.0, average_precision=0.1)).answer == "pass"
+    assert judge(metrics(recall=0.0), metrics(recall=0.0)).answer == "ask"
+
+
+def test_promotion_publishes_a_pointer_that_a_job_loads_and_an_audit_record(registry, topic, model):
+    add(registry, model=model)
+    _enter(registry, topic, "1", note="first")
+    assert _champion_of(topic, registry) == "fraud@1"
+    pointer, audit = (control.payload(record) for record in topic.records)
+    assert isinstance(pointer, ModelPointer)
+    assert audit == Audit("promote", {"model": "fraud", "version": "1", "stage": "Production"})
+    assert {(record.author, record.note) for record in topic.records} == {("tester", "first")}
+
+
+def test_a_small_gain_waits_for_a_person(registry, topic, model):
+    for precision in (0.5, 0.505):
+        add(registry, metrics(average_precision=precision), model)
+    _enter(registry, topic, "1")
+    with pytest.raises(GateError, match=r"average precision \+1.0%.*--yes"):
+        _enter(registry, topic, "2")
+    assert registry.champion("fraud") == "1"
+    _enter(registry, topic, "2", yes=True)
+    assert registry.champion("fraud") == "2"
+
+
+def test_a_loss_is_refused_unless_forced_with_a_note(registry, topic, model):
+    for precision in (0.5, 0.4):
+        add(registry, metrics(average_precision=precision), model)
+    _enter(registry, topic, "1")
+    before = files(registry.root), len(topic.records)
+    for by_hand in ({}, {"yes": True}):
+        with pytest.raises(GateError, match=r"-20.0%.*--force and a --note"):
+            _enter(registry, topic, "2", **by_hand)
+    with pytest.raises(InputError, match="--note"):
+        _enter(registry, topic, "2", force=True)
+    assert (files(registry.root), len(topic.records)) == before
+    _enter(registry, topic, "2", force=True, note="the old one leaks")
+    assert registry.champion("fraud") == "2"
+
+
+def test_without_kafka_nothing_changes(registry, topic, model):
+    add(registry, model=model)
+    before = files(registry.root)
+    topic.down = True
+    with pytest.raises(MissingPartError):
+        _enter(registry, topic, "1")
+    assert files(registry.root) == before
+    topic.down = False
+    _enter(registry, topic, "1")
+    assert registry.champion("fraud") == "1"
+
+
+def test_a_crash_between_topic_and_stage_file_is_mended_by_the_same_command(registry, topic, model, monkeypatch):
+    for precision in (0.5, 0.9):
+        add(registry, metrics(average_precision=precision, recall=precision), model)
+    _enter(registry, topic, "1")
+    with monkeypatch.context() as patched:
+        patched.setattr(Registry, "_write_stages", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            _enter(registry, topic, "2")
+    assert (registry.champion("fraud"), _champion_of(topic, registry)) == ("1", "fraud@2")
+    _enter(registry, topic, "2")
+    assert (registry.champion("fraud"), _champion_of(topic, registry)) == ("2", "fraud@2")
+    assert registry.predecessor("fraud") == "1"
+
+
+def test_a_damaged_artifact_is_not_announced(registry, topic, model):
+    add(registry, model=model)
+    (registry.root / "fraud" / "1" / "model.onnx").write_bytes(b"")
+    with pytest.raises(SignatureError):
+        _enter(registry, topic, "1")
+    assert topic.records == []
+    assert registry.champion("fraud") is None
+
+
+def test_a_candidate_does_not_take_the_champions_place_on_the_topic(registry, topic, model):
+    for _ in range(2):
+        add(registry, model=model)
+    _enter(registry, topic, "1")
+    _enter(registry, topic, "2", stage="Candidate")
+    assert _champion_of(topic, registry) == "fraud@1"
+    assert registry.stages("fraud").stages == {"1": "Production", "2": "Candidate"}
+
+
+def test_promoting_the_champion_again_changes_nothing_but_the_story(registry, topic, model):
+    add(registry, model=model)
+    _enter(registry, topic, "1")
+    _enter(registry, topic, "1")
+    assert registry.stages("fraud").champions == ["1"]
+
+
+def test_rollback_points_the_jobs_at_the_version_before(registry, topic, model):
+    for precision in (0.5, 0.9):
+        add(registry, metrics(average_precision=precision, recall=precision), model)
+    _enter(registry, topic, "1")
+    _enter(registry, topic, "2")
+    assert roll_back(registry, topic, "fraud", author="tester", at_ms=START_MS, note="worse") == "1"
+    assert (registry.champion("fraud"), _champion_of(topic, registry)) == ("1", "fraud@1")
+    with pytest.raises(NotFoundError, match="no earlier"):
+        roll_back(registry, topic, "fraud", author="tester", at_ms=START_MS, note="")
+
+
+def test_an_unknown_version_is_named_and_makes_no_folder(registry, topic):
+    with pytest.raises(NotFoundError, match="no model fraud@7"):
+        _enter(registry, topic, "7")
+    assert not (registry.root / "fraud").exists()
