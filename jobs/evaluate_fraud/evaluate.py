@@ -11,7 +11,7 @@ import numpy as np
 
 from jobs.evaluate_fraud.protocol import BOOK, DELAY_DAYS, FOLDS, Fold, card_precision, test_rows, train_rows
 from jobs.train_fraud import boosting, quality
-from jobs.train_fraud.backfill import Progress, backfill
+from jobs.train_fraud.backfill import Progress, backfill, no_progress
 from jobs.train_fraud.calibrate import IDENTITY
 from jobs.train_fraud.examples import Examples
 from jobs.train_fraud.parameters import Parameters
@@ -59,16 +59,23 @@ def folds(*, earlier: bool) -> Iterator[Fold]:
         yield BOOK.earlier(weeks)
 
 
-def examples_of(data: Path, wanted: list[Fold], progress: Progress) -> Examples:
-    """The payments of these folds with their features, all the file's earlier payments being the history.
+def examples_of(
+    data: Path, wanted: list[Fold], progress: Progress = no_progress, *, history_days: float | None = None
+) -> Examples:
+    """The payments of these folds with their features; earlier ones are the history, all or `history_days` of them.
 
     Labels become known after seven days, as the protocol has it. Raises MappingError for another file.
     """
     file = data / FILE if data.is_dir() else data
     until_ms = max(fold.test_to_ms for fold in wanted)
     # The last labels come a delay after the last payment.
-    events = reader.events(file, load(MAPPING), until_ms=until_ms + (DELAY_DAYS + 1) * DAY_MS)
     since_ms = min(fold.train_from_ms for fold in wanted)
+    events = reader.events(
+        file,
+        load(MAPPING),
+        since_ms=None if history_days is None else since_ms - round(history_days * DAY_MS),
+        until_ms=until_ms + (DELAY_DAYS + 1) * DAY_MS,
+    )
     return backfill(events, since_ms=since_ms, until_ms=until_ms, progress=progress)
 
 

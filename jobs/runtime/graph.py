@@ -165,6 +165,8 @@ def _micro_batches(tables: StreamTableEnvironment, job: Job, flow: Flow, setting
 def _insert(tables: StreamTableEnvironment, stream: DataStream, job: Job, flow: Flow, settings: Settings) -> str:
     """The statement that writes the flow's finished records to their topics."""
     given = settings.job
+    # The connector lets a row name its topic only where there is a choice.
+    only = len(flow.outputs) == 1
     exactly_once = (
         f"""'sink.delivery-guarantee' = 'exactly-once',
             'sink.transactional-id-prefix' = 'sluice-{job.name}-{flow.name}{given.group_suffix}',
@@ -174,7 +176,7 @@ def _insert(tables: StreamTableEnvironment, stream: DataStream, job: Job, flow: 
     )
     tables.execute_sql(f"""
         CREATE TEMPORARY TABLE {flow.name}_sink (
-            `topic` STRING METADATA,
+            {"" if only else "`topic` STRING METADATA,"}
             `key` BYTES,
             `value` BYTES
         ) WITH (
@@ -198,7 +200,8 @@ def _insert(tables: StreamTableEnvironment, stream: DataStream, job: Job, flow: 
     )
     tables.create_temporary_view(f"{flow.name}_finished", tables.from_data_stream(stream, schema))
     cases = " ".join(f"WHEN {number} THEN '{topic.name}'" for number, topic in enumerate(flow.outputs))
+    target = "" if only else f"CASE topics[place] {cases} END,"
     return f"""
         INSERT INTO {flow.name}_sink
-        SELECT CASE topics[place] {cases} END, `keys`[place], `value`
+        SELECT {target} `keys`[place], `value`
         FROM {flow.name}_finished CROSS JOIN UNNEST(`values`) WITH ORDINALITY AS item (`value`, place)"""  # noqa: S608  # our own names

@@ -26,6 +26,10 @@ FOREVER_MS = 2**62
 Progress = Callable[[int, int], None]
 
 
+def no_progress(_count: int, _time_ms: int, /) -> None:
+    """Nobody is told."""
+
+
 class _Paid(NamedTuple):
     time_ms: int
     amount: float
@@ -38,7 +42,7 @@ def backfill(
     *,
     since_ms: int = 0,
     until_ms: int = FOREVER_MS,
-    progress: Progress = lambda _count, _time_ms: None,
+    progress: Progress = no_progress,
 ) -> Examples:
     """The payments with since <= time < until as examples.
 
