@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+from pathlib import Path
 
 import click
 import msgspec
@@ -13,7 +14,11 @@ from infra.stack.part import LOOPBACK
 from infra.stack.ports import holder
 from schemas.errors import PortInUseError
 from schemas.settings import Settings
+from serving import model
 from serving.api.app import create_app
+from serving.control import Control
+from serving.control_feed import ControlFeed
+from serving.on_demand import OnDemand
 from serving.stored_catalogue import defaults_by_name, stored_catalogue
 from serving.stores import cassandra_history, redis_online
 
@@ -34,13 +39,23 @@ def command(settings: Settings, port: int | None) -> None:
     )
     online = redis_online.connect(redis, catalogue)
     history = cassandra_history.connect(cassandra)
-    app = create_app(online, history, None, defaults_by_name(), _wall_ms, catalogue.feature_set)
+    feed = ControlFeed(settings.kafka.bootstrap)
+    feed.start()
+    registry = Path(settings.registry.path)
+    control = Control(lambda pointer: model.load(pointer, registry))
+    scorer = OnDemand(control, feed, _wall_ms, lambda: time.perf_counter_ns() // 1000, _report)
+    app = create_app(online, history, scorer, defaults_by_name(), _wall_ms, catalogue.feature_set)
     with _bound(port) as listener:
         click.echo(f"Sluice API on http://{LOOPBACK}:{port}, documented at /docs; stop it with Ctrl-C")
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
         server.run(sockets=[listener])
+    feed.stop()
     online.close()
     history.close()
+
+
+def _report(refused: str) -> None:
+    click.echo(f"control record refused, the state before stays: {refused}", err=True)
 
 
 def _wall_ms() -> int:

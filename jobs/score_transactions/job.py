@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from jobs.runtime.control_feed import ControlFeed, read_control
 from jobs.runtime.stage import Door, Flow, Job, Stage
 from schemas import metrics
 from schemas.control import ModelPointer
@@ -20,6 +19,7 @@ from schemas.topics import (
 )
 from serving import model
 from serving.control import Control
+from serving.control_feed import ControlFeed, read_control
 from serving.dead_letter import dead_letter
 from serving.entity_cache import EntityCache, Writes
 from serving.inflight import Message, Output, Payment, Record, Verdict
