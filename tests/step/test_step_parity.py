@@ -1,0 +1,81 @@
+"""The same log gives the same answers, however it is cut and wherever it runs."""
+
+from __future__ import annotations
+
+import msgspec
+from builders import change, decisions, scoring
+from histories import histories
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from runs import cached, in_memory, split, staged
+
+from schemas.events import FeatureUpdate
+from serving.inflight import Output
+from serving.rules.catalogue import STARTING_RULES
+
+some = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+sizes = st.lists(st.integers(1, 9), min_size=1, max_size=4)
+
+
+def control():
+    return scoring(*(change("rule", name, rule) for name, rule in STARTING_RULES.items()))
+
+
+def by_topic(outputs: list[Output]) -> dict[str, list[bytes]]:
+    found: dict[str, list[bytes]] = {}
+    for output in outputs:
+        found.setdefault(output.topic, []).append(output.value)
+    return found
+
+
+def features(outputs: list[Output]) -> list[list[object]]:
+    """Feature updates without the state bytes, which a backfill does not pack."""
+    updates = [msgspec.json.decode(o.value, type=FeatureUpdate) for o in outputs if o.topic == "feature-updates"]
+    return [[u.event_id, *((e.entity, e.entity_id, e.event_time_ms, e.values) for e in u.entities)] for u in updates]
+
+
+@some
+@given(histories(), sizes, st.integers(1, 9))
+def test_the_same_log_twice_gives_the_same_bytes(steps, cuts, limit):
+    records = [step.record for step in steps]
+    first = cached(split(records, cuts), control(), limit)
+    assert first == cached(split(records, cuts), control(), limit)
+    assert first == cached(split(records, cuts), control(), limit, restart=True)
+
+
+@some
+@given(histories(), sizes, sizes)
+def test_any_cut_of_the_log_gives_the_same_bytes(steps, cuts, other_cuts):
+    records = [step.record for step in steps]
+    first, second = (by_topic(cached(split(records, c), control(), 50)) for c in (cuts, other_cuts))
+    assert first == second
+
+
+@some
+@given(histories(), sizes, st.integers(1, 9))
+def test_stages_with_state_of_their_own_give_the_same_bytes(steps, cuts, limit):
+    batches = split([step.record for step in steps], cuts)
+    assert by_topic(staged(batches, control(), limit)) == by_topic(cached(batches, control(), 50))
+
+
+@some
+@given(histories(), sizes, st.integers(1, 9))
+def test_a_backfill_in_memory_gives_the_answers_of_the_stream(steps, cuts, limit):
+    records = [step.record for step in steps]
+    stream, backfill = cached(split(records, cuts), control(), limit), in_memory([records], control())
+    for topic in ("decisions", "dead-letters", "late-events"):
+        assert by_topic(stream).get(topic) == by_topic(backfill).get(topic)
+    assert features(stream) == features(backfill)
+
+
+@some
+@given(histories())
+def test_a_decision_states_the_features_that_the_update_states(steps):
+    outputs = cached([[step.record for step in steps]], control(), 50)
+    answers = {d.event_id: d for d in decisions(outputs) if not d.repeat}
+    for output in outputs:
+        if output.topic == "feature-updates":
+            update = msgspec.json.decode(output.value, type=FeatureUpdate)
+            for entity in update.entities:
+                wanted = answers[update.event_id].features
+                assert any(wanted[i : i + len(entity.values)] == entity.values for i in range(len(wanted)))
