@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from infra import publish
 from infra.topic_reader import read
 from schemas.codec import decode, encode
-from schemas.errors import PartFailedError
+from schemas.errors import EventError, PartFailedError
 from schemas.events import ControlRecord
 from schemas.settings import Kafka
 from schemas.topics import CONTROL
@@ -17,14 +19,24 @@ def key(record: ControlRecord) -> str:
 
 
 def current(kafka: Kafka) -> dict[str, ControlRecord]:
-    """The newest record of each key, deleted ones left out. Raises OperatorError when the broker does not answer."""
+    """The newest record of each key that can be read, deleted ones left out.
+
+    Raises OperatorError when the broker does not answer.
+    """
     found: dict[str, ControlRecord] = {}
     for raw in read(kafka, CONTROL.name):
-        record = decode(ControlRecord, raw.value)
-        found.pop(key(record), None)
-        if record.payload is not None:
-            found[key(record)] = record
+        # What is no control record changes nothing in a job either: there it becomes a dead letter.
+        with suppress(EventError):
+            record = decode(ControlRecord, raw.value)
+            found.pop(key(record), None)
+            if not is_deletion(record):
+                found[key(record)] = record
     return found
+
+
+def is_deletion(record: ControlRecord) -> bool:
+    """Whether the record takes its key out of force."""
+    return bytes(record.payload) == b"null"
 
 
 def send(kafka: Kafka, records: list[ControlRecord]) -> None:

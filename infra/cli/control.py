@@ -35,7 +35,7 @@ def command() -> None:
 def list_records(settings: Settings, kind: str | None) -> None:
     """What is in force now, a JSON payload a line."""
     for key, record in sorted(control_topic.current(settings.kafka).items()):
-        if kind in {None, record.kind} and record.payload is not None:
+        if kind in {None, record.kind}:
             click.echo(f"{key:<32} {bytes(record.payload).decode()}")
 
 
@@ -186,8 +186,7 @@ def _publish(settings: Settings, kind: str, name: str, payload: control.Payload 
     }
     try:
         record = msgspec.convert(fields, ControlRecord)
-        if payload is not None:
-            record = msgspec.structs.replace(record, payload=msgspec.Raw(msgspec.json.encode(payload)))
+        record = msgspec.structs.replace(record, payload=msgspec.Raw(msgspec.json.encode(payload)))
         Control(_no_model).apply(record)
     except (EventError, msgspec.ValidationError) as error:
         raise InputError(str(error)) from error

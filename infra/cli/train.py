@@ -43,15 +43,15 @@ def command() -> None:
     "--history", default=GENERATED, show_default=True, help="generated, decisions (the log in Kafka), or a file."
 )
 @click.option("--mapping", help="How the rows of the file become events: a TOML file or a shipped name.")
-@click.option("--users", default=1500, show_default=True, help="Generated customers.")
-@click.option("--days", default=45.0, show_default=True, help="Generated days.")
+@click.option("--users", default=900, show_default=True, help="Generated customers.")
+@click.option("--days", default=75.0, show_default=True, help="Generated days.")
 @click.option("--seed", default=TRAINING_SEED, show_default=True, help="Seed of the generated history.")
 @click.option("--train-from", help="First payment to learn from, ISO 8601.  [default: after a warm-up]")
 @click.option("--train-to", help="End of the payments to learn from (exclusive), ISO 8601.")
 @click.option(
     "--calibrate-days", default=3.0, show_default=True, help="With --train-to: days after it to calibrate on."
 )
-@click.option("--delay-days", default=7.0, show_default=True, help="Days that labels are waited for.")
+@click.option("--delay-days", default=21.0, show_default=True, help="Days that labels are waited for.")
 @click.option("--validate-days", default=7.0, show_default=True, help="With --train-to: days to validate on.")
 @click.option("--parameters", type=click.Path(path_type=Path), help="TOML file of tree parameters.  [default: FRD-4]")
 @click.option("--threads", default=1, show_default=True, help="Threads that grow trees.")
