@@ -173,6 +173,6 @@ class ControlRecord(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     kind: Literal["rule", "blocklist", "policy", "model", "flag", "audit"]
     name: Id
-    payload: msgspec.Raw = msgspec.Raw(b"null")
+    payload: msgspec.Raw
     author: Word = ""
     note: Annotated[str, Meta(max_length=1000)] = ""
