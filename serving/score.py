@@ -18,7 +18,7 @@ import numpy as np
 
 from schemas import codec, metrics
 from schemas.errors import EventError, InvalidError
-from schemas.events import Label, LateEvent, RuleHit, SourcePosition, Transaction
+from schemas.events import Label, LateEvent, SourcePosition, Transaction
 from schemas.metrics import Metric
 from schemas.topics import DECISIONS, FEATURE_UPDATES, LABELS, LATE_EVENTS, TRANSACTIONS
 from serving import policy
@@ -39,6 +39,7 @@ from serving.features.group import Seen
 from serving.features.habit import local_hour, tag
 from serving.inflight import Change, Message, Output, Payment, Record, Verdict
 from serving.outcomes import Outcome, Outcomes
+from serving.outgoing import OutgoingDecision, OutgoingFeatures, OutgoingUpdate
 from serving.windows import ALLOWED_LATENESS_MS, MINUTE_MS
 
 JOB = "score_transactions"
@@ -272,51 +273,6 @@ def _late_event(record: Record, tx: Transaction, lateness_ms: int) -> Output:
     return Output(LATE_EVENTS.name, record.key, codec.encode(late))
 
 
-class _Features(msgspec.Struct, omit_defaults=True):
-    """EntityFeatures on its way out: the values are JSON already."""
-
-    entity: str
-    entity_id: str
-    event_time_ms: int
-    values: msgspec.Raw
-    state: dict[str, bytes | None]
-
-
-class _Update(msgspec.Struct, omit_defaults=True):
-    """FeatureUpdate on its way out."""
-
-    event_id: str
-    event_time_ms: int
-    user_id: str
-    feature_set: str
-    entities: list[_Features]
-
-
-class _Decision(msgspec.Struct, omit_defaults=True):
-    """Decision on its way out: the same fields, with the feature values as the JSON that the update has too."""
-
-    event_id: str
-    event_time_ms: int
-    user_id: str
-    merchant_id: str
-    amount: float
-    decision: str
-    score: float
-    source: SourcePosition | None
-    arrival_ms: int
-    features: msgspec.Raw | None = None
-    feature_set: str = ""
-    model: str = ""
-    rules_version: str = ""
-    reasons: list[str] = []
-    rules: list[RuleHit] = []
-    segment: str = ""
-    repeat: bool = False
-    late: bool = False
-    lateness_ms: int = 0
-    timings_us: dict[str, int] = {}
-
-
 _BOUNDS: dict[str, tuple[int, int]] = {}
 _start = 0
 for _entity, _definitions in FEATURES.items():
@@ -371,7 +327,7 @@ class DecisionStage:
                 outcomes.add(payment.route, event, outcome)
             self._count(metrics.DECISIONS, outcome.decision)
             values = [msgspec.Raw(msgspec.json.encode(rows[place][first:last])) for first, last in _BOUNDS.values()]
-            answer = _Decision(
+            answer = OutgoingDecision(
                 payment.event_id,
                 payment.time_ms,
                 payment.user_id,
@@ -397,13 +353,13 @@ class DecisionStage:
             outputs.append(Output(DECISIONS.name, key, codec.encode(answer)))
             if payment.changes:
                 by_entity = dict(zip(_BOUNDS, values, strict=True))
-                update = _Update(
+                update = OutgoingUpdate(
                     payment.event_id,
                     payment.time_ms,
                     payment.user_id,
                     FEATURE_SET,
                     [
-                        _Features(
+                        OutgoingFeatures(
                             c.kind, c.entity_id, c.newest_ms, by_entity[c.kind] if c.newest else _NO_VALUES, c.writes
                         )
                         for c in payment.changes

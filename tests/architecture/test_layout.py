@@ -1,0 +1,128 @@
+"""What the folders promise each other, read from the source itself. Layers of imports are import-linter's."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FOLDERS = ("jobs", "schemas", "serving", "online_learning", "infra")
+SOURCES = [path for folder in (*FOLDERS, "tests") for path in sorted((ROOT / folder).rglob("*.py"))]
+# What computes an answer. The doors beside it (stores, api, the control feed) talk to servers and read clocks.
+PURE = [
+    *sorted((ROOT / "schemas").glob("*.py")),
+    *sorted((ROOT / "serving").glob("*.py")),
+    *sorted((ROOT / "serving/features").glob("*.py")),
+    *sorted((ROOT / "serving/rules").glob("*.py")),
+]
+IMPURE = re.compile(
+    r"^(time\.(time|monotonic|perf_counter|sleep)(_ns)?|datetime\.(datetime\.)?(now|utcnow|today)|date\.today"
+    r"|os\.(environ|getenv|urandom)|random\.(?!Random$)\w+|np\.random\..*|numpy\.random\..*|uuid\.uuid\d|secrets\..*)"
+)
+EDGES = {
+    "serving/control_feed.py": "waits for the control topic",
+}
+PAGES = ("README.md", "ARCHITECTURE.md", "DECISIONS.md", "CONTRIBUTING.md", "CHANGELOG.md")
+
+
+def relative(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def dotted(node: ast.AST) -> str:
+    if isinstance(node, ast.Attribute):
+        return f"{dotted(node.value)}.{node.attr}"
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def impurities(tree: ast.AST) -> Iterator[str]:
+    """Uses of a clock, the environment or unseeded randomness: attributes, and names imported from such modules."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and IMPURE.match(dotted(node)):
+            yield f"line {node.lineno}: {dotted(node)}"
+        elif isinstance(node, ast.ImportFrom) and node.module in {
+            "time",
+            "os",
+            "random",
+            "datetime",
+            "uuid",
+            "secrets",
+        }:
+            for name in node.names:
+                if IMPURE.match(f"{node.module}.{name.name}"):
+                    yield f"line {node.lineno}: from {node.module} import {name.name}"
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "hash":
+            yield f"line {node.lineno}: hash() differs between processes"
+
+
+@pytest.mark.parametrize("path", PURE, ids=relative)
+def test_a_pure_file_knows_no_clock_no_environment_and_no_chance(path):
+    if relative(path) in EDGES:
+        pytest.skip(EDGES[relative(path)])
+    assert list(impurities(ast.parse(path.read_text("utf-8")))) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import time; time.time()",
+        "import time; time.perf_counter_ns()",
+        "from time import monotonic",
+        "import datetime; datetime.datetime.now()",
+        "from datetime import datetime; datetime.now()",
+        "import os; os.environ['X']",
+        "import random; random.random()",
+        "import numpy as np; np.random.rand()",
+        "import uuid; uuid.uuid4()",
+        "hash('x')",
+    ],
+)
+def test_the_scan_sees_every_way_out(line):
+    assert list(impurities(ast.parse(line)))
+
+
+def test_a_seeded_generator_is_allowed():
+    assert not list(impurities(ast.parse("import random; random.Random(7)")))
+
+
+@pytest.mark.parametrize("folder", [folder for folder in FOLDERS if folder != "jobs"])
+def test_pyflink_is_imported_only_in_jobs(folder):
+    for path in (ROOT / folder).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            assert not [name for name in names if name.split(".")[0] == "pyflink"], relative(path)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=relative)
+def test_no_file_is_longer_than_400_lines(path):
+    assert len(path.read_text("utf-8").splitlines()) <= 400
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=relative)
+def test_no_file_is_a_drawer(path):
+    assert path.stem not in {"utils", "util", "helpers", "common", "misc"}
+
+
+def pages() -> list[Path]:
+    found = [ROOT / name for name in PAGES if (ROOT / name).exists()]
+    return found + [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("NOTES.md"))]
+
+
+@pytest.mark.parametrize("page", pages(), ids=relative)
+def test_every_path_that_a_page_names_exists(page):
+    text = page.read_text("utf-8")
+    named = set(re.findall(rf"(?<![\w/.-])((?:{'|'.join((*FOLDERS, 'tests', 'docs'))})/[\w./-]*\w)", text))
+    named |= set(re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text))
+    missing = sorted(name for name in named if not (ROOT / name).exists() and not (page.parent / name).exists())
+    assert missing == []
+
+
+def test_no_two_test_files_have_the_same_name():
+    """pytest imports them by it."""
+    names = [path.name for path in (ROOT / "tests").rglob("*.py") if path.name != "conftest.py"]
+    assert sorted(names) == sorted(set(names))
