@@ -25,8 +25,9 @@ class Costs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What mistakes cost, in major units; shares are of payments.
 
     `chargeback` comes on top of the amount of a fraud that passes. `margin` is what a lost good payment costs, as a
-    share of its amount. Of the challenged, `abandoned` good payers give up and `passed` frauds come through.
-    At most `review_capacity` of the traffic goes to reviewers.
+    share of its amount. Of the challenged, `abandoned` good payers give up and `passed` frauds come through. A review
+    costs `review` and comes after the payment: of its frauds, a share of `recovered` is still stopped. At most
+    `review_capacity` of the traffic goes to reviewers.
     """
 
     chargeback: Money = 35.0
@@ -34,6 +35,7 @@ class Costs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     abandoned: Share = 0.15
     passed: Share = 0.1
     review: Money = 3.0
+    recovered: Share = 0.5
     review_capacity: Share = 0.01
 
 
@@ -109,4 +111,5 @@ def _costs_above(curve: list[CurvePoint], costs: Costs) -> tuple[Doubles, Double
     goods = np.array([float(point.goods) for point in curve])
     stolen = np.array([point.fraud_amount for point in curve]) + costs.chargeback * frauds
     turnover = costs.margin * np.array([point.good_amount for point in curve])
-    return stolen, costs.review * (frauds + goods), costs.passed * stolen + costs.abandoned * turnover, turnover
+    reviewed = costs.review * (frauds + goods) + (1 - costs.recovered) * stolen
+    return stolen, reviewed, costs.passed * stolen + costs.abandoned * turnover, turnover

@@ -135,6 +135,9 @@ def rollback(settings: Settings, name: str, note: str) -> None:
 )
 @click.option("--review", default=Costs().review, show_default=True, help="Cost of one review.")
 @click.option(
+    "--recovered", default=Costs().recovered, show_default=True, help="Share of reviewed frauds still stopped."
+)
+@click.option(
     "--capacity", default=Costs().review_capacity, show_default=True, help="Largest share of traffic reviewed."
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on the last line.")

@@ -53,7 +53,9 @@ def command() -> None:
 )
 @click.option("--delay-days", default=21.0, show_default=True, help="Days that labels are waited for.")
 @click.option("--validate-days", default=7.0, show_default=True, help="With --train-to: days to validate on.")
-@click.option("--parameters", type=click.Path(path_type=Path), help="TOML file of tree parameters.  [default: FRD-4]")
+@click.option(
+    "--parameters", type=click.Path(path_type=Path), help="TOML file of tree parameters, or light.  [default: FRD-4]"
+)
 @click.option("--threads", default=1, show_default=True, help="Threads that grow trees.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on the last line.")
 @click.pass_obj

@@ -12,6 +12,8 @@ from msgspec import Meta
 from schemas.errors import SettingsError
 from serving.features.catalogue import NAMES
 
+SHIPPED = Path(__file__).parent
+
 Share = Annotated[float, Meta(gt=0, le=1)]
 NotNegative = Annotated[float, Meta(ge=0)]
 
@@ -48,14 +50,25 @@ class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return [name for name in NAMES if name in self.features] if self.features else list(NAMES)
 
 
-def read(path: Path | None) -> Parameters:
-    """The parameters of a TOML file, the defaults without one. Raises SettingsError that names file and key."""
-    if path is None:
+def shipped() -> list[str]:
+    """The names of the parameter files that come with Sluice."""
+    return sorted(path.stem for path in SHIPPED.glob("*.toml"))
+
+
+def read(given: Path | None) -> Parameters:
+    """The parameters of a TOML file or of a shipped name, the defaults without one.
+
+    Raises SettingsError that names file and key.
+    """
+    if given is None:
         return Parameters()
+    path = SHIPPED / f"{given}.toml" if str(given) in shipped() else given
     try:
         return msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), Parameters)
     except OSError as error:
-        raise SettingsError(f"parameters {path}: {error.strerror}; give an existing file to --parameters") from error
+        raise SettingsError(
+            f"parameters {path}: {error.strerror}; give a file or one of {', '.join(shipped())}"
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
         known = ", ".join(Parameters.__struct_fields__)
         raise SettingsError(f"parameters {path}: {error}; keys are {known}") from error

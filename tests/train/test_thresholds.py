@@ -45,7 +45,7 @@ def _cost(rows, thresholds: Thresholds, costs: Costs) -> float:
         stolen, lost = (amount + costs.chargeback) * fraud, costs.margin * amount * (not fraud)
         total += {
             "APPROVE": stolen,
-            "REVIEW": costs.review,
+            "REVIEW": costs.review + (1 - costs.recovered) * stolen,
             "CHALLENGE": costs.passed * stolen + costs.abandoned * lost,
             "BLOCK": lost,
         }[by_score(score, thresholds)]

@@ -14,6 +14,8 @@ from example_builders import files
 from infra.cli import evaluate, models, train
 from infra.generator.config import Config
 from infra.generator.stream import events
+from jobs.evaluate_fraud.evaluate import PARAMETERS as HANDBOOK
+from jobs.train_fraud.parameters import Parameters, read, shipped
 from schemas.errors import InputError, MappingError, MissingPartError, NotFoundError, SettingsError
 from schemas.models import Reference
 from schemas.settings import Kafka, Registry, Settings
@@ -146,6 +148,13 @@ def test_bad_parameters_are_refused_with_the_name_of_the_file(text, tmp_path):
     (tmp_path / "trees.toml").write_text(text)
     with pytest.raises(SettingsError, match=r"trees\.toml"):
         _run(Settings(), train, "fraud", "--parameters", str(tmp_path / "trees.toml"))
+
+
+def test_every_shipped_parameter_file_can_be_read():
+    assert shipped() == ["light"]
+    assert read(Path("light")).n_estimators == 150
+    assert read(HANDBOOK).features
+    assert read(None) == Parameters()
 
 
 def test_an_unknown_model_is_named(tmp_path):
