@@ -181,12 +181,12 @@ def _publish(settings: Settings, kind: str, name: str, payload: control.Payload 
         "event_time_ms": now_ms,
         "kind": kind,
         "name": name,
+        "payload": msgspec.Raw(msgspec.json.encode(payload)),
         "author": getpass.getuser(),
         "note": note,
     }
     try:
         record = msgspec.convert(fields, ControlRecord)
-        record = msgspec.structs.replace(record, payload=msgspec.Raw(msgspec.json.encode(payload)))
         Control(_no_model).apply(record)
     except (EventError, msgspec.ValidationError) as error:
         raise InputError(str(error)) from error
