@@ -31,7 +31,7 @@ class Record(NamedTuple):
     """What is sent; `event_time_ms` sets the pace only, the broker stamps records by its own clock."""
 
     topic: str
-    key: bytes
+    key: bytes | None
     value: bytes
     event_time_ms: int = 0
 
@@ -77,7 +77,7 @@ class Progress(NamedTuple):
 class Client(Protocol):
     """The part of a Kafka producer that is used."""
 
-    def produce(self, topic: str, value: bytes, key: bytes, *, on_delivery: Callable[[Any, Any], None]) -> None:
+    def produce(self, topic: str, value: bytes, key: bytes | None, *, on_delivery: Callable[[Any, Any], None]) -> None:
         """Queue a record; BufferError when the queue is full."""
 
     def poll(self, timeout: float) -> int:
@@ -219,7 +219,7 @@ class _Publishing:
                 self._error = self._error or f"topic {record.topic}: {error.args[0]}"
             self._stop_on_error()
         self._sent += 1
-        self._bytes += len(record.key) + len(record.value)
+        self._bytes += len(record.key or b"") + len(record.value)
         self._last_event_ms = record.event_time_ms
 
     def _delivered(self, error: Any, message: Any) -> None:

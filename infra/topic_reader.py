@@ -32,6 +32,8 @@ def read(kafka: Kafka, topic: str) -> Iterator[Read]:
             # Assigned by hand and never committed: the group only has to have a name.
             "group.id": "sluice-reader",
             "enable.auto.commit": False,
+            # A fetch that waits at the end of one partition would hold up the next.
+            "fetch.wait.max.ms": 20,
             "log_level": 0,
         }
     )
@@ -62,7 +64,7 @@ def _partition(consumer: Consumer, topic: str, partition: int, low: int, end: in
     consumer.assign([TopicPartition(topic, partition, low)])
     # Compaction and transactions leave gaps: the position tells the end, not the last record's offset.
     while consumer.position([TopicPartition(topic, partition)])[0].offset < end:
-        messages: list[Message] = consumer.consume(1000, timeout=1.0)
+        messages: list[Message] = consumer.consume(1000, timeout=0.1)
         for message in messages:
             if message.error() is not None:
                 raise KafkaException(message.error())

@@ -154,7 +154,8 @@ class LateEvent(Event, frozen=True, kw_only=True, omit_defaults=True):
 class DeadLetter(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A record that could not be processed, whole, with the reason and where it came from.
 
-    `event_time_ms` is the time of its arrival on the broker, the only trustworthy time it has.
+    `event_time_ms` is the time of its arrival on the broker, the only trustworthy time it has. A letter with
+    `replayed_ms` is a mark without `raw`: the letter of the same id was played back to its topic at that time.
     """
 
     reason: str
@@ -163,6 +164,7 @@ class DeadLetter(Event, frozen=True, kw_only=True, omit_defaults=True):
     source: SourcePosition
     key: bytes | None
     raw: bytes
+    replayed_ms: TimeMs = 0
 
 
 class ControlRecord(Event, frozen=True, kw_only=True, omit_defaults=True):

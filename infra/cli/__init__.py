@@ -11,7 +11,7 @@ import click
 from schemas import settings
 from schemas.errors import InputError, SluiceError
 
-# Command and module name -> its line in `sluice --help`, in that order. The module defines `command`.
+# Command -> its line in `sluice --help`, in that order. The module of that name (- is _) defines `command`.
 COMMANDS = {
     "up": "Start the local stack and wait until every part is healthy.",
     "status": "Show each part and each job: version, port, memory, state, lag.",
@@ -27,6 +27,7 @@ COMMANDS = {
     "control": "See and change rules, blocklists, thresholds and flags.",
     "generate": "Publish seeded, generated customers' transactions and labels.",
     "replay": "Publish a CSV or Parquet file as events.",
+    "dead-letters": "List, show and play back records that could not be processed.",
 }
 
 
@@ -39,7 +40,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"infra.cli.{name}").command
+        command: click.Command = importlib.import_module(f"infra.cli.{name.replace('-', '_')}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
