@@ -1,0 +1,42 @@
+"""The last lines of the demo: what happened, and how to look further."""
+
+from __future__ import annotations
+
+from infra.demo.scoreboard import Picture
+from infra.demo.screen import summary
+from schemas.models import Signature
+from schemas.settings import Settings
+
+COMMANDS = {
+    "sluice status": "each part and each job: memory, lag, last checkpoint",
+    "sluice doctor": "what is broken, and the command that mends it",
+    "sluice control list": "the rules and the model in force; `sluice control --help` changes them while the job runs",
+    "sluice models show fraud": "what the model learned from, and how it was judged",
+    "sluice generate --start now --rate 100": "more payments, until Ctrl-C",
+    "sluice dead-letters list": "records that could not be processed, with the reason",
+    "sluice api": "features, decisions and scores over HTTP",
+    "sluice down": "stop everything",
+}
+
+
+def farewell(settings: Settings, model: Signature, picture: Picture) -> str:
+    """Several lines of text."""
+    ports = settings.stack.ports
+    user = picture.stopped[-1].decision.user_id if picture.stopped else "USER"
+    api = f"http://127.0.0.1:{ports.api}"
+    lines = [
+        "",
+        *summary(picture),
+        f"{'model':<10} {model.name}@{model.version}: {model.training_data}",
+        "",
+        "The stack and the jobs go on. To look further:",
+        *(f"  {command:<40}{what}" for command, what in COMMANDS.items()),
+        f"  {api + '/users/' + user + '/decisions':<50}one customer's decisions, while `sluice api` runs",
+        f"  {api + '/docs':<50}everything the API answers",
+        f"  http://127.0.0.1:{ports.flink_rest}   the jobs in Flink",
+        f"  http://127.0.0.1:{ports.prometheus}   metrics in Prometheus, e.g. {_QUERY}",
+    ]
+    return "\n".join(lines)
+
+
+_QUERY = "sum by (kind) (rate(flink_taskmanager_job_task_operator_sluice_kind_decisions[1m]))"

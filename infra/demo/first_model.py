@@ -1,0 +1,68 @@
+"""The first model of an installation: trained in seconds on generated history, and put into Production."""
+
+from __future__ import annotations
+
+import getpass
+import time
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+
+from infra import control_topic, promotion
+from infra.demo.customers import TRAINING_SEED, TrainingDays
+from infra.demo.steps import Tell
+from jobs.train_fraud.backfill import backfill
+from jobs.train_fraud.parameters import Parameters
+from jobs.train_fraud.split import Split
+from jobs.train_fraud.train import NAME, register, train
+from schemas.models import Promotion, Signature
+from schemas.settings import Settings
+from serving.registry import PRODUCTION, Registry
+
+# Enough to tell fraud from habit, few enough not to keep anybody waiting.
+PARAMETERS = Parameters(n_estimators=80, max_depth=6, learning_rate=0.1)
+THREADS = 2
+
+
+def present(settings: Settings) -> Signature | None:
+    """The model in Production, None when there is none; the control topic is told again if it does not know."""
+    registry = Registry(Path(settings.registry.path))
+    champion = registry.champion(NAME)
+    if champion is None:
+        return None
+    if f"model/{NAME}" not in control_topic.current(settings.kafka):
+        # The topics of a stack that was wiped are new, the registry is not.
+        _promote(settings, registry, champion, time.time_ns() // 1_000_000, "announced again")
+    return registry.signature(NAME, champion)
+
+
+def make(settings: Settings, tell: Tell) -> Signature:
+    """Train a model, register it and promote it; the running job takes it within seconds."""
+    now_ms = time.time_ns() // 1_000_000
+    days = TrainingDays(now_ms)
+    examples = backfill(
+        days.events(), since_ms=days.train_from_ms, progress=lambda count, _: tell(f"{count:,} payments and labels")
+    )
+    end_ms = int(examples.times_ms[-1]) + 1
+    split = Split(days.train_from_ms, days.train_to_ms, days.calibrated_to_ms, days.validate_from_ms, end_ms)
+    trained = train(examples, split, PARAMETERS, threads=THREADS, tell=tell)
+    registry = Registry(Path(settings.registry.path))
+    number = register(
+        registry,
+        trained,
+        split,
+        PARAMETERS,
+        name=NAME,
+        data=f"Generated history of the demo, seed {TRAINING_SEED}",
+        code_version=version("sluice"),
+        author=getpass.getuser(),
+        at_ms=now_ms,
+    )
+    _promote(settings, registry, number, now_ms, "first model")
+    tell(f"{NAME}@{number}, average precision {trained.metrics.average_precision:.2f}")
+    return registry.signature(NAME, number)
+
+
+def _promote(settings: Settings, registry: Registry, number: str, at_ms: int, note: str) -> None:
+    wanted = Promotion(number, PRODUCTION, at_ms, getpass.getuser(), note)
+    promotion.promote(registry, partial(control_topic.send, settings.kafka), NAME, wanted, promotion.Force())

@@ -1,0 +1,60 @@
+"""The jobs of the demo: submitted when they do not run, and what their state already knows of the customers."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import msgspec
+
+from infra import flink_client
+from infra.stack import flink_jobs
+from infra.stack.home import Home
+from schemas.settings import Settings
+
+SCORE, MATERIALIZE = "score_transactions", "materialize"
+
+
+class Known(msgspec.Struct, frozen=True):
+    """Up to when which customers' payments went through which run of the job."""
+
+    job_id: str
+    customers: int
+    until_ms: int
+
+
+def ensure(settings: Settings, name: str) -> str:
+    """The id of the running job, which is submitted when it does not run. Raises what `flink_client.submit` raises."""
+    return flink_client.running(settings).get(name) or flink_client.submit(name, settings)
+
+
+def failure(settings: Settings, name: str) -> str | None:
+    """Why the job does not run, None while it does."""
+    found = next((job for job in flink_jobs.jobs(settings) if job.name == name), None)
+    if found is None:
+        return f"job {name} is gone"
+    if found.state == "RUNNING":
+        return None
+    return f"job {name} is {found.state.lower()}" + (f": {found.root_cause}" if found.root_cause else "")
+
+
+def known_until_ms(settings: Settings, job_id: str, customers: int) -> int:
+    """The time up to which the job's state knows these customers, 0 when it has never seen them."""
+    try:
+        known = msgspec.json.decode(_file(settings).read_bytes(), type=Known)
+    except (FileNotFoundError, msgspec.MsgspecError):
+        return 0
+    return known.until_ms if (known.job_id, known.customers) == (job_id, customers) else 0
+
+
+def remember(settings: Settings, job_id: str, customers: int) -> None:
+    """Note that the job's state knows these customers up to now."""
+    file = _file(settings)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    partial = file.with_suffix(".partial")
+    partial.write_bytes(msgspec.json.encode(Known(job_id, customers, time.time_ns() // 1_000_000)))
+    partial.replace(file)
+
+
+def _file(settings: Settings) -> Path:
+    return Home.of(settings).root / "demo" / "known.json"

@@ -1,0 +1,37 @@
+"""The rules that a new installation starts with, put on the control topic when it has none."""
+
+from __future__ import annotations
+
+import getpass
+import time
+
+import msgspec
+
+from infra import control_topic
+from schemas import control
+from schemas.events import ControlRecord
+from schemas.settings import Settings
+from serving.rules.catalogue import STARTING_RULES
+
+
+def ensure(settings: Settings) -> tuple[int, bool]:
+    """How many rules there are, and whether they were put there just now."""
+    known = control_topic.current(settings.kafka).values()
+    there = [record for record in known if record.kind == "rule" and control.payload(record) is not None]
+    if there:
+        return len(there), False
+    now_ms = time.time_ns() // 1_000_000
+    records = [
+        ControlRecord(
+            event_id=f"rule-{name}-{now_ms}",
+            event_time_ms=now_ms,
+            kind="rule",
+            name=name,
+            payload=msgspec.Raw(msgspec.json.encode(rule)),
+            author=getpass.getuser(),
+            note="starting rule",
+        )
+        for name, rule in STARTING_RULES.items()
+    ]
+    control_topic.send(settings.kafka, records)
+    return len(records), True
