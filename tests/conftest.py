@@ -1,0 +1,37 @@
+"""What tests of every area share: the running stack."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from infra import flink_client, topics
+from infra import stack as local_stack
+from infra.stack import flink_jobs
+from jobs.names import JOB_NAMES
+from schemas import settings
+from schemas.settings import Settings
+from serving.stores import cassandra_history
+
+RUNNING_TIMEOUT_S = 90
+
+
+@pytest.fixture(scope="session")
+def stack() -> Settings:
+    """The settings of the local stack, with every part healthy and every job running.
+
+    What is missing is started; nothing is stopped afterwards, so a stack that was there before stays as it was.
+    """
+    given = settings.read(None)
+    local_stack.up(given)
+    topics.create(given)
+    cassandra_history.create_schema(given.cassandra)
+    for job in JOB_NAMES:
+        if job not in flink_client.running(given):
+            flink_client.submit(job, given)
+    deadline = time.monotonic() + RUNNING_TIMEOUT_S
+    while missing := set(JOB_NAMES) - {job.name for job in flink_jobs.jobs(given) if job.state == "RUNNING"}:
+        assert time.monotonic() < deadline, f"not running after {RUNNING_TIMEOUT_S} s: {', '.join(sorted(missing))}"
+        time.sleep(0.5)
+    return given
