@@ -105,14 +105,14 @@ class Habits:
 
 
 class _Packed(msgspec.Struct, array_like=True, frozen=True):
-    """The bytes of an entity: MessagePack of this, a version first. Columns are little-endian arrays."""
+    """The bytes of an entity: MessagePack of this, a version first."""
 
     version: int
     first_seen_ms: int
     base_ms: int
     chunks: tuple[int, int]
-    recent: tuple[bytes, bytes, bytes]
-    tiles: tuple[bytes, bytes, bytes, bytes]
+    recent: bytes
+    tiles: bytes
     moments: tuple[float, float, float, int]
     risk: tuple[bytes, bytes, bytes] | None = None
     habits: list[Any] | None = None
@@ -163,7 +163,7 @@ class Entity:
             for number in sorted(self.dirty):
                 start = (number - windows.first_chunk) * CHUNK
                 gone = start < 0 or number >= windows.first_chunk + windows.chunk_count
-                writes[f"{number}#{key}"] = None if gone else b"".join(windows.packed(start, start + CHUNK))
+                writes[f"{number}#{key}"] = None if gone else windows.packed(start, start + CHUNK)
             self.dirty.clear()
         writes[key] = _encoder.encode(
             (
@@ -194,18 +194,14 @@ def load(kind: str, key: str, read: Callable[[str], bytes | None]) -> Entity:
     entity.first_seen_ms = packed.first_seen_ms
     windows = entity.windows
     windows.first_chunk, windows.chunk_count = packed.chunks
-    times, cents, tags = packed.recent
-    if windows.chunk_count:
-        columns: list[list[bytes]] = [[], [], []]
-        for number in range(windows.first_chunk, windows.first_chunk + windows.chunk_count):
-            chunk = read(f"{number}#{key}")
-            if chunk is None:
-                raise StateVersionError(f"state of {key} lacks its chunk {number}; restore a whole savepoint")
-            for column, part in zip(columns, range(3), strict=True):
-                column.append(chunk[part * CHUNK * 4 : (part + 1) * CHUNK * 4])
-        times, cents, tags = (b"".join([*column, tail]) for column, tail in zip(columns, packed.recent, strict=True))
-    windows.restore(packed.base_ms, times, cents, tags)
-    entity.tiles.restore(*packed.tiles)
+    parts = []
+    for number in range(windows.first_chunk, windows.first_chunk + windows.chunk_count):
+        chunk = read(f"{number}#{key}")
+        if chunk is None:
+            raise StateVersionError(f"state of {key} lacks its chunk {number}; restore a whole savepoint")
+        parts.append(chunk)
+    windows.restore(packed.base_ms, [*parts, packed.recent])
+    entity.tiles.restore(packed.tiles)
     entity.moments = Moments(*packed.moments)
     if entity.risk is not None and packed.risk is not None:
         entity.risk.restore(*packed.risk)

@@ -11,7 +11,6 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Sequence
 from typing import Protocol
-from zlib import crc32
 
 import msgspec
 import numpy as np
@@ -19,6 +18,7 @@ import numpy as np
 from schemas import codec, metrics
 from schemas.errors import EventError, InvalidError
 from schemas.events import Label, LateEvent, SourcePosition, Transaction
+from schemas.features import EntityKind
 from schemas.metrics import Metric
 from schemas.topics import DECISIONS, FEATURE_UPDATES, LABELS, LATE_EVENTS, TRANSACTIONS
 from serving import policy
@@ -26,6 +26,7 @@ from serving.control import Control
 from serving.dead_letter import dead_letter
 from serving.entities import Entity
 from serving.entity_cache import Entities
+from serving.features import velocity
 from serving.features.catalogue import (
     DEFAULTS,
     ENTITY_GROUPS,
@@ -41,9 +42,10 @@ from serving.inflight import Change, Message, Output, Payment, Record, Verdict
 from serving.outcomes import Outcome, Outcomes
 from serving.outgoing import OutgoingDecision, OutgoingFeatures, OutgoingUpdate
 from serving.windows import ALLOWED_LATENESS_MS, MINUTE_MS
+from serving.windows import VALUES as SHORT_VALUES
 
 JOB = "score_transactions"
-STAGES = ("user", "merchant", "device", "card")
+STAGES: tuple[EntityKind, ...] = ("user", "merchant", "device", "card")
 FUTURE_MS = 5 * MINUTE_MS
 
 
@@ -57,24 +59,29 @@ class Count(Protocol):
 Clock = Callable[[], int]
 
 
-def observe(entity: Entity, payment: Payment, other: str, cents: int) -> Seen:
+def observe(entity: Entity, payment: Payment, other: str) -> Seen:
     """Put the payment into the entity's windows, unless it is a repeat or too late for them."""
     windows = entity.windows
     time_ms = payment.time_ms
     newest_ms = windows.newest_ms
-    if payment.repeat or (newest_ms is not None and time_ms < newest_ms - ALLOWED_LATENESS_MS):
-        return Seen(time_ms, payment.amount, windows.end(time_ms), time_ms - windows.base_ms, payment.repeat, False)
-    end = windows.insert(time_ms, cents, crc32(other.encode()), entity.dirty) + 1
+    out = np.empty(velocity.VALUES)
+    if payment.repeat or time_ms < newest_ms - ALLOWED_LATENESS_MS:
+        windows.look(time_ms, out)
+        entity.tiles.values(time_ms, out, SHORT_VALUES)
+        return Seen(time_ms, payment.amount, payment.repeat, False, out)
+    cents = int(payment.amount * 100 + 0.5)
+    newest = windows.see(time_ms, cents, tag(other), entity.dirty, out)
     entity.tiles.insert(time_ms, cents)
+    entity.tiles.values(time_ms, out, SHORT_VALUES)
     if entity.risk is not None:
         entity.risk.paid(time_ms)
-    return Seen(time_ms, payment.amount, end, time_ms - windows.base_ms, True, end == len(windows))
+    return Seen(time_ms, payment.amount, True, newest, out)
 
 
 class EntityStage:
     """Windows and features of one kind of entity, for payments on their way."""
 
-    def __init__(self, kind: str, count: Count, clock_us: Clock) -> None:
+    def __init__(self, kind: EntityKind, count: Count, clock_us: Clock) -> None:
         self.kind = kind
         self._groups = ENTITY_GROUPS[kind]
         self._other = "merchant" if kind in {"user", "card"} else "user"
@@ -108,11 +115,11 @@ class EntityStage:
             return
         entity = entities.get(self.kind, entity_id)
         other = payment.merchant_id if self._other == "merchant" else payment.user_id
-        seen = observe(entity, payment, other, int(payment.amount * 100 + 0.5))
+        seen = observe(entity, payment, other)
         out: list[float] = []
         for group in self._groups:
             group.compute(seen, entity, out)
-        payment.values += array("d", out).tobytes()
+        payment.values += seen.velocity.tobytes() + array("d", out).tobytes()
         if seen.counted and not payment.repeat:
             remember(entity, payment)
             payment.changes.append(_change(self.kind, entity_id, entity, seen, entities))
@@ -136,7 +143,7 @@ def _change(kind: str, entity_id: str, entity: Entity, seen: Seen, entities: Ent
     return Change(
         kind,
         entity_id,
-        entity.windows.newest_ms or seen.time_ms,
+        entity.windows.newest_ms,
         seen.newest,
         entities.changed(kind, entity_id, entity),
     )
@@ -179,7 +186,7 @@ class UserStage:
         habits = user.habits
         assert habits is not None
         newest_ms = user.windows.newest_ms
-        lateness = 0 if newest_ms is None else max(0, newest_ms - tx.event_time_ms)
+        lateness = max(0, newest_ms - tx.event_time_ms)
         payment = Payment(
             record.value,
             tx.event_id,
@@ -196,15 +203,16 @@ class UserStage:
             record.offset,
             record.arrival_ms,
         )
-        seen = observe(user, payment, tx.merchant_id, int(tx.amount * 100 + 0.5))
-        out: list[float] = []
+        seen = observe(user, payment, tx.merchant_id)
+        first: list[float] = []
         for group in TRANSACTION_GROUPS:
-            group.compute(tx, seen, user, out)
+            group.compute(tx, seen, user, first)
+        out: list[float] = []
         for entity_group in self._groups:
             entity_group.compute(seen, user, out)
         for group in USER_GROUPS:
             group.compute(tx, seen, user, out)
-        payment.values = array("d", out).tobytes()
+        payment.values = array("d", first).tobytes() + seen.velocity.tobytes() + array("d", out).tobytes()
         if payment.repeat:
             self._count(metrics.REPEATS)
         elif payment.late:

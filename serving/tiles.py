@@ -7,97 +7,104 @@ holds (all of it at once in the worst case), and the maximum may be up to a day 
 
 from __future__ import annotations
 
-from array import array
-from bisect import bisect_left
+import numpy as np
+from numpy.typing import NDArray
 
+from serving import packing
+from serving.compiled import compiled
 from serving.windows import DAY_MS
 
 WINDOWS_DAYS = (7, 30)
 KEEP_DAYS = max(WINDOWS_DAYS) + 1
+VALUES = 4 * len(WINDOWS_DAYS)
+
+_DAY, _COUNT, _SUM, _MAX = range(4)
+_COLUMNS = KEEP_DAYS + 2
+_DAY_MS = DAY_MS
+
+_Block = NDArray[np.int64]
+
+
+@compiled
+def _insert(block: _Block, count: int, time_ms: int, cents: int) -> int:
+    """Add an event to its day's tile, a new one when there is none; returns the number of tiles."""
+    day = time_ms // _DAY_MS
+    position = count
+    while position and block[_DAY, position - 1] >= day:
+        position -= 1
+    if position == count or block[_DAY, position] != day:
+        for later in range(count, position, -1):
+            for row in range(4):
+                block[row, later] = block[row, later - 1]
+        block[_DAY, position] = day
+        block[_COUNT, position] = block[_SUM, position] = block[_MAX, position] = 0
+        count += 1
+    block[_COUNT, position] += 1
+    block[_SUM, position] += cents
+    block[_MAX, position] = max(block[_MAX, position], cents)
+    expired = 0
+    while block[_DAY, expired] < block[_DAY, count - 1] - KEEP_DAYS:
+        expired += 1
+    if expired:
+        count -= expired
+        for tile in range(count):
+            for row in range(4):
+                block[row, tile] = block[row, tile + expired]
+    return count
+
+
+@compiled
+def _values(block: _Block, count: int, time_ms: int, out: NDArray[np.float64], start: int) -> None:
+    day = time_ms // _DAY_MS
+    share = 1 - (time_ms % _DAY_MS) / _DAY_MS
+    for window in range(len(WINDOWS_DAYS)):
+        oldest = day - WINDOWS_DAYS[window]
+        number, cents, top = 0, 0, 0
+        old_number, old_cents = 0, 0
+        for tile in range(count):
+            if block[_DAY, tile] == oldest:
+                old_number, old_cents = block[_COUNT, tile], block[_SUM, tile]
+                top = max(top, block[_MAX, tile])
+            elif oldest < block[_DAY, tile] <= day:
+                number += block[_COUNT, tile]
+                cents += block[_SUM, tile]
+                top = max(top, block[_MAX, tile])
+        events = number + old_number * share
+        total = (cents + old_cents * share) / 100
+        place = start + 4 * window
+        out[place] = events
+        out[place + 1] = total
+        out[place + 2] = total / events if events > 0 else 0.0
+        out[place + 3] = top / 100
 
 
 class Tiles:
     """Count, sum and maximum in cents by day, sparse, oldest first, at most 32 days."""
 
-    __slots__ = ("_full", "_full_day", "counts", "days", "maxima", "sums")
+    __slots__ = ("_block", "_count")
 
     def __init__(self) -> None:
-        self.days = array("I")
-        self.counts = array("I")
-        self.sums = array("Q")
-        self.maxima = array("I")
-        self._full_day = -1
-        self._full: list[tuple[int, int, int, int, int]] = []
+        self._block: _Block = np.zeros((4, _COLUMNS), np.int64)
+        self._count = 0
 
-    def packed(self) -> tuple[bytes, bytes, bytes, bytes]:
-        """The tiles as bytes that `restore` reads."""
-        return self.days.tobytes(), self.counts.tobytes(), self.sums.tobytes(), self.maxima.tobytes()
+    @property
+    def rows(self) -> list[list[int]]:
+        """Days, counts, sums and maxima, oldest first."""
+        found: list[list[int]] = self._block[:, : self._count].tolist()
+        return found
 
-    def restore(self, days: bytes, counts: bytes, sums: bytes, maxima: bytes) -> None:
+    def packed(self) -> bytes:
+        """The tiles as bytes that `restore` reads: day, count, sum and maximum of each."""
+        return packing.packed(self._block[:, : self._count])
+
+    def restore(self, raw: bytes) -> None:
         """Take the tiles from the bytes of `packed`."""
-        self.days, self.counts = array("I", days), array("I", counts)
-        self.sums, self.maxima = array("Q", sums), array("I", maxima)
-        self._full_day = -1
+        self._count = packing.unpack(raw, self._block, 0)
 
     def insert(self, time_ms: int, cents: int) -> None:
         """Add an event to its day."""
-        day = time_ms // DAY_MS
-        days = self.days
-        if not days or day > days[-1]:
-            self._append(day, cents)
-            return
-        position = len(days) - 1 if day == days[-1] else bisect_left(days, day)
-        if days[position] != day:
-            days.insert(position, day)
-            self.counts.insert(position, 0)
-            self.sums.insert(position, 0)
-            self.maxima.insert(position, 0)
-        self.counts[position] += 1
-        self.sums[position] += cents
-        self.maxima[position] = max(self.maxima[position], cents)
-        if day < self._full_day:
-            self._full_day = -1
+        self._count = _insert(self._block, self._count, time_ms, cents)
 
-    def values(self, time_ms: int, out: list[float]) -> None:
-        """Append count, sum, mean and maximum (major units) of each long window that ends at `time_ms`."""
-        day, inside = divmod(time_ms, DAY_MS)
-        if day != self._full_day:
-            self._fill(day)
-        position = bisect_left(self.days, day)
-        today = today_sum = today_max = 0
-        if position < len(self.days) and self.days[position] == day:
-            today, today_sum, today_max = self.counts[position], self.sums[position], self.maxima[position]
-        share = 1 - inside / DAY_MS
-        for count, total, top, oldest, oldest_sum in self._full:
-            number = today + count + oldest * share
-            amount = (today_sum + total + oldest_sum * share) / 100
-            out += (number, amount, amount / number if number else 0.0, max(today_max, top) / 100)
-
-    def _append(self, day: int, cents: int) -> None:
-        self.days.append(day)
-        self.counts.append(1)
-        self.sums.append(cents)
-        self.maxima.append(cents)
-        expired = bisect_left(self.days, day - KEEP_DAYS)
-        if expired:
-            for column in (self.days, self.counts, self.sums, self.maxima):
-                del column[:expired]
-
-    def _fill(self, day: int) -> None:
-        """Sum up, for each window, the days before `day`: count, sum, maximum, and the oldest day's count, sum."""
-        self._full_day = day
-        self._full = []
-        last = bisect_left(self.days, day)
-        for width in WINDOWS_DAYS:
-            first = bisect_left(self.days, day - width + 1)
-            oldest = bisect_left(self.days, day - width)
-            has_oldest = oldest < first
-            self._full.append(
-                (
-                    sum(self.counts[first:last]),
-                    sum(self.sums[first:last]),
-                    max(self.maxima[oldest:last], default=0),
-                    self.counts[oldest] if has_oldest else 0,
-                    self.sums[oldest] if has_oldest else 0,
-                )
-            )
+    def values(self, time_ms: int, out: NDArray[np.float64], start: int) -> None:
+        """Put count, sum, mean and maximum (major units) of each long window that ends at `time_ms` into `out`."""
+        _values(self._block, self._count, time_ms, out, start)

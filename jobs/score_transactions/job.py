@@ -9,6 +9,7 @@ from jobs.runtime.stage import Door, Flow, Job, Stage
 from schemas import metrics
 from schemas.control import ModelPointer
 from schemas.errors import EventError, InvalidError, ModelError
+from schemas.features import EntityKind
 from schemas.topics import (
     DEAD_LETTERS,
     DECISIONS,
@@ -30,7 +31,7 @@ from serving.score import JOB, DecisionStage, EntityStage, UserStage
 class _EntityShell(Stage):
     """A stage over the entities of one kind; `following` is the kind that the next stage is keyed by."""
 
-    def __init__(self, kind: str, following: str) -> None:
+    def __init__(self, kind: EntityKind, following: EntityKind) -> None:
         self.uid = kind
         self._kind = kind
         self._following = following

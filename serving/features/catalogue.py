@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from schemas.features import Feature
-from serving.features import bursts, counterparts, deviation, habit, payment, recency, reputation, travel, velocity
+from schemas.features import EntityKind, Feature
+from serving.features import deviation, habit, payment, recency, reputation, travel, velocity
 from serving.features.group import EntityGroup, TransactionGroup
 
 # A change of names or order is a new feature set: models and stored features name the set they were made with.
@@ -11,19 +11,21 @@ FEATURE_SET = "fraud-1"
 
 TRANSACTION_GROUPS: tuple[TransactionGroup, ...] = (payment,)
 USER_GROUPS: tuple[TransactionGroup, ...] = (travel, habit)
-ENTITY_GROUPS: dict[str, tuple[EntityGroup, ...]] = {
-    "user": (velocity, recency, counterparts, deviation, bursts),
-    "merchant": (velocity, recency, counterparts, deviation, reputation),
-    "device": (velocity, recency, counterparts),
-    "card": (velocity, recency, counterparts, bursts),
+# Every entity has the velocity features in front; these groups follow them.
+ENTITY_GROUPS: dict[EntityKind, tuple[EntityGroup, ...]] = {
+    "user": (recency, deviation),
+    "merchant": (recency, deviation, reputation),
+    "device": (recency,),
+    "card": (recency,),
 }
 ENTITIES = tuple(ENTITY_GROUPS)
 
 
-def _features() -> dict[str, tuple[Feature, ...]]:
-    found = {"transaction": tuple(f for group in TRANSACTION_GROUPS for f in group.features("transaction"))}
+def _features() -> dict[EntityKind, tuple[Feature, ...]]:
+    found: dict[EntityKind, tuple[Feature, ...]] = {}
+    found["transaction"] = tuple(f for group in TRANSACTION_GROUPS for f in group.features("transaction"))
     for entity, groups in ENTITY_GROUPS.items():
-        found[entity] = tuple(f for group in groups for f in group.features(entity))
+        found[entity] = velocity.features(entity) + tuple(f for group in groups for f in group.features(entity))
         if entity == "user":
             found[entity] += tuple(f for group in USER_GROUPS for f in group.features(entity))
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from schemas.features import Feature
+from schemas.features import EntityKind, Feature
 from serving.entities import Entity
 from serving.features.group import Seen
 
@@ -14,12 +14,12 @@ LEAST_DEVIATION = 1.0
 LARGEST_ZSCORE = 100.0
 
 
-def features(entity: str) -> tuple[Feature, ...]:
+def features(entity: EntityKind) -> tuple[Feature, ...]:
     """Mean, z-score and ratio of the amount."""
     return (
         Feature(
             name=f"{entity}_amount_mean",
-            entity=entity,  # type: ignore[arg-type]  # the catalogue hands in its own literals
+            entity=entity,
             aggregate="mean",
             window="30d half-life",
             default=DEFAULT_MEAN,
@@ -27,14 +27,14 @@ def features(entity: str) -> tuple[Feature, ...]:
         ),
         Feature(
             name=f"{entity}_amount_zscore",
-            entity=entity,  # type: ignore[arg-type]  # the catalogue hands in its own literals
+            entity=entity,
             aggregate="zscore",
             window="30d half-life",
             description=f"(amount - mean) / deviation of the {entity}'s earlier amounts, within +-100.",
         ),
         Feature(
             name=f"{entity}_amount_ratio",
-            entity=entity,  # type: ignore[arg-type]  # the catalogue hands in its own literals
+            entity=entity,
             aggregate="ratio",
             window="30d half-life",
             default=1.0,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from zlib import crc32
 
 from schemas.events import Transaction
-from schemas.features import Feature
+from schemas.features import EntityKind, Feature
 from serving.entities import Entity
 from serving.features.group import Seen
 from serving.windows import HOUR_MS, MINUTE_MS
@@ -19,7 +19,7 @@ _NAMES = (
 )
 
 
-def features(entity: str) -> tuple[Feature, ...]:
+def features(entity: EntityKind) -> tuple[Feature, ...]:
     """Hour share, merchant visits, and what is new."""
     return tuple(
         Feature(name=f"{entity}_{name}", entity="user", aggregate=aggregate, type=kind, description=text)  # type: ignore[arg-type]  # literals of _NAMES
@@ -33,8 +33,8 @@ def local_hour(tx: Transaction) -> int:
 
 
 def tag(text: str) -> int:
-    """The 32-bit name of an id inside one entity's state."""
-    return crc32(text.encode())
+    """The name of an id inside one entity's state: 28 bits, which a varint holds in four bytes."""
+    return crc32(text.encode()) & 0xFFF_FFFF
 
 
 def compute(tx: Transaction, seen: Seen, entity: Entity, out: list[float]) -> None:  # one shape for all

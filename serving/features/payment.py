@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from schemas.events import Transaction
-from schemas.features import Feature
+from schemas.features import EntityKind, Feature
 from serving.entities import Entity
 from serving.features.group import Seen
 from serving.windows import DAY_MS, HOUR_MS, MINUTE_MS
@@ -12,7 +12,7 @@ NIGHT_ENDS_HOUR = 6
 _WEEKEND = (5, 6)
 
 
-def features(entity: str) -> tuple[Feature, ...]:  # every group answers for its entity kind
+def features(entity: EntityKind) -> tuple[Feature, ...]:  # every group answers for its entity kind
     """Amount, hour, weekday, weekend, night."""
     return (
         Feature(name="amount", entity="transaction", aggregate="value", description="The amount, in major units."),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from schemas.features import Feature
+from schemas.features import EntityKind, Feature
 from serving.entities import Entity
 from serving.features.group import Seen
 from serving.windows import DAY_MS
@@ -10,19 +10,19 @@ from serving.windows import DAY_MS
 NEVER_S = 40.0 * 24 * 3600
 
 
-def features(entity: str) -> tuple[Feature, ...]:
+def features(entity: EntityKind) -> tuple[Feature, ...]:
     """Seconds since the last event and days since the first."""
     return (
         Feature(
             name=f"{entity}_seconds_since_last",
-            entity=entity,  # type: ignore[arg-type]  # the catalogue hands in its own literals
+            entity=entity,
             aggregate="last",
             default=NEVER_S,
             description=f"Seconds since the {entity}'s transaction before this one, at most 40 days.",
         ),
         Feature(
             name=f"{entity}_age_days",
-            entity=entity,  # type: ignore[arg-type]  # the catalogue hands in its own literals
+            entity=entity,
             aggregate="first",
             description=f"Days since the {entity} was first seen.",
         ),
@@ -37,6 +37,6 @@ def compute(seen: Seen, entity: Entity, out: list[float]) -> None:
     if seen.newest:
         since_ms = seen.time_ms - entity.moments.last_ms
     else:
-        before = seen.end - 1 - seen.counted
-        since_ms = seen.now - entity.windows.times[before] if before >= 0 else int(NEVER_S * 1000)
+        before_ms = entity.windows.before_ms(seen.time_ms, skip=seen.counted)
+        since_ms = int(NEVER_S * 1000) if before_ms is None else seen.time_ms - before_ms
     out += (min(since_ms / 1000, NEVER_S), max(0.0, (seen.time_ms - entity.first_seen_ms) / DAY_MS))

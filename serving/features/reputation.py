@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from schemas.features import Feature
+from schemas.features import EntityKind, Feature
 from serving.entities import Entity
 from serving.features.group import Seen
 from serving.risk import NEVER_DAYS, WINDOWS_DAYS
 
 
-def features(entity: str) -> tuple[Feature, ...]:
+def features(entity: EntityKind) -> tuple[Feature, ...]:
     """Count, frauds and fraud share of each delayed window, and the run of known frauds."""
     windows = tuple(
         Feature(
             name=f"{entity}_delayed_{aggregate}_{days}d",
-            entity=entity,  # type: ignore[arg-type]  # the catalogue hands in its own literals
+            entity=entity,
             aggregate=aggregate,
             window=f"{days}d",
             description=f"{what} of the {entity} in the {days}d that ended 7d before this event, by whole hours.",
@@ -28,7 +28,7 @@ def features(entity: str) -> tuple[Feature, ...]:
     return windows + tuple(
         Feature(
             name=f"{entity}_{name}",
-            entity=entity,  # type: ignore[arg-type]  # the catalogue hands in its own literals
+            entity=entity,
             aggregate=aggregate,
             default=default,
             description=text,

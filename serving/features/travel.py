@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import asin, cos, radians, sin, sqrt
 
 from schemas.events import Transaction
-from schemas.features import Feature
+from schemas.features import EntityKind, Feature
 from serving.entities import Entity
 from serving.features.group import Seen
 from serving.windows import HOUR_MS
@@ -23,7 +23,7 @@ def distance_km(lat: float, lon: float, other_lat: float, other_lon: float) -> f
     return 2 * EARTH_KM * asin(min(1.0, sqrt(h)))
 
 
-def features(entity: str) -> tuple[Feature, ...]:
+def features(entity: EntityKind) -> tuple[Feature, ...]:
     """Distance, speed and the impossible-travel flag."""
     return (
         Feature(

@@ -1,38 +1,70 @@
-"""Velocity: count, sum, mean and maximum of amounts over trailing windows, short ones exact, long ones from tiles."""
+"""Velocity: what an entity did in trailing windows, this event included; short windows exact, long ones from tiles."""
 
 from __future__ import annotations
 
-from schemas.features import Feature
-from serving.entities import Entity
-from serving.features.group import Seen
+from schemas.features import EntityKind, Feature
+from serving import tiles, windows
 
 SHORT = ("5min", "30min", "1h", "24h")
 LONG = ("7d", "30d")
-_WHAT = {
+# How many values the compiled windows and tiles give, in the order of `features`.
+VALUES = windows.VALUES + tiles.VALUES
+
+_AGGREGATES = {
     "count": "Number of transactions",
     "sum": "Sum of amounts",
     "mean": "Mean amount",
     "max": "Largest amount",
 }
+_OTHERS: dict[EntityKind, str] = {"user": "merchants", "merchant": "users", "device": "users", "card": "merchants"}
 
 
-def features(entity: str) -> tuple[Feature, ...]:
-    """24 features: four aggregates of six windows."""
-    return tuple(
+def features(entity: EntityKind) -> tuple[Feature, ...]:
+    """Four aggregates of each window, distinct counterparts (VEL-3), and the runs of high and tiny payments.
+
+    Three payments above 1,000 within 5 minutes are the pattern of STR-9. Counting in the trailing window at each
+    event tries every run of three, so one old payment can not hide a burst (T6).
+    """
+    others = _OTHERS[entity]
+    return (
+        *_aggregates(entity, SHORT, "this one included"),
         Feature(
-            name=f"{entity}_{aggregate}_{window}",
-            entity=entity,  # type: ignore[arg-type]  # the catalogue hands in its own literals
-            aggregate=aggregate,
-            window=window,
-            description=f"{what} of the {entity} in the trailing {window}"
-            + (", this one included." if window in SHORT else ", this one included, from daily tiles."),
-        )
-        for window in SHORT + LONG
-        for aggregate, what in _WHAT.items()
+            name=f"{entity}_distinct_{others}_24h",
+            entity=entity,
+            aggregate="distinct",
+            window="24h",
+            type="int",
+            description=f"Different {others} of the {entity} in the trailing 24h, this one included.",
+        ),
+        Feature(
+            name=f"{entity}_high_count_5min",
+            entity=entity,
+            aggregate="count",
+            window="5min",
+            type="int",
+            description=f"Payments of the {entity} above 1,000 in the trailing 5min, this one included.",
+        ),
+        Feature(
+            name=f"{entity}_tiny_count_30min",
+            entity=entity,
+            aggregate="count",
+            window="30min",
+            type="int",
+            description=f"Payments of the {entity} of at most 5 in the trailing 30min, this one included.",
+        ),
+        *_aggregates(entity, LONG, "this one included, from daily tiles"),
     )
 
 
-def compute(seen: Seen, entity: Entity, out: list[float]) -> None:
-    """Append the 24 values."""
-    entity.windows.values(seen.end, seen.now, out)
-    entity.tiles.values(seen.time_ms, out)
+def _aggregates(entity: EntityKind, widths: tuple[str, ...], how: str) -> tuple[Feature, ...]:
+    return tuple(
+        Feature(
+            name=f"{entity}_{aggregate}_{width}",
+            entity=entity,
+            aggregate=aggregate,
+            window=width,
+            description=f"{what} of the {entity} in the trailing {width}, {how}.",
+        )
+        for width in widths
+        for aggregate, what in _AGGREGATES.items()
+    )

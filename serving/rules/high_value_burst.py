@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from schemas.control import Rule
 from schemas.events import Transaction
-from serving.features.bursts import HIGH_CENTS
 from serving.rules.kind import Check, Finding, number, position
+from serving.windows import HIGH_CENTS
 
 
 def prepare(rule: Rule) -> Check:

@@ -183,9 +183,8 @@ def windows(kind: str, paid: list[Paid], time: int) -> dict[str, Value]:
         found[f"{kind}_mean_{name}"] = sum(cents) / 100 / len(cents) if cents else 0.0
         found[f"{kind}_max_{name}"] = max(cents, default=0) / 100
     found[f"{kind}_distinct_{OTHERS[kind]}_24h"] = len({p.other for p in inside(DAY)})
-    if kind in {"user", "card"}:
-        found[f"{kind}_high_count_5min"] = sum(p.cents > 100_000 for p in inside(5 * MINUTE))
-        found[f"{kind}_tiny_count_30min"] = sum(p.cents <= 500 for p in inside(30 * MINUTE))
+    found[f"{kind}_high_count_5min"] = sum(p.cents > 100_000 for p in inside(5 * MINUTE))
+    found[f"{kind}_tiny_count_30min"] = sum(p.cents <= 500 for p in inside(30 * MINUTE))
     return found
 
 

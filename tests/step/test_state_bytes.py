@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 from runs import merge
 
 from schemas.errors import StateVersionError
-from serving import entities
+from serving import entities, windows
 from serving.entities import STATE_VERSION, Entity, load
 from serving.entity_cache import EntityCache
+from serving.features.habit import tag
 from serving.outcomes import Outcome, Outcomes
 from serving.score import STAGES
 
@@ -30,7 +32,7 @@ def facts(entity: Entity) -> dict[str, Any]:
         "cents": list(held.cents),
         "tags": list(held.tags),
         "chunks": [held.first_chunk, held.chunk_count],
-        "tiles": [list(c) for c in (entity.tiles.days, entity.tiles.counts, entity.tiles.sums, entity.tiles.maxima)],
+        "tiles": entity.tiles.rows,
         "moments": entity.moments.packed(),
         "risk": entity.risk and [list(c) for c in (entity.risk.hours, entity.risk.counts, entity.risk.frauds)],
         "habits": entity.habits and entity.habits.packed(),
@@ -89,7 +91,7 @@ def test_bytes_that_are_no_state_are_refused_by_key(raw):
 def test_an_entity_that_left_the_cache_comes_back_with_the_writes_that_wait():
     cache = EntityCache({}.get, 1)
     first = cache.get("card", "a")
-    first.windows.insert(1_750_000_000_000, 100, 1, first.dirty)
+    first.windows.see(1_750_000_000_000, 100, 1, first.dirty, np.empty(windows.VALUES))
     cache.changed("card", "a", first)
     cache.get("card", "b")
     assert len(cache.get("card", "a").windows) == 1
@@ -107,10 +109,11 @@ def test_outcomes_beyond_the_limit_come_back_from_state():
 
 
 def test_a_user_with_a_hundred_events_needs_little_state():
-    """12 bytes an event; ids and habits have bounds of their own."""
-    entity, writes = Entity("user"), {}
+    """At most 11 bytes an event; ids and habits have bounds of their own."""
+    entity, writes, out = Entity("user"), {}, np.empty(windows.VALUES)
     for number in range(100):
-        entity.windows.insert(1_750_000_000_000 + number * 60_000, 100 + number, number % 5, entity.dirty)
+        when = 1_750_000_000_000 + number * 800_000
+        entity.windows.see(when, 9000 + number, tag(f"m{number % 5}"), entity.dirty, out)
     entity.write("user:u", writes)
-    assert len(writes["user:u"]) < 100 * 12 + 200
+    assert len(writes["user:u"]) < 100 * 11 + 150
     assert entities.REMEMBERED_IDS * 9 + 3 * entities.REMEMBERED_TAGS * 7 < 1600

@@ -73,7 +73,6 @@ def test_the_same_with_histories_cut_into_small_pieces(steps, limit, chunk):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(windows, "CHUNK", chunk)
         patch.setattr(entities_file, "CHUNK", chunk)
-        patch.setattr(windows, "SMALL", 4)
         agree(steps, limit, [3], Reference())
 
 

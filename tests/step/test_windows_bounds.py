@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,6 +14,7 @@ from serving import windows
 from serving.entities import Entity, load
 
 START_MS = 1_750_000_000_000
+OUT = np.empty(windows.VALUES)
 
 
 def reload(entity: Entity, state: dict[str, bytes]) -> Entity:
@@ -45,10 +47,11 @@ def test_a_full_history_forgets_its_oldest_and_says_the_truth_of_the_rest(events
         everything: list[tuple[int, int, int]] = []
         for event in events:
             everything.insert(sum(other[0] <= event[0] for other in everything), event)
-            position = entity.windows.insert(*event, entity.dirty)
+            found = np.empty(windows.VALUES)
+            newest_now = entity.windows.see(*event, entity.dirty, found)
             kept = contents(entity)
             assert kept == everything[len(everything) - len(kept) :]
-            assert position < 0 or kept[position] == event
+            assert newest_now == (event[0] == everything[-1][0])
             assert len(kept) <= capacity
             newest = kept[-1][0]
             needed = sum(time >= newest - 25 * HOUR for time, _, _ in everything)
@@ -72,10 +75,9 @@ def contents(entity: Entity) -> list[tuple[int, int, int]]:
 
 
 def values(entity: Entity, time_ms: int) -> list[float]:
-    held, found = entity.windows, []
-    end, now = held.end(time_ms), time_ms - held.base_ms
-    held.values(end, now, found)
-    return [*found, held.distinct(end, now)]
+    found = np.empty(windows.VALUES)
+    entity.windows.look(time_ms, found)
+    return found[:-2].tolist()
 
 
 def scan(kept: list[tuple[int, int, int]], time_ms: int) -> list[float]:
@@ -90,9 +92,9 @@ def scan(kept: list[tuple[int, int, int]], time_ms: int) -> list[float]:
 def test_late_events_alone_do_not_grow_the_state_beyond_its_bound(monkeypatch):
     monkeypatch.setattr(windows, "CAPACITY", 600)
     entity = Entity("card")
-    entity.windows.insert(START_MS, 1, 1, entity.dirty)
+    entity.windows.see(START_MS, 1, 1, entity.dirty, OUT)
     for number in range(2000):
-        entity.windows.insert(START_MS - 1 - number % 1000, 1, 1, entity.dirty)
+        entity.windows.see(START_MS - 1 - number % 1000, 1, 1, entity.dirty, OUT)
     assert len(entity.windows) <= 600
     writes: dict[str, bytes | None] = {}
     entity.write("card:c", writes)
@@ -102,7 +104,7 @@ def test_late_events_alone_do_not_grow_the_state_beyond_its_bound(monkeypatch):
 def test_a_missing_piece_of_state_is_named():
     entity, state = Entity("card"), {}
     for number in range(3 * windows.CHUNK):
-        entity.windows.insert(START_MS + number, 1, 1, entity.dirty)
+        entity.windows.see(START_MS + number, 1, 1, entity.dirty, OUT)
     reload(entity, state)
     del state["0#card:c"]
     with pytest.raises(entities_file.StateVersionError, match="card:c lacks its chunk 0"):
@@ -113,7 +115,7 @@ def test_an_id_that_looks_like_a_piece_of_another_is_kept_apart():
     state: dict[str, bytes] = {}
     busy, writes = Entity("card"), {}
     for number in range(3 * windows.CHUNK):
-        busy.windows.insert(START_MS + number, 1, 1, busy.dirty)
+        busy.windows.see(START_MS + number, 1, 1, busy.dirty, OUT)
     busy.write("card:c", writes)
     Entity("card").write("card:c#0", writes)
     merge(state, writes)
