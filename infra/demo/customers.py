@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from heapq import merge
 
+import msgspec
+
 from infra.generator.config import DAY_MS, HOUR_MS, Config
 from infra.generator.stream import Payment, events, payments
 from schemas.events import Event
@@ -18,7 +20,8 @@ SEED = 11
 TRAINING_SEED = 7
 # One payment of a customer in 200 s: more, and everybody would look like a thief in a hurry.
 CUSTOMERS_PER_RATE = 200
-ORDINARY_PER_DAY = 3.0
+# Enough to know a home, a device and a card; more would only take longer.
+ORDINARY_PER_DAY = 1.5
 TRAINING_RATE = 100.0
 MINUTE_MS = 60_000
 TRAIN_MINUTES, CALIBRATE_MINUTES, VALIDATE_MINUTES = 6, 2, 2
@@ -36,8 +39,18 @@ def history(rate: float, from_ms: int, to_ms: int) -> Iterator[Event]:
 
 
 def minute(rate: float, seconds: float, from_ms: int) -> list[Payment]:
-    """The payments that are watched, about `rate` a second, each with the truth about it."""
-    return list(payments(_busy(SEED, rate, from_ms, seconds / 86_400)))
+    """The payments that are watched, `rate` a second on the whole, each with the truth about it.
+
+    By night customers pay less: then their payments are taken from a longer stretch and move closer together.
+    """
+    config = _busy(SEED, rate, from_ms, None, count=round(rate * seconds))
+    drawn = list(payments(config))
+    span_ms = drawn[-1].transaction.event_time_ms + 1 - from_ms
+    return [
+        Payment(msgspec.structs.replace(transaction, event_time_ms=from_ms + offset_ms), pattern)
+        for transaction, pattern in drawn
+        for offset_ms in (round((transaction.event_time_ms - from_ms) * seconds * 1000 / span_ms),)
+    ]
 
 
 @dataclass(frozen=True)
@@ -79,24 +92,33 @@ class TrainingDays:
 
 
 def _ordinary(seed: int, rate: float, from_ms: int, to_ms: int) -> Config:
-    return _world(seed, rate, ORDINARY_PER_DAY, from_ms, (to_ms - from_ms) / DAY_MS, drain=False)
+    return _world(seed, rate, ORDINARY_PER_DAY, from_ms, (to_ms - from_ms) / DAY_MS)
 
 
-def _busy(seed: int, rate: float, from_ms: int, days: float) -> Config:
-    per_day = rate * 86_400 / customers(rate)
-    return _world(seed, rate, per_day, from_ms, days, drain=True)
+def _busy(seed: int, rate: float, from_ms: int, days: float | None, count: int | None = None) -> Config:
+    return _world(seed, rate, rate * 86_400 / customers(rate), from_ms, days, count, drain_labels=True)
 
 
-def _world(seed: int, rate: float, per_user_day: float, from_ms: int, days: float, *, drain: bool) -> Config:
-    count = customers(rate)
+def _world(
+    seed: int,
+    rate: float,
+    per_user_day: float,
+    from_ms: int,
+    days: float | None,
+    count: int | None = None,
+    *,
+    drain_labels: bool = False,
+) -> Config:
+    number = customers(rate)
     return Config(
         seed=seed,
-        users=count,
-        merchants=count,
+        users=number,
+        merchants=number,
         per_user_day=per_user_day,
         start_ms=from_ms,
         days=days,
-        drain_labels=drain,
+        count=count,
+        drain_labels=drain_labels,
         # Within a day, so that the first busy stretch is known when the model is judged.
         chargeback_min_days=0.1,
         chargeback_max_days=1.0,

@@ -62,16 +62,13 @@ def summary(picture: Picture) -> list[str]:
 
 def _rows(picture: Picture) -> list[tuple[str, str]]:
     kinds = "  ".join(f"{kind} {picture.kinds.get(kind, 0):,}" for kind in get_args(DecisionKind))
+    caught, alarms = _share(picture.caught, picture.frauds), _share(picture.false_alarms, picture.goods)
     return [
         ("in", f"{picture.sent:,} payments, {picture.sent_per_s:.0f}/s"),
         ("out", f"{picture.answered:,} decisions, {picture.answered_per_s:.0f}/s, lag {picture.waiting:,}"),
         ("decisions", kinds),
         ("latency", f"p50 {picture.p50_ms:.0f} ms  p95 {picture.p95_ms:.0f} ms  p99 {picture.p99_ms:.0f} ms"),
-        (
-            "fraud",
-            f"caught {_share(picture.caught, picture.frauds)}, "
-            + f"false alarms {_share(picture.false_alarms, picture.goods)} good",
-        ),
+        ("fraud", f"caught {caught}, false alarms {alarms} good payments"),
     ]
 
 

@@ -1,0 +1,53 @@
+"""The whole demo on the running stack."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.stack
+SLUICE = str(Path(sys.executable).parent / "sluice")
+
+
+def test_the_demo_shows_decisions_and_how_to_look_further():
+    done = subprocess.run(
+        [SLUICE, "demo", "--seconds", "10", "--rate", "50"], capture_output=True, text=True, timeout=400, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "500 payments" in done.stdout
+    assert "500 decisions" in done.stdout
+    assert "lag 0" in done.stdout
+    assert "sluice down" in done.stdout
+    assert done.stderr == ""
+
+
+def test_ctrl_c_in_the_middle_ends_it_cleanly_with_a_summary():
+    # Without a new session the signal would reach the test run itself.
+    demo = subprocess.Popen(
+        [SLUICE, "demo", "--seconds", "300", "--rate", "50"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        start_new_session=True,
+    )
+    assert demo.stdout is not None
+    for line in demo.stdout:
+        if " payments, " in line:
+            break
+    time.sleep(2)
+    os.killpg(demo.pid, signal.SIGINT)
+    rest, errors = demo.communicate(timeout=60)
+    assert demo.returncode == 0, errors
+    assert "To look further" in rest
+    assert "Traceback" not in errors
+
+
+def test_a_rate_that_can_not_be_is_refused_in_one_line():
+    done = subprocess.run([SLUICE, "demo", "--rate", "0"], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert "--rate" in done.stderr
