@@ -18,6 +18,9 @@ KEEP_HOURS = (max(WINDOWS_DAYS) * DAY_MS + DELAY_MS) // HOUR_MS + 1
 # What is said of a good payment that was never seen, or is forgotten.
 NEVER_DAYS = KEEP_HOURS / 24
 
+# No event is of this hour; the first week after the epoch has hours below zero.
+_NO_HOUR = -(10**9)
+
 
 class Risk:
     """Transactions and known frauds by hour, sparse, oldest first, at most KEEP_HOURS + 1.
@@ -31,7 +34,7 @@ class Risk:
         self.hours = array("I")
         self.counts = array("I")
         self.frauds = array("I")
-        self._hour = -1
+        self._hour = _NO_HOUR
         self._values: tuple[float, ...] = ()
 
     def packed(self) -> tuple[bytes, bytes, bytes]:
@@ -41,7 +44,7 @@ class Risk:
     def restore(self, hours: bytes, counts: bytes, frauds: bytes) -> None:
         """Take the hours from the bytes of `packed`."""
         self.hours, self.counts, self.frauds = array("I", hours), array("I", counts), array("I", frauds)
-        self._hour = -1
+        self._hour = _NO_HOUR
 
     def paid(self, time_ms: int) -> None:
         """Count a transaction."""
@@ -56,7 +59,7 @@ class Risk:
         if self.hours and hour < self.hours[-1] - KEEP_HOURS:
             return
         self.frauds[self._slot(hour)] += 1
-        self._hour = -1
+        self._hour = _NO_HOUR
 
     def values(self, time_ms: int, out: list[float]) -> None:
         """Append count, frauds and fraud share of each delayed window, then the run of known frauds that ends it.
@@ -108,5 +111,5 @@ class Risk:
             hours.insert(position, hour)
             self.counts.insert(position, 0)
             self.frauds.insert(position, 0)
-            self._hour = -1
+            self._hour = _NO_HOUR
         return position
