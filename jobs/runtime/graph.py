@@ -17,6 +17,8 @@ from jobs.runtime.stage import Flow, Job
 from schemas.settings import Settings
 
 MAX_PARALLELISM = 128
+# A dead letter holds its record whole, a third longer as base64; the broker of the local stack takes as much.
+MAX_REQUEST_BYTES = 4 * 1024 * 1024
 _BYTES = Types.PRIMITIVE_ARRAY(Types.BYTE())
 _PACKED = Types.ROW_NAMED(["bucket", "messages"], [Types.INT(), _BYTES])
 # Three arrays and not one of rows: thread mode converts every row of an array into the same Java object.
@@ -185,6 +187,7 @@ def _insert(tables: StreamTableEnvironment, stream: DataStream, job: Job, flow: 
             'properties.bootstrap.servers' = '{settings.kafka.bootstrap}',
             'properties.linger.ms' = '2',
             'properties.compression.type' = 'lz4',
+            'properties.max.request.size' = '{MAX_REQUEST_BYTES}',
             {exactly_once}
             'key.format' = 'raw',
             'key.fields' = 'key',
