@@ -89,7 +89,7 @@ class Flink(_Section, frozen=True):
 
 
 class Job(_Section, frozen=True):
-    """How a job runs. `buckets` is a deployment constant: changing it needs a fresh state (DECISIONS.md).
+    """How a job runs. `buckets` is a deployment constant: changing it needs a fresh state (DECISIONS.md, 2).
 
     `batch_ms` is the width of a micro-batch; `delivery` at_least_once waits for no checkpoint.
     """

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Iterator
+import time
+import uuid
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 import pytest
@@ -13,7 +16,8 @@ from click.testing import CliRunner, Result
 from confluent_kafka import OFFSET_END, Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from infra import dead_letters, stack, topics
+from infra import dead_letters, topics
+from infra import stack as local_stack
 from infra.cli import dead_letters as commands
 from infra.dead_letters import Choice
 from infra.topic_reader import Read, read
@@ -21,12 +25,13 @@ from schemas.codec import encode
 from schemas.errors import InputError, NotFoundError, PartFailedError
 from schemas.events import DeadLetter, SourcePosition, Transaction
 from schemas.settings import Ports, Settings, Stack
-from schemas.topics import DEAD_LETTERS, TRANSACTIONS
+from schemas.topics import DEAD_LETTERS, DECISIONS, TRANSACTIONS
 
 pytestmark = pytest.mark.stack
 NOON_MS = 1_700_000_000_000
 HOUR_MS = 3_600_000
 LATER_MS = NOON_MS + 24 * HOUR_MS
+T = TypeVar("T")
 
 
 @pytest.fixture(scope="module")
@@ -35,11 +40,11 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     home = tmp_path_factory.mktemp("dead-letters")
     (home / "lib").symlink_to(Path(Settings().stack.home).resolve() / "lib")
     settings = Settings(stack=Stack(home=str(home), ports=Ports(kafka=_free_port(), kafka_controller=_free_port())))
-    stack.start_part(settings, "kafka")
+    local_stack.start_part(settings, "kafka")
     topics.create(settings)
     _wait_for_leaders(settings)
     yield settings
-    stack.stop_part(settings, "kafka", kill=True)
+    local_stack.stop_part(settings, "kafka", kill=True)
 
 
 @pytest.fixture
@@ -281,3 +286,48 @@ def test_a_mark_lies_behind_its_letter(empty: Settings) -> None:
     consumer.close()
     assert len(places) == 20
     assert all(seen == [(0, seen[0][1]), (LATER_MS, seen[0][1])] for seen in places.values())
+
+
+def test_a_payment_under_a_wrong_key_is_decided_after_it_was_played_back_under_its_user(stack: Settings) -> None:
+    now_ms = time.time_ns() // 1_000_000
+    name = f"rekeyed-{uuid.uuid4()}"
+    sent = Transaction(event_id=name, event_time_ms=now_ms, user_id="ada", amount=3.0, merchant_id="m")
+    producer = Producer({"bootstrap.servers": stack.kafka.bootstrap})
+    producer.produce(TRANSACTIONS.name, encode(sent), "eve")
+    assert producer.flush(20) == 0
+
+    def letter_ids() -> list[str]:
+        found = dead_letters.overview(stack.kafka, Choice("wrong_key", now_ms - 60_000), 1000)
+        return [one.event_id for one in found.newest if one.raw == encode(sent)]
+
+    (letter_id,) = _soon(letter_ids)
+    result = call(stack, "replay", "--id", letter_id, "--rekey")
+    assert result.stdout == "played back 1: 1 to transactions\n"
+    since_ms = now_ms - 60_000
+
+    def decisions() -> list[bytes]:
+        return [value for value in _values_since(stack, DECISIONS.name, since_ms) if name.encode() in value]
+
+    assert b'"user_id":"ada"' in _soon(decisions)[0]
+
+
+def _soon(look: Callable[[], list[T]]) -> list[T]:
+    """What `look` finds, within a minute: the job may have to be started first."""
+    deadline = time.monotonic() + 60
+    while not (found := look()):
+        assert time.monotonic() < deadline, "nothing came within a minute"
+        time.sleep(0.5)
+    return found
+
+
+def _values_since(settings: Settings, topic: str, time_ms: int) -> list[bytes]:
+    """The records of a topic from that broker time on."""
+    consumer = Consumer({"bootstrap.servers": settings.kafka.bootstrap, "group.id": "dead-letters-test"})
+    partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
+    starts = consumer.offsets_for_times([TopicPartition(topic, number, time_ms) for number in partitions], timeout=10)
+    consumer.assign(starts)
+    values: list[bytes] = []
+    while batch := consumer.consume(10_000, timeout=1):
+        values += [message.value() for message in batch if message.error() is None]
+    consumer.close()
+    return values

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from infra import docs_tables
+from infra import docs_settings, docs_tables
 from schemas.settings import Settings
 from schemas.topics import TOPICS
 
@@ -19,7 +19,7 @@ def test_the_committed_page_is_what_the_code_says_now(name):
 
 
 def test_the_example_file_gives_the_defaults():
-    assert msgspec.convert(tomllib.loads(docs_tables.example()), Settings) == Settings()
+    assert msgspec.convert(tomllib.loads(docs_settings.example()), Settings) == Settings()
 
 
 def test_every_topic_is_on_its_page():
