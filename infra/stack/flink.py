@@ -138,6 +138,8 @@ def _environment(home: Home) -> dict[str, str]:
         "VIRTUAL_ENV": sys.prefix,
         "PATH": f"{Path(sys.prefix) / 'bin'}:{os.environ.get('PATH', os.defpath)}",
         "MALLOC_ARENA_MAX": "4",
+        # Code that asks for PyFlink's gateway inside a job would start a JVM of its own, without a word.
+        "PYFLINK_GATEWAY_DISABLED": "1",
     }
 
 
