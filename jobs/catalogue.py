@@ -1,9 +1,10 @@
-"""The jobs by name: what `sluice submit` may be given."""
+"""The jobs by name: what `sluice submit` may be given, and the bench's own."""
 
 from __future__ import annotations
 
+from jobs.bench_reference.job import BENCH_REFERENCE
 from jobs.materialize.job import MATERIALIZE
 from jobs.runtime.stage import Job
 from jobs.score_transactions.job import SCORE_TRANSACTIONS
 
-JOBS: dict[str, Job] = {job.name: job for job in (SCORE_TRANSACTIONS, MATERIALIZE)}
+JOBS: dict[str, Job] = {job.name: job for job in (SCORE_TRANSACTIONS, MATERIALIZE, BENCH_REFERENCE)}

@@ -1,0 +1,91 @@
+"""The reference work of the published engines, through our runtime: its trees, its topics, its job, its figures."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from confluent_kafka import KafkaException, admin
+
+from infra import flink_client, topics
+from infra.bench.latency import Latency, measure
+from infra.bench.throughput import Drain, drain
+from infra.stack import flink_jobs
+from jobs.bench_reference.job import BENCH_IN, BENCH_OUT, FEATURES, JOB, MODEL_FILE
+from jobs.train_fraud import boosting
+from jobs.train_fraud.parameters import Parameters
+from schemas.errors import PartFailedError
+from schemas.settings import Settings
+
+TREES, DEPTH, SEED, ROWS = 150, 6, 1, 20_000
+STARTED_S = 60.0
+TIMEOUT_S = 15.0
+
+
+class Reference(msgspec.Struct, frozen=True):
+    """Throughput, and latency at one rate."""
+
+    drain: Drain
+    latency: Latency
+
+
+def run(settings: Settings, *, rate: float, seconds: float, warm_up_s: float, backlog: int, users: int) -> Reference:
+    """Start the job, warm it up, measure, end it. Raises OperatorError when a part of it can not be done."""
+    place = Path(settings.registry.path) / MODEL_FILE
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(trees())
+    kafka, names = settings.kafka, (BENCH_IN.name, BENCH_OUT.name)
+    with _job(settings):
+        measure(kafka, *names, rate=rate, seconds=warm_up_s, users=users, small=True)
+        drained = drain(kafka, *names, count=backlog, users=users, small=True)
+        latency = measure(kafka, *names, rate=rate, seconds=seconds, users=users, small=True)
+    return Reference(drained, latency)
+
+
+def trees() -> bytes:
+    """150 full trees over noise: what they say means nothing, what they cost does."""
+    rng = np.random.default_rng(SEED)
+    vectors = rng.normal(size=(ROWS, FEATURES)).astype(np.float32)
+    frauds = rng.random(ROWS) < 0.3
+    parameters = Parameters(n_estimators=TREES, max_depth=DEPTH, min_child_weight=0.01, reg_lambda=0.01)
+    return boosting.to_onnx(boosting.grow(vectors, frauds, parameters, threads=1), FEATURES)
+
+
+@contextmanager
+def bench_topics(settings: Settings) -> Iterator[None]:
+    """The topics of the bench, until the block ends."""
+    wanted = (BENCH_IN, BENCH_OUT)
+    topics.create(settings, wanted)
+    try:
+        yield
+    finally:
+        client = admin.AdminClient({"bootstrap.servers": settings.kafka.bootstrap, "log_level": 0})
+        for name, done in client.delete_topics([topic.name for topic in wanted]).items():
+            try:
+                done.result(timeout=TIMEOUT_S)
+            except KafkaException as error:
+                raise PartFailedError(
+                    f"topic {name} could not be deleted: {error.args[0].str()}; see `sluice doctor`"
+                ) from error
+
+
+@contextmanager
+def _job(settings: Settings) -> Iterator[None]:
+    """The job, running from the end of its topic, until the block ends."""
+    latest = msgspec.structs.replace(settings, job=msgspec.structs.replace(settings.job, start_from="latest"))
+    flink_client.submit(JOB, latest)
+    try:
+        deadline = time.monotonic() + STARTED_S
+        while not any(job.name == JOB and job.state == "RUNNING" for job in flink_jobs.jobs(settings)):
+            if time.monotonic() > deadline:
+                raise PartFailedError(f"job {JOB} does not run after {STARTED_S:.0f} s; see `sluice status`")
+            time.sleep(0.2)
+        # RUNNING says that its tasks are deployed; Python in them takes a moment more to read the end of the topic.
+        time.sleep(5.0)
+        yield
+    finally:
+        flink_client.cancel(JOB, settings)

@@ -1,0 +1,188 @@
+"""The results as one table beside the budgets and the published peers, as one JSON object, and as a line of history."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from infra.bench.curves import Curve
+from infra.bench.freshness import Freshness
+from infra.bench.latency import Latency
+from infra.bench.percentiles import Percentiles
+from infra.bench.plain_loop import Looped
+from infra.bench.recovery import Recovery
+from infra.bench.reference import Reference
+from infra.bench.throughput import Drain
+
+# The design's measurements of the reference work on 2 cores: throughput, then p50 / p99 at 5,000/s in ms.
+PEERS = (
+    ("plain Kafka consumer loop, no fault tolerance", "36,000", "4.4 / 7.2"),
+    ("Flink 2.3, micro-batch 10 ms, thread mode", "17,000-20,000", "14.3 / 25.0"),
+    ("Bytewax 0.21", "13,400", "12 / 1,929"),
+    ("Quix Streams 3.28", "8,300-10,400", "290 / 935"),
+    ("Faust-streaming 0.15", "1,700-2,500", "not sustained"),
+)
+LINE = "{:<44}{:>22}  {:<26}{}"
+# Limits at a rate: p50 and p99 in ms, None = no budget.
+LATENCY_BUDGETS: dict[str, tuple[float | None, float | None]] = {"2000": (15, 40), "5000": (None, 60)}
+
+
+def table(found: dict[str, Any]) -> str:
+    """Measurements beside their budgets; what was not measured is left out."""
+    machine = found["machine"]
+    head = f"{machine['cores']} cores, {machine['memory_gb']} GiB, load average before {machine['load_average']}"
+    lines = ["", f"{head}, model {found['model']}", "", LINE.format("what", "measured", "budget", "")]
+    for rows in (_latency, _throughput, _freshness, _store_read, _state, _recovery, _reference):
+        lines += rows(found)
+    lines += _memory(found) + _curves(found)
+    return "\n".join(lines)
+
+
+def summary(found: dict[str, Any]) -> dict[str, Any]:
+    """One flat object; the keys of what was not measured are absent."""
+    short: dict[str, Any] = {key: found[key] for key in ("at_ms", "machine", "model")}
+    for name, add in _KEYS.items():
+        if name in found:
+            short |= add(found[name])
+    return short
+
+
+def append(history: Path, found: dict[str, Any]) -> None:
+    """Add the whole result as one line of JSON."""
+    history.parent.mkdir(parents=True, exist_ok=True)
+    with history.open("ab") as file:
+        file.write(msgspec.json.encode(found) + b"\n")
+
+
+def _short(percentiles: Percentiles) -> dict[str, float]:
+    return {"p50": percentiles.p50, "p95": percentiles.p95, "p99": percentiles.p99, "p999": percentiles.p999}
+
+
+_KEYS: dict[str, Any] = {
+    "throughput": lambda drain: {"throughput_per_s": drain.per_s},
+    "latency": lambda rates: {"latency_ms": {rate: _short(at.answers) for rate, at in rates.items()}},
+    "plain-loop": lambda looped: {"plain_loop_per_s": looped.per_s},
+    "reference": lambda reference: {
+        "reference_per_s": reference.drain.per_s,
+        "reference_latency_ms": _short(reference.latency.answers),
+    },
+    "recovery": lambda recovery: {"recovery_s": recovery.silence_s},
+    "freshness": lambda freshness: {"redis_freshness_ms": _short(freshness.seen)},
+    "store-read": lambda percentiles: {"store_read_ms": _short(percentiles)},
+    "memory": lambda parts: {"rss_mb": parts},
+    "state": lambda state: {"state_bytes_per_user": state["bytes"]["user"]},
+}
+
+
+def _row(what: str, measured: str, budget: str = "", met: bool | None = None, note: str = "") -> str:
+    verdict = "" if met is None else "met" if met else "MISSED"
+    return LINE.format(what, measured, budget, f"{verdict:<8}{note}").rstrip()
+
+
+def _at(what: str, at: Latency, budget: tuple[float | None, float | None]) -> list[str]:
+    answers, (p50, p99) = at.answers, budget
+    wanted = ", ".join(f"{name} < {ms:g}" for name, ms in (("p50", p50), ("p99", p99)) if ms is not None)
+    met = None if not wanted else all(m is None or v < m for v, m in ((answers.p50, p50), (answers.p99, p99)))
+    trouble = ", ".join(
+        text
+        for text, bad in (
+            (f"{at.lost:,} lost", at.lost),
+            (f"{at.repeated:,} repeated", at.repeated),
+            (f"load itself up to {at.slip_ms:.0f} ms late", at.slip_ms > 5),
+        )
+        if bad
+    )
+    return [
+        _row(f"{what}, p50 / p99 ms", f"{answers.p50:.1f} / {answers.p99:.1f}", wanted, met, trouble),
+        _row("    p95 / p99.9 / longest ms", f"{answers.p95:.1f} / {answers.p999:.1f} / {answers.max:.0f}"),
+    ]
+
+
+def _latency(found: dict[str, Any]) -> list[str]:
+    rates: dict[str, Latency] = found.get("latency", {})
+    none = (None, None)
+    rows = (_at(f"latency at {int(rate):,}/s", at, LATENCY_BUDGETS.get(rate, none)) for rate, at in rates.items())
+    return [line for lines in rows for line in lines]
+
+
+def _throughput(found: dict[str, Any]) -> list[str]:
+    lines = []
+    if "throughput" in found:
+        drain: Drain = found["throughput"]
+        note = f"{drain.lost:,} lost, {drain.repeated:,} repeated of {drain.count:,}, over {drain.share:.0%} of them"
+        lines.append(_row("throughput, payments/s", f"{drain.per_s:,.0f}", ">= 15,000", drain.per_s >= 15_000, note))
+    if "plain-loop" in found:
+        looped: Looped = found["plain-loop"]
+        lines.append(_row("the same step in a plain loop, payments/s", f"{looped.per_s:,.0f}"))
+    return lines
+
+
+def _freshness(found: dict[str, Any]) -> list[str]:
+    if "freshness" not in found:
+        return []
+    fresh: Freshness = found["freshness"]
+    note = f"{fresh.unseen:,} never seen" if fresh.unseen else ""
+    measured = f"{fresh.seen.p50:.1f} / {fresh.seen.p99:.1f}"
+    what = f"readable in Redis at {fresh.rate:,.0f}/s, p50 / p99 ms"
+    return [_row(what, measured, "p99 < 150", fresh.seen.p99 < 150, note)]
+
+
+def _store_read(found: dict[str, Any]) -> list[str]:
+    if "store-read" not in found:
+        return []
+    read: Percentiles = found["store-read"]
+    measured = f"{read.p50:.2f} / {read.p99:.2f}"
+    return [_row("features of one user from Redis, p50 / p99 ms", measured, "p99 < 2", read.p99 < 2)]
+
+
+def _state(found: dict[str, Any]) -> list[str]:
+    if "state" not in found:
+        return []
+    sizes: dict[str, int] = found["state"]["bytes"]
+    others = ", ".join(f"{kind} {size:,}" for kind, size in sizes.items() if kind != "user")
+    checkpoint = found["state"]["checkpoint_mb"]
+    note = f"{others}; last checkpoint {checkpoint} MiB" if checkpoint is not None else others
+    return [
+        _row("state of a user, 100 events kept, bytes", f"{sizes['user']:,}", "< 1,024", sizes["user"] < 1024, note)
+    ]
+
+
+def _recovery(found: dict[str, Any]) -> list[str]:
+    if "recovery" not in found:
+        return []
+    recovery: Recovery = found["recovery"]
+    note = f"latest {recovery.late_s:.1f} s late; {recovery.repeated:,} repeated of {recovery.count:,}"
+    return [
+        _row("longest silence after SIGKILL, s", f"{recovery.silence_s:.1f}", "< 10", recovery.silence_s < 10, note),
+        _row("    payments lost", f"{recovery.lost:,}", "0", not recovery.lost),
+    ]
+
+
+def _reference(found: dict[str, Any]) -> list[str]:
+    if "reference" not in found:
+        return []
+    reference: Reference = found["reference"]
+    drain = reference.drain
+    return [
+        _row("reference work, payments/s", f"{drain.per_s:,.0f}", ">= 30,000", drain.per_s >= 30_000),
+        *_at(f"reference work at {reference.latency.rate:,.0f}/s", reference.latency, (10, 25)),
+        *(_row(f"    {name}", rate, f"p50 / p99 {times}") for name, rate, times in PEERS),
+    ]
+
+
+def _memory(found: dict[str, Any]) -> list[str]:
+    parts: dict[str, float] = found.get("memory", {})
+    if not parts:
+        return []
+    return ["", f"memory, MiB: {sum(parts.values()):,.0f}", *(f"  {name:<18}{mb:>8,.0f}" for name, mb in parts.items())]
+
+
+def _curves(found: dict[str, Any]) -> list[str]:
+    measured: list[Curve] = found.get("curves", [])
+    lines = ["", "cost per event of the step, processor us"] if measured else []
+    for curve in measured:
+        lines.append(f"  {curve.name:<26}" + "".join(f"{value:>12,}" for value in curve.values))
+        lines.append(f"  {'':<26}" + "".join(f"{us:>12,.1f}" for us in curve.us_per_event))
+    return lines

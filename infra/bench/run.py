@@ -1,0 +1,204 @@
+"""A bench from start to end: each measurement by its name, in an order in which none spoils the next."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from infra import control_topic, flink_client
+from infra.bench import curves, freshness, latency, plain_loop, recovery, reference, state_size, throughput
+from infra.demo import first_model, starting_rules
+from infra.demo.steps import Steps, Tell
+from infra.stack import part_state
+from jobs.bench_reference.job import BENCH_IN, BENCH_OUT
+from jobs.names import JOB_NAMES
+from schemas.errors import PartFailedError
+from schemas.settings import Settings
+from schemas.topics import DECISIONS, TRANSACTIONS
+from serving import model
+from serving.control import Control
+
+RATES = (1_000, 2_000, 5_000)
+REFERENCE_RATE = 5_000
+WARM_UP_RATE = 2_000
+FRESHNESS_RATE = RECOVERY_RATE = 1_000
+USERS, REFERENCE_USERS = 20_000, 10_000
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How long and how much; counts are payments."""
+
+    warm_up_s: float
+    seconds: float
+    backlog: int
+    loop: int
+    reference_backlog: int
+    curve_events: int
+    recovery_s: float
+
+
+FULL = Scale(60, 20, 300_000, 200_000, 400_000, 1_000, 45)
+QUICK = Scale(3, 4, 10_000, 5_000, 10_000, 100, 30)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What every measurement is handed."""
+
+    settings: Settings
+    scale: Scale
+    control: Control
+
+
+def _latency(bench: Bench, tell: Tell) -> Any:
+    found = {}
+    for rate in RATES:
+        tell(f"at {rate:,}/s")
+        found[str(rate)] = latency.measure(
+            bench.settings.kafka,
+            TRANSACTIONS.name,
+            DECISIONS.name,
+            rate=rate,
+            seconds=bench.scale.seconds,
+            users=USERS,
+        )
+    return found
+
+
+def _throughput(bench: Bench, _: Tell) -> Any:
+    return throughput.drain(
+        bench.settings.kafka, TRANSACTIONS.name, DECISIONS.name, count=bench.scale.backlog, users=USERS
+    )
+
+
+def _plain_loop(bench: Bench, _: Tell) -> Any:
+    return plain_loop.measure(bench.settings, BENCH_IN.name, BENCH_OUT.name, count=bench.scale.loop, users=USERS)
+
+
+def _freshness(bench: Bench, _: Tell) -> Any:
+    return freshness.measure(bench.settings, rate=FRESHNESS_RATE, seconds=bench.scale.seconds, users=USERS)
+
+
+def _store_read(bench: Bench, _: Tell) -> Any:
+    return freshness.store_reads(bench.settings, users=USERS)
+
+
+def _memory(bench: Bench, _: Tell) -> Any:
+    states = part_state.parts(bench.settings)
+    return {state.name: round(state.memory_mb, 1) for state in states if state.memory_mb is not None}
+
+
+def _state(bench: Bench, _: Tell) -> Any:
+    return {
+        "bytes": state_size.bytes_by_kind(bench.control),
+        "checkpoint_mb": state_size.checkpoint_mb(bench.settings),
+    }
+
+
+def _curves(bench: Bench, _: Tell) -> Any:
+    return curves.curves(bench.control, bench.settings.job.cached_entities, bench.scale.curve_events)
+
+
+def _reference(bench: Bench, _: Tell) -> Any:
+    return reference.run(
+        bench.settings,
+        rate=REFERENCE_RATE,
+        seconds=bench.scale.seconds,
+        warm_up_s=bench.scale.warm_up_s,
+        backlog=bench.scale.reference_backlog,
+        users=REFERENCE_USERS,
+    )
+
+
+def _recovery(bench: Bench, _: Tell) -> Any:
+    return recovery.run(bench.settings, rate=RECOVERY_RATE, seconds=bench.scale.recovery_s, users=USERS)
+
+
+MEASUREMENTS: dict[str, Callable[[Bench, Tell], Any]] = {
+    "latency": _latency,
+    "freshness": _freshness,
+    "store-read": _store_read,
+    "throughput": _throughput,
+    "plain-loop": _plain_loop,
+    "memory": _memory,
+    "state": _state,
+    "curves": _curves,
+    "reference": _reference,
+    # Last, for it leaves a TaskManager cold.
+    "recovery": _recovery,
+}
+# These send payments to the scoring job, whose machine code must be warm.
+WARM = {"latency", "freshness", "throughput", "recovery"}
+
+
+def run(settings: Settings, names: list[str], scale: Scale, steps: Steps) -> dict[str, Any]:
+    """The results by name, with the machine and the time. Ends the jobs and deletes the topics that it made."""
+    found: dict[str, Any] = {"at_ms": time.time_ns() // 1_000_000, "machine": _machine()}
+    with ExitStack() as ended:
+        with steps.step("model, rules and jobs") as tell:
+            signature = first_model.present(settings) or first_model.make(settings, tell)
+            starting_rules.ensure(settings)
+            started = ended.enter_context(_jobs(settings))
+            ended.enter_context(reference.bench_topics(settings))
+            tell(f"{signature.name}@{signature.version}; submitted here: {', '.join(started) or 'nothing'}")
+        found["model"] = f"{signature.name}@{signature.version}"
+        bench = Bench(settings, scale, _control(settings))
+        if WARM & set(names):
+            with steps.step(f"warm-up, {scale.warm_up_s:g} s at {WARM_UP_RATE:,}/s"):
+                _warm_up(bench)
+        for name in names:
+            with steps.step(name) as tell:
+                found[name] = MEASUREMENTS[name](bench, tell)
+    return found
+
+
+def _warm_up(bench: Bench) -> None:
+    """Load until the machine code is there, and until the job has nothing left of what was there before."""
+    found = latency.measure(
+        bench.settings.kafka,
+        TRANSACTIONS.name,
+        DECISIONS.name,
+        rate=WARM_UP_RATE,
+        seconds=bench.scale.warm_up_s,
+        users=USERS,
+    )
+    if found.lost:
+        raise PartFailedError(f"{found.lost:,} payments of the warm-up had no decision; see `sluice doctor`")
+
+
+@contextmanager
+def _jobs(settings: Settings) -> Iterator[list[str]]:
+    """All jobs run until the block ends; then those that were submitted for it are cancelled."""
+    started: list[str] = []
+    try:
+        for name in JOB_NAMES:
+            if name not in flink_client.running(settings):
+                flink_client.submit(name, settings)
+                started.append(name)
+        yield started
+    finally:
+        for name in started:
+            flink_client.cancel(name, settings)
+
+
+def _control(settings: Settings) -> Control:
+    """The rules and the model in force, for the step in this process."""
+    control = Control(lambda pointer: model.load(pointer, Path(settings.registry.path)))
+    for record in control_topic.current(settings.kafka).values():
+        control.apply(record)
+    return control
+
+
+def _machine() -> dict[str, Any]:
+    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return {
+        "cores": os.cpu_count(),
+        "memory_gb": round(pages / 2**30, 1),
+        "load_average": round(os.getloadavg()[0], 2),
+    }

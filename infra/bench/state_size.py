@@ -1,0 +1,34 @@
+"""How many bytes of state a customer costs: what the step writes, and what a checkpoint holds."""
+
+from __future__ import annotations
+
+from infra.bench.in_process import NOW_MS, Step, payment
+from infra.stack import flink_jobs
+from schemas.settings import Settings
+from serving.control import Control
+from serving.score import JOB
+from serving.windows import HOUR_MS
+
+EVENTS = 100
+HOURS = 20
+MERCHANTS = 20
+
+
+def bytes_by_kind(control: Control) -> dict[str, int]:
+    """State of one user with EVENTS events kept, by kind: user, device, card, outcomes."""
+    step = Step(control, EVENTS)
+    from_ms = NOW_MS - HOURS * HOUR_MS
+    step.run([payment(n, 0, from_ms + n * HOURS * HOUR_MS // EVENTS, merchants=MERCHANTS) for n in range(EVENTS)])
+    found: dict[str, int] = {}
+    for key, value in step.state.items():
+        # A chunk's key has its number in front: `3#user:u1`.
+        kind = key.partition("#")[2].partition(":")[0] if "#" in key else key.partition(":")[0]
+        if kind != "merchant":
+            found[kind] = found.get(kind, 0) + len(value or b"")
+    return found
+
+
+def checkpoint_mb(settings: Settings) -> float | None:
+    """Size of the scoring job's last checkpoint, None when it has none."""
+    last = next((job.checkpoint for job in flink_jobs.jobs(settings) if job.name == JOB), None)
+    return None if last is None else round(last.bytes / 2**20, 2)
