@@ -13,6 +13,7 @@ from schemas.errors import InputError, SluiceError
 
 # Command -> its line in `sluice --help`, in that order. The module of that name (- is _) defines `command`.
 COMMANDS = {
+    "demo": "Show the whole system on generated payments, for a minute.",
     "up": "Start the local stack and wait until every part is healthy.",
     "status": "Show each part and each job: version, port, memory, state, lag.",
     "doctor": "Find what is broken and name the command that mends it.",
@@ -27,6 +28,7 @@ COMMANDS = {
     "control": "See and change rules, blocklists, thresholds and flags.",
     "generate": "Publish seeded, generated customers' transactions and labels.",
     "replay": "Publish a CSV or Parquet file as events.",
+    "bench": "Measure throughput, latency, recovery and cost per event on this machine.",
     "dead-letters": "List, show and play back records that could not be processed.",
 }
 
