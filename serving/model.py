@@ -11,7 +11,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from schemas.control import ModelPointer
-from schemas.errors import SignatureError
+from schemas.errors import ModelError, SignatureError
 from schemas.models import Signature
 from serving.features.catalogue import NAMES
 
@@ -48,6 +48,9 @@ class Model:
         raw = np.asarray(outputs[0])
         # A classifier gives one column a class, a regressor one column or none.
         raw = raw[:, -1] if raw.ndim == 2 else raw
+        if not np.isfinite(raw).all():
+            # Every comparison with "not a number" is false: it would read as approval.
+            raise ModelError(f"model {self.label} gave a score that is no number; roll it back with `sluice models`")
         probability: NDArray[np.float64] = np.interp(raw, self._raw, self._probability)
         return probability
 

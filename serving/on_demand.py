@@ -18,7 +18,7 @@ from serving.entity_cache import EntityCache
 from serving.inflight import Output, Record
 from serving.outcomes import Outcomes
 from serving.pipeline import Pipeline
-from serving.score import Clock
+from serving.stages import Clock
 from serving.stores.online import StateReader
 
 # At most this many records of one request's entities are kept, and only while it is answered.

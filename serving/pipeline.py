@@ -11,11 +11,14 @@ from schemas import codec
 from schemas.events import Event, Label, Transaction
 from schemas.topics import LABELS, TRANSACTIONS
 from serving.control import Control
+from serving.decision_stage import DecisionStage
 from serving.entity_cache import Entities
+from serving.entity_stage import EntityStage
 from serving.features.catalogue import NAMES
 from serving.inflight import Message, Output, Payment, Record
 from serving.outcomes import Outcomes
-from serving.score import STAGES, Clock, Count, DecisionStage, EntityStage, UserStage
+from serving.stages import STAGES, Clock, Count
+from serving.user_stage import UserStage
 
 
 class Pipeline:

@@ -22,10 +22,13 @@ from serving import model
 from serving.control import Control
 from serving.control_feed import ControlFeed, read_control
 from serving.dead_letter import dead_letter
+from serving.decision_stage import DecisionStage
 from serving.entity_cache import EntityCache, Writes
+from serving.entity_stage import EntityStage
 from serving.inflight import Message, Output, Payment, Record, Verdict
 from serving.outcomes import Outcomes
-from serving.score import JOB, DecisionStage, EntityStage, UserStage
+from serving.stages import JOB
+from serving.user_stage import UserStage
 
 
 class _EntityShell(Stage):

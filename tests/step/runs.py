@@ -7,11 +7,14 @@ from collections.abc import Callable, Iterable, Sequence
 from schemas.metrics import Metric
 from serving import inflight
 from serving.control import Control
+from serving.decision_stage import DecisionStage
 from serving.entity_cache import AllInMemory, Entities, EntityCache, Writes
+from serving.entity_stage import EntityStage
 from serving.inflight import Message, Output, Payment, Record
 from serving.outcomes import Outcomes
 from serving.pipeline import Pipeline
-from serving.score import STAGES, DecisionStage, EntityStage, UserStage
+from serving.stages import STAGES
+from serving.user_stage import UserStage
 
 
 def count(metric: Metric, value: str = "", /) -> None:

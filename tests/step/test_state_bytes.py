@@ -18,7 +18,7 @@ from serving.entities import STATE_VERSION, Entity, load
 from serving.entity_cache import EntityCache
 from serving.features.habit import tag
 from serving.outcomes import Outcome, Outcomes
-from serving.score import STAGES
+from serving.stages import STAGES
 
 FROZEN = Path(__file__).parent / "frozen"
 

@@ -19,7 +19,7 @@ from serving.entity_cache import EntityCache
 from serving.features.catalogue import NAMES
 from serving.inflight import Output, Payment
 from serving.pipeline import vectors
-from serving.score import ALLOWED_LATENESS_MS
+from serving.windows import ALLOWED_LATENESS_MS
 
 # One entity kept, those of a payment, or all: bytes and memory must say the same.
 limits = st.sampled_from((1, 4, 50, 50))
