@@ -10,10 +10,10 @@ import numpy as np
 from infra import flink_client, stack
 from infra.bench.latency import Timeline, timeline
 from infra.stack import flink_jobs, probe
+from jobs.names import SCORE
 from schemas.errors import PartFailedError
 from schemas.settings import Settings
 from schemas.topics import DECISIONS, TRANSACTIONS
-from serving.score import JOB
 
 KILL_AFTER_S = 10.0
 
@@ -36,7 +36,7 @@ def run(settings: Settings, *, rate: float, seconds: float, users: int) -> Recov
     """
     if all(flink_jobs.task_managers(settings).values()):
         raise PartFailedError("no TaskManager is spare; end a job with `sluice stop`, or raise [stack] task_managers")
-    victim = runner(settings, JOB)
+    victim = runner(settings, SCORE)
 
     def kill(begin_ms: float) -> None:
         time.sleep(max(0.0, begin_ms / 1000 + KILL_AFTER_S - time.time()))

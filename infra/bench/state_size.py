@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from infra.bench.in_process import NOW_MS, Step, payment
 from infra.stack import flink_jobs
+from jobs.names import SCORE
 from schemas.settings import Settings
 from serving.control import Control
-from serving.score import JOB
 from serving.windows import HOUR_MS
 
 EVENTS = 100
@@ -30,5 +30,5 @@ def bytes_by_kind(control: Control) -> dict[str, int]:
 
 def checkpoint_mb(settings: Settings) -> float | None:
     """Size of the scoring job's last checkpoint, None when it has none."""
-    last = next((job.checkpoint for job in flink_jobs.jobs(settings) if job.name == JOB), None)
+    last = next((job.checkpoint for job in flink_jobs.jobs(settings) if job.name == SCORE), None)
     return None if last is None else round(last.bytes / 2**20, 2)

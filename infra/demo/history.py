@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from infra import publish
 from infra.demo import jobs
 from infra.demo.steps import Tell
+from jobs.names import SCORE
 from schemas.errors import PartFailedError
 from schemas.events import Decision, Event, Transaction
 from schemas.settings import Settings
@@ -58,7 +59,7 @@ def wait(settings: Settings, past: Past, check: Callable[[], None], tell: Tell) 
         if waiting < fewest:
             fewest, moved_s = waiting, time.monotonic()
         elif time.monotonic() - moved_s > PATIENCE_S:
-            reason = jobs.failure(settings, jobs.SCORE) or "the job runs"
+            reason = jobs.failure(settings, SCORE) or "the job runs"
             raise PartFailedError(f"no decision came for {PATIENCE_S:.0f} s: {reason}; see `sluice doctor`")
         tell(f"{past.sent - waiting:,} of {past.sent:,} payments")
         time.sleep(POLL_S)

@@ -12,8 +12,6 @@ from infra.stack import flink_jobs
 from infra.stack.home import Home
 from schemas.settings import Settings
 
-SCORE, MATERIALIZE = "score_transactions", "materialize"
-
 
 class Known(msgspec.Struct, frozen=True):
     """Up to when which customers' payments went through which run of the job."""

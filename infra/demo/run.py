@@ -15,6 +15,7 @@ from infra.demo.scoreboard import Scoreboard
 from infra.demo.screen import Screen
 from infra.demo.steps import Steps
 from infra.topic_tail import Tail
+from jobs.names import MATERIALIZE, SCORE
 from schemas.errors import PartFailedError
 from schemas.events import Decision
 from schemas.models import Signature
@@ -51,7 +52,7 @@ def run(settings: Settings, rate: float, seconds: float, console: Console) -> No
     jobs.remember(settings, job_id, customers.customers(rate))
     picture = board.picture(time.monotonic())
     if picture.sent and not picture.answered:
-        reason = jobs.failure(settings, jobs.SCORE) or "the job runs"
+        reason = jobs.failure(settings, SCORE) or "the job runs"
         raise PartFailedError(f"no payment got a decision: {reason}; see `sluice doctor`")
     _print(console, farewell(settings, model, picture))
 
@@ -77,11 +78,11 @@ def _start_jobs(
     settings: Settings, rate: float, steps: Steps, past: history.Past, pool: ThreadPoolExecutor, reading: Future[None]
 ) -> str:
     """The jobs, and the customers' past as far as the job does not know it; returns the scoring job's id."""
-    with steps.step(f"job {jobs.SCORE}") as tell:
-        job_id = jobs.ensure(settings, jobs.SCORE)
+    with steps.step(f"job {SCORE}") as tell:
+        job_id = jobs.ensure(settings, SCORE)
         tell(f"runs as {job_id}")
     # Submitting takes seconds that the past needs, too.
-    materialize = pool.submit(jobs.ensure, settings, jobs.MATERIALIZE)
+    materialize = pool.submit(jobs.ensure, settings, MATERIALIZE)
     number = customers.customers(rate)
     now_ms = time.time_ns() // 1_000_000
     since_ms = max(jobs.known_until_ms(settings, job_id, number), now_ms - DAY_MS)
@@ -89,7 +90,7 @@ def _start_jobs(
         history.send(settings, customers.history(rate, since_ms, now_ms), past)
         history.wait(settings, past, lambda: _check(reading), tell)
         jobs.remember(settings, job_id, number)
-    with steps.step(f"job {jobs.MATERIALIZE}") as tell:
+    with steps.step(f"job {MATERIALIZE}") as tell:
         tell(f"runs as {materialize.result()}")
     return job_id
 
