@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from itertools import accumulate
 from typing import Any
 
 from schemas.metrics import GROUP, MAX_LABEL_VALUES, OTHER, Metric
@@ -14,6 +15,8 @@ class JobMetrics:
     def __init__(self, group: Any) -> None:
         self._group = group.add_group(GROUP)
         self._pending: dict[tuple[Metric, str], int] = {}
+        # Observations by histogram and bucket, not yet cumulative.
+        self._observed: dict[Metric, list[int]] = {}
         self._registered: dict[tuple[Metric, str], Any] = {}
         self._gauges: dict[Metric, int] = {}
 
@@ -22,10 +25,12 @@ class JobMetrics:
         key = (metric, value)
         self._pending[key] = self._pending.get(key, 0) + by
 
-    def observe(self, metric: Metric, value: float, times: int = 1) -> None:
-        """Add a value to a histogram: to its bucket and every wider one."""
-        for bound in metric.values[bisect_left(metric.buckets, value) :]:
-            self.count(metric, bound, times)
+    def observe(self, metric: Metric, value: float) -> None:
+        """Add a value to a histogram."""
+        buckets = self._observed.get(metric)
+        if buckets is None:
+            buckets = self._observed[metric] = [0] * len(metric.values)
+        buckets[bisect_left(metric.buckets, value)] += 1
 
     def gauge(self, metric: Metric, value: int) -> None:
         """Set a gauge."""
@@ -35,6 +40,12 @@ class JobMetrics:
 
     def flush(self) -> None:
         """Hand everything that was counted to Flink."""
+        for metric, buckets in self._observed.items():
+            # A bucket holds all that is below its bound, too.
+            for bound, seen in zip(metric.values, accumulate(buckets), strict=True):
+                if seen:
+                    self.count(metric, bound, seen)
+        self._observed.clear()
         pending, self._pending = self._pending, {}
         for key, by in pending.items():
             counter = self._registered.get(key)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import Any
 
 from pyflink.common import Row, Time, Types
 from pyflink.datastream import KeyedProcessFunction, RuntimeContext
@@ -18,6 +17,8 @@ from serving.inflight import Message, Output, Record, bucket, pack, unpack
 
 # Longer than the longest window (30 days and the label delay): what is dropped could not change a feature.
 STATE_TTL_DAYS = 40
+# Metrics go to Flink five times a second: each counter is a call into the JVM.
+FLUSH_MS = 200
 
 
 class StageOperator(KeyedProcessFunction):  # type: ignore[misc]  # PyFlink has no types
@@ -49,6 +50,7 @@ class StageOperator(KeyedProcessFunction):  # type: ignore[misc]  # PyFlink has 
         )
         self._state = context.get_map_state(descriptor)
         self._metrics = JobMetrics(context.get_metrics_group())
+        self._flush_waits = False
         self._stage.open(
             Door(
                 read=self._state.get,
@@ -62,8 +64,12 @@ class StageOperator(KeyedProcessFunction):  # type: ignore[misc]  # PyFlink has 
     def close(self) -> None:
         self._stage.close()
 
-    def process_element(self, row: Row, _: Any) -> Iterator[Row]:
+    def process_element(self, row: Row, context: KeyedProcessFunction.Context) -> Iterator[Row]:
         """Work on one batch. The rows go out only when the state is saved."""
+        if not self._flush_waits:
+            self._flush_waits = True
+            timers = context.timer_service()
+            timers.register_processing_time_timer(timers.current_processing_time() + FLUSH_MS)
         if self._sources is None:
             messages = self._run(unpack(row[1]))
         else:
@@ -76,6 +82,12 @@ class StageOperator(KeyedProcessFunction):  # type: ignore[misc]  # PyFlink has 
             numbers = self._topic_numbers
             yield Row([numbers[o.topic] for o in outputs], [o.key for o in outputs], [o.value for o in outputs])
 
+    def on_timer(self, _: int, __: KeyedProcessFunction.OnTimerContext) -> Iterator[Row]:
+        """Hand the metrics on."""
+        self._flush_waits = False
+        self._metrics.flush()
+        yield from ()
+
     def _run(self, batch: list[Record] | list[Message]) -> list[Message]:
         messages = list(self._stage.step(batch))
         writes = self._stage.take_writes()
@@ -87,7 +99,6 @@ class StageOperator(KeyedProcessFunction):  # type: ignore[misc]  # PyFlink has 
             for key in writes.keys() - puts.keys():
                 self._state.remove(key)
         self._metrics.observe(BATCH_SIZE, len(batch))
-        self._metrics.flush()
         return messages
 
     def _send(self, messages: list[Message]) -> Iterator[Row]:
