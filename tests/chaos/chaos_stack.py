@@ -1,0 +1,71 @@
+"""A stack that may be broken: ports and a home of its own, both jobs on it, one TaskManager to spare."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from chaos_log import unread
+from chaos_model import promote_small_model
+
+from infra import flink_client, stack, topics
+from infra.demo import starting_rules
+from infra.stack import flink_jobs, probe
+from jobs.names import JOB_NAMES
+from schemas.settings import Job, Ports, Settings, Stack
+from schemas.topics import DECISIONS, FEATURE_UPDATES, LABELS, TRANSACTIONS
+from serving.stores import cassandra_history
+
+BASE_PORT = 26000
+SCORING = "score_transactions"
+READERS = (
+    ("sluice-score_transactions-score", (TRANSACTIONS, LABELS)),
+    ("sluice-materialize-online", (DECISIONS, FEATURE_UPDATES)),
+    ("sluice-materialize-history", (DECISIONS,)),
+)
+
+
+def settings(home: Path) -> Settings:
+    """One bucket, so that the order of a partition stays the order of every stage."""
+    (home / "lib").symlink_to(Path(Settings().stack.home).resolve() / "lib")
+    # The metric ports follow each other, one for each TaskManager.
+    ports = Ports(**{name: BASE_PORT + 10 * number for number, name in enumerate(Ports.__struct_fields__)})
+    return Settings(
+        stack=Stack(home=str(home), ports=ports, task_managers=len(JOB_NAMES) + 1),
+        job=Job(parallelism=1, buckets=1, checkpoint_ms=3000),
+    )
+
+
+def start(given: Settings) -> None:
+    """Every part healthy, rules and a model in force, both jobs running."""
+    stack.up(given)
+    topics.create(given)
+    cassandra_history.create_schema(given.cassandra)
+    starting_rules.ensure(given)
+    promote_small_model(given)
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda job: flink_client.submit(job, given), JOB_NAMES))
+    wait(lambda: all(job.state == "RUNNING" for job in flink_jobs.jobs(given)), 90, "both jobs run")
+
+
+def host(given: Settings, job: str) -> str:
+    """The TaskManager that runs the job."""
+    address = f"{given.flink.rest}/jobs/{flink_client.running(given)[job]}"
+    vertex = probe.get_json(address)["vertices"][0]["id"]
+    (found,) = probe.get_json(f"{address}/vertices/{vertex}/taskmanagers")["taskmanagers"]
+    return str(found["taskmanager-id"])
+
+
+def drained(given: Settings) -> bool:
+    """Whether a checkpoint of each job covers all that lies in its topics."""
+    return all(unread(given, group, topic.name) == 0 for group, read in READERS for topic in read)
+
+
+def wait(done: Callable[[], bool], timeout_s: float, what: str) -> None:
+    """Until it is done."""
+    deadline = time.monotonic() + timeout_s
+    while not done():
+        assert time.monotonic() < deadline, f"not within {timeout_s:.0f} s: {what}"
+        time.sleep(0.5)
