@@ -86,7 +86,8 @@ def _stages(stream: DataStream, job: Job, flow: Flow, settings: Settings, keys: 
         stream = (
             stream.key_by(lambda row: keys[row[0]], key_type=Types.INT())
             .process(operator, output_type=_OUTPUTS if last else _PACKED)
-            .uid(f"{job.name}/{flow.name}/{stage.uid}")
+            # State of another number of buckets lies under other keys: the id makes Flink refuse it.
+            .uid(f"{job.name}/{flow.name}/{stage.uid}/{settings.job.buckets}-buckets")
             .name(stage.uid)
         )
         if not last:

@@ -1,0 +1,131 @@
+"""The scoring job as a cluster would run it: RocksDB, many buckets, two processes, exactly once, resumed on fewer."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import msgspec
+import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+from infra import flink_client, stack, topics
+from infra.stack import flink_jobs
+from jobs.catalogue import JOBS
+from jobs.names import BENCH_JOB_NAMES, JOB_NAMES
+from schemas import codec
+from schemas.events import Decision, Transaction
+from schemas.settings import Job, Ports, Settings, Stack
+from schemas.topics import DECISIONS, TRANSACTIONS
+from serving.control import Control
+from serving.entity_cache import AllInMemory
+from serving.features.catalogue import FEATURES
+from serving.inflight import Record
+from serving.outcomes import Outcomes
+from serving.pipeline import Pipeline
+
+BASE_PORT = 28000
+PARTS = ("kafka", "job-manager", "task-manager-1", "task-manager-2")
+JOB = "score_transactions"
+START_MS = 1_750_000_000_000
+USERS = 300
+HALF = 4000
+# A user's features depend on the user's own order alone, which every deployment keeps.
+OWN = sum(len(FEATURES[kind]) for kind in ("transaction", "user"))
+
+
+def payments(first: int, count: int) -> list[Transaction]:
+    return [
+        Transaction(
+            event_id=f"e{number}",
+            event_time_ms=START_MS + number * 700,
+            user_id=f"u{number * 7919 % USERS}",
+            amount=(number * 37 % 9000) / 100,
+            merchant_id=f"m{number % 41}",
+            device_id=f"d{number * 7919 % USERS}",
+            card_id=f"c{number % 97}",
+        )
+        for number in range(first, first + count)
+    ]
+
+
+def send(given: Settings, events: list[Transaction]) -> None:
+    producer = Producer({"bootstrap.servers": given.kafka.bootstrap, "linger.ms": 5})
+    for number, event in enumerate(events):
+        producer.produce(TRANSACTIONS.name, key=event.user_id, value=codec.encode(event))
+        if number % 50 == 0:
+            producer.poll(0)
+            # A hundred batches and more: what a batch holds must not matter.
+            time.sleep(0.02)
+    assert producer.flush(30) == 0
+
+
+def read(given: Settings, topic: str, wanted: int, timeout_s: float) -> list[Record]:
+    """What consumers of committed records see; waits for `wanted`, then a little for what should not be there."""
+    consumer = Consumer(
+        {"bootstrap.servers": given.kafka.bootstrap, "group.id": "test", "isolation.level": "read_committed"}
+    )
+    partitions = consumer.list_topics(topic, 10).topics[topic].partitions
+    consumer.assign([TopicPartition(topic, partition, 0) for partition in partitions])
+    found, deadline = [], time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        for message in consumer.consume(1000, 0.5):
+            assert message.error() is None
+            stamp = message.timestamp()[1]
+            found.append(Record(topic, message.partition(), message.offset(), stamp, message.key(), message.value()))
+        if len(found) >= wanted:
+            deadline = min(deadline, time.monotonic() + 5)
+    consumer.close()
+    return found
+
+
+@pytest.fixture(scope="module")
+def given(tmp_path_factory):
+    home = tmp_path_factory.mktemp("deployment")
+    (home / "lib").symlink_to(Path(Settings().stack.home).resolve() / "lib")
+    ports = Ports(**{name: BASE_PORT + 10 * number for number, name in enumerate(Ports.__struct_fields__)})
+    job = Job(parallelism=2, buckets=8, checkpoint_ms=2000, state_backend="rocksdb", delivery="exactly_once")
+    settings = Settings(stack=Stack(home=str(home), ports=ports, task_managers=2), job=job)
+    try:
+        for part in PARTS:
+            stack.start_part(settings, part)
+        topics.create(settings)
+        yield settings
+    finally:
+        stack.down(settings, wipe=True)
+
+
+def running(given: Settings) -> None:
+    deadline = time.monotonic() + 120
+    while not any(job.name == JOB and job.state == "RUNNING" for job in flink_jobs.jobs(given)):
+        assert time.monotonic() < deadline, f"{JOB} does not run: {flink_jobs.jobs(given)}"
+        time.sleep(0.5)
+
+
+@pytest.mark.stack
+@pytest.mark.timeout(600)
+def test_a_job_resumed_with_fewer_processes_answers_each_payment_once_and_forgets_nothing(given):
+    flink_client.submit(JOB, given)
+    running(given)
+    send(given, payments(0, HALF))
+    read(given, DECISIONS.name, HALF, 90)
+    savepoint = flink_client.stop(JOB, given)
+    fewer = msgspec.structs.replace(given, job=msgspec.structs.replace(given.job, parallelism=1))
+    flink_client.submit(JOB, fewer, savepoint)
+    running(given)
+    send(given, payments(HALF, HALF))
+    decisions = [codec.decode(Decision, record.value) for record in read(given, DECISIONS.name, 2 * HALF, 120)]
+
+    assert sorted(d.event_id for d in decisions) == sorted(p.event_id for p in payments(0, 2 * HALF))
+    log = read(given, TRANSACTIONS.name, 2 * HALF, 30)
+    log.sort(key=lambda record: (record.partition, record.offset))
+    alone = Pipeline(AllInMemory(), Outcomes(lambda _: None, 10**6), lambda *_: None, lambda: 0)
+    outputs = alone.run(log, Control(lambda pointer: pytest.fail(f"no model was promoted: {pointer}")))
+    wanted = [codec.decode(Decision, o.value) for o in outputs if o.topic == DECISIONS.name]
+    expected = {decision.event_id: decision.features[:OWN] for decision in wanted}
+    assert {d.event_id: d.features[:OWN] for d in decisions} == expected
+
+
+def test_the_names_of_the_jobs_are_those_of_the_catalogue():
+    assert set(JOBS) == {*JOB_NAMES, *BENCH_JOB_NAMES}
+    assert all(name == job.name for name, job in JOBS.items())
