@@ -47,7 +47,7 @@ def start(given: Settings) -> None:
     promote_small_model(given)
     with ThreadPoolExecutor() as pool:
         list(pool.map(lambda job: flink_client.submit(job, given), JOB_NAMES))
-    wait(lambda: all(job.state == "RUNNING" for job in flink_jobs.jobs(given)), 90, "both jobs run")
+    wait(lambda: all(job.state == "RUNNING" for job in flink_jobs.jobs(given)), 180, "both jobs run")
 
 
 def host(given: Settings, job: str) -> str:
