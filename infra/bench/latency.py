@@ -47,13 +47,21 @@ class Timeline:
 
 
 def measure(
-    kafka: Kafka, source: str, sink: str, *, rate: float, seconds: float, users: int, small: bool = False
+    kafka: Kafka,
+    source: str,
+    sink: str,
+    *,
+    rate: float,
+    seconds: float,
+    users: int,
+    small: bool = False,
+    patience_s: float = PATIENCE_S,
 ) -> Latency:
-    """Send at the rate for `seconds` and read the answers.
+    """Send at the rate for `seconds` and read the answers, until none has come for `patience_s`.
 
     Raises PartFailedError when the broker is not there or nothing is answered.
     """
-    found = timeline(kafka, source, sink, rate=rate, seconds=seconds, users=users, small=small)
+    found = timeline(kafka, source, sink, rate=rate, seconds=seconds, users=users, small=small, patience_s=patience_s)
     latencies = (found.answered_ms - found.due_ms)[~np.isnan(found.answered_ms)]
     if not len(latencies):
         raise PartFailedError(f"no payment of {source} had an answer in {sink}; see `sluice status`")
@@ -70,6 +78,7 @@ def timeline(
     seconds: float,
     users: int,
     small: bool = False,
+    patience_s: float = PATIENCE_S,
     meanwhile: Callable[[float], None] = lambda _begin_ms: None,
 ) -> Timeline:
     """The same, payment by payment; `meanwhile` is called here with the start of the load, before it begins."""
@@ -77,7 +86,7 @@ def timeline(
     load = Load(kafka.bootstrap, source, run, count, rate, users, small)
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "times.npy"
-        reading = Reading(kafka.bootstrap, sink, run, count, PATIENCE_S, str(out))
+        reading = Reading(kafka.bootstrap, sink, run, count, patience_s, str(out))
         with Child("infra.bench.load", load, Sent) as sending, Child("infra.bench.reader", reading, Read) as answers:
             sending.wait_ready(READY_S)
             answers.wait_ready(READY_S)
@@ -85,6 +94,6 @@ def timeline(
             sending.tell(str(begin_ms).encode())
             meanwhile(begin_ms)
             sent = sending.result(seconds + LONGEST_S)
-            read = answers.result(PATIENCE_S + LONGEST_S)
+            read = answers.result(patience_s + LONGEST_S)
         due_ms = np.array([load.due_ms(begin_ms, number) for number in range(count)])
         return Timeline(due_ms, np.load(out), sent, read)

@@ -19,10 +19,12 @@ from infra.bench.latency import LONGEST_S, READY_S
 from infra.bench.load import Load, Sent, start_ms
 from infra.bench.offsets import Offsets
 from infra.bench.throughput import Sample, steady
+from jobs.bench_reference.job import RETENTION_MS
 from schemas.control import ModelPointer
 from schemas.errors import SluiceError
+from schemas.events import Transaction
 from schemas.settings import Kafka, Settings
-from schemas.topics import TRANSACTIONS
+from schemas.topics import TRANSACTIONS, Topic
 from serving import model
 from serving.control import Control
 from serving.entity_cache import EntityCache
@@ -30,6 +32,8 @@ from serving.inflight import Record
 from serving.outcomes import Outcomes
 from serving.pipeline import Pipeline
 
+# Read by the loop alone: the job must rest while the loop is measured.
+BENCH_LOOP = Topic("bench-loop", "user_id", Transaction, "Payments of the plain loop.", retention_ms=RETENTION_MS)
 # About what the job's micro-batch holds at full load.
 BATCH = 500
 POLL_S = 0.05
@@ -54,9 +58,9 @@ class Looped(msgspec.Struct, frozen=True):
     per_s: float
 
 
-def measure(settings: Settings, source: str, sink: str, *, count: int, users: int) -> Looped:
-    """Lay down `count` payments in `source`, which no job reads, and run the loop over them."""
-    kafka = settings.kafka
+def measure(settings: Settings, sink: str, *, count: int, users: int) -> Looped:
+    """Lay down `count` payments and run the loop over them."""
+    kafka, source = settings.kafka, BENCH_LOOP.name
     load = Load(kafka.bootstrap, source, secrets.token_hex(4), count, None, users)
     with Offsets(kafka) as offsets:
         starts = offsets.ends(source)

@@ -13,6 +13,7 @@ from confluent_kafka import KafkaException, admin
 
 from infra import flink_client, topics
 from infra.bench.latency import Latency, measure
+from infra.bench.plain_loop import BENCH_LOOP
 from infra.bench.throughput import Drain, drain
 from infra.stack import flink_jobs
 from jobs.bench_reference.job import BENCH_IN, BENCH_OUT, FEATURES, JOB, MODEL_FILE
@@ -58,7 +59,7 @@ def trees() -> bytes:
 @contextmanager
 def bench_topics(settings: Settings) -> Iterator[None]:
     """The topics of the bench, until the block ends."""
-    wanted = (BENCH_IN, BENCH_OUT)
+    wanted = (BENCH_IN, BENCH_OUT, BENCH_LOOP)
     topics.create(settings, wanted)
     try:
         yield
@@ -75,17 +76,15 @@ def bench_topics(settings: Settings) -> Iterator[None]:
 
 @contextmanager
 def _job(settings: Settings) -> Iterator[None]:
-    """The job, running from the end of its topic, until the block ends."""
-    latest = msgspec.structs.replace(settings, job=msgspec.structs.replace(settings.job, start_from="latest"))
-    flink_client.submit(JOB, latest)
+    """The job, running from the beginning of its topic, until the block ends."""
+    whole = msgspec.structs.replace(settings, job=msgspec.structs.replace(settings.job, start_from="earliest"))
+    flink_client.submit(JOB, whole)
     try:
         deadline = time.monotonic() + STARTED_S
         while not any(job.name == JOB and job.state == "RUNNING" for job in flink_jobs.jobs(settings)):
             if time.monotonic() > deadline:
                 raise PartFailedError(f"job {JOB} does not run after {STARTED_S:.0f} s; see `sluice status`")
             time.sleep(0.2)
-        # RUNNING says that its tasks are deployed; Python in them takes a moment more to read the end of the topic.
-        time.sleep(5.0)
         yield
     finally:
         flink_client.cancel(JOB, settings)

@@ -33,7 +33,8 @@ def table(found: dict[str, Any]) -> str:
     """Measurements beside their budgets; what was not measured is left out."""
     machine = found["machine"]
     head = f"{machine['cores']} cores, {machine['memory_gb']} GiB, load average before {machine['load_average']}"
-    lines = ["", f"{head}, model {found['model']}", "", LINE.format("what", "measured", "budget", "")]
+    quick = "; QUICK: short runs, the figures mean little" if found.get("quick") else ""
+    lines = ["", f"{head}, model {found['model']}{quick}", "", LINE.format("what", "measured", "budget", "")]
     for rows in (_latency, _throughput, _freshness, _store_read, _state, _recovery, _reference):
         lines += rows(found)
     lines += _memory(found) + _curves(found)
@@ -134,7 +135,7 @@ def _store_read(found: dict[str, Any]) -> list[str]:
         return []
     read: Percentiles = found["store-read"]
     measured = f"{read.p50:.2f} / {read.p99:.2f}"
-    return [_row("features of one user from Redis, p50 / p99 ms", measured, "p99 < 2", read.p99 < 2)]
+    return [_row("features of a user from Redis, p50 / p99 ms", measured, "p99 < 2", read.p99 < 2)]
 
 
 def _state(found: dict[str, Any]) -> list[str]:

@@ -15,7 +15,7 @@ from infra.bench import curves, freshness, latency, plain_loop, recovery, refere
 from infra.demo import first_model, starting_rules
 from infra.demo.steps import Steps, Tell
 from infra.stack import part_state
-from jobs.bench_reference.job import BENCH_IN, BENCH_OUT
+from jobs.bench_reference.job import BENCH_OUT
 from jobs.names import JOB_NAMES
 from schemas.errors import PartFailedError
 from schemas.settings import Settings
@@ -78,7 +78,7 @@ def _throughput(bench: Bench, _: Tell) -> Any:
 
 
 def _plain_loop(bench: Bench, _: Tell) -> Any:
-    return plain_loop.measure(bench.settings, BENCH_IN.name, BENCH_OUT.name, count=bench.scale.loop, users=USERS)
+    return plain_loop.measure(bench.settings, BENCH_OUT.name, count=bench.scale.loop, users=USERS)
 
 
 def _freshness(bench: Bench, _: Tell) -> Any:

@@ -1,0 +1,44 @@
+"""`sluice bench` from the outside."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from infra.cli.bench import command
+from infra.stack.home import Home
+from schemas.errors import InputError
+from schemas.settings import Settings
+
+SLUICE = str(Path(sys.executable).parent / "sluice")
+
+
+def test_a_measurement_that_does_not_exist_is_refused_with_those_that_do():
+    done = CliRunner().invoke(command, ["--only", "latency,speed"], obj=Settings())
+    assert isinstance(done.exception, InputError)
+    assert str(done.exception).startswith("--only speed: no such measurement; there are latency, freshness, ")
+
+
+@pytest.mark.stack
+def test_a_quick_bench_prints_a_table_a_json_line_and_keeps_its_result(stack):
+    history = Home.of(stack).root / "bench" / "history.jsonl"
+    before = len(history.read_text().splitlines()) if history.exists() else 0
+    done = subprocess.run(
+        [SLUICE, "bench", "--quick", "--json", "--only", "latency,store-read,memory,state"],
+        capture_output=True,
+        text=True,
+        timeout=500,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert set(found["latency_ms"]) == {"1000", "2000", "5000"}
+    assert found["latency_ms"]["2000"]["p50"] <= found["latency_ms"]["2000"]["p99"]
+    assert found["rss_mb"]["kafka"] > 100
+    assert found["state_bytes_per_user"] > 0
+    assert found["store_read_ms"]["p99"] > 0
+    assert "latency at 2,000/s" in done.stdout
+    assert len(history.read_text().splitlines()) == before + 1

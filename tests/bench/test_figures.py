@@ -1,0 +1,132 @@
+"""From times to figures, and from figures to the table."""
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from infra.bench import report
+from infra.bench.curves import Curve
+from infra.bench.freshness import Freshness
+from infra.bench.latency import Latency, Timeline
+from infra.bench.load import Sent
+from infra.bench.percentiles import Percentiles, percentiles
+from infra.bench.plain_loop import Looped
+from infra.bench.reader import Read
+from infra.bench.recovery import judge
+from infra.bench.reference import Reference
+from infra.bench.throughput import Drain, Sample, steady
+
+NAN = float("nan")
+
+
+def _timeline(due, answered, repeated=0):
+    answered = np.array(answered, float)
+    read = Read(int(np.count_nonzero(~np.isnan(answered))), repeated)
+    return Timeline(np.array(due, float), answered, Sent(len(due), 1.0, 0.0), read)
+
+
+@given(st.lists(st.floats(0, 1e6), min_size=1, max_size=300))
+def test_percentiles_are_those_of_the_sorted_values(values):
+    found = percentiles(np.array(values))
+    ordered = sorted(values)
+    assert found.count == len(values)
+    assert found.max == round(ordered[-1], 3)
+    for share, value in ((0.5, found.p50), (0.99, found.p99)):
+        place = share * (len(values) - 1)
+        low, high = ordered[int(place)], ordered[min(int(place) + 1, len(values) - 1)]
+        assert value == pytest.approx(low + (high - low) * (place - int(place)), abs=1e-3)
+
+
+@given(st.floats(100, 50_000), st.integers(1_000, 100_000))
+def test_a_steady_drain_gives_its_rate_whatever_surrounds_it(rate, count):
+    # Nothing for 2 s, then the rate, then a slow tail after nine tenths.
+    samples = [Sample(float(s), 0) for s in range(3)]
+    steps = np.linspace(0, 0.9 * count, 20)
+    samples += [Sample(2 + answers / rate, round(answers)) for answers in steps[1:]]
+    samples.append(Sample(samples[-1].at_s + 100, count))
+    per_s, share = steady(samples, count, laid_s=0.0)
+    assert per_s == pytest.approx(rate, rel=0.02)
+    assert 0.7 < share <= 0.8
+
+
+def test_the_time_in_which_the_backlog_was_laid_down_does_not_count():
+    slow = [Sample(float(s), 100 * s) for s in range(11)]
+    fast = [Sample(10 + s / 10, 1000 + 100 * s) for s in range(1, 91)]
+    assert steady(slow + fast, 10_000, laid_s=10.0)[0] == pytest.approx(1_000)
+    assert steady(slow + fast, 10_000, laid_s=0.0)[0] < 1_010
+
+
+def test_a_drain_too_quick_for_the_samples_is_measured_as_a_whole():
+    assert steady([Sample(0.0, 0), Sample(1.0, 0), Sample(1.5, 500)], 500, 0.0)[0] == pytest.approx(1_000)
+
+
+def test_the_silence_is_the_longest_gap_between_decisions_and_nothing_lost_is_hidden():
+    found = judge("task-manager-1", _timeline([0, 100, 200, 300, 400], [20, 120, 4_120, NAN, 4_200], repeated=2))
+    assert (found.silence_s, found.late_s, found.lost, found.repeated) == (4.0, 3.92, 1, 2)
+
+
+def test_a_run_without_any_decision_is_all_lost():
+    found = judge("task-manager-1", _timeline([0, 100], [NAN, NAN]))
+    assert found.lost == 2
+    assert np.isnan(found.late_s)
+
+
+def _found():
+    fast, slow = Percentiles(100, 5.0, 8.0, 9.0, 12.0, 20.0), Percentiles(100, 14.0, 50.0, 61.0, 80.0, 90.0)
+    return {
+        "at_ms": 1,
+        "machine": {"cores": 2, "memory_gb": 8.0, "load_average": 0.1},
+        "model": "fraud@1",
+        "latency": {"2000": Latency(2000, fast, 0, 0, 0.1), "5000": Latency(5000, slow, 3, 1, 9.0)},
+        "throughput": Drain(1000, 16_000.0, 0.8, 2.0, 0, 0),
+        "plain-loop": Looped(1000, 22_000.0),
+        "freshness": Freshness(1000, slow, 2),
+        "store-read": fast,
+        "memory": {"kafka": 300.0, "redis": 10.0},
+        "state": {"bytes": {"user": 900, "card": 500}, "checkpoint_mb": 2.5},
+        "curves": [Curve("users", [1000, 10_000], [50.0, 51.5])],
+        "reference": Reference(Drain(1000, 31_000.0, 0.8, 2.0, 0, 0), Latency(5000, fast, 0, 0, 0.0)),
+        "recovery": judge("task-manager-1", _timeline([0, 100], [20, 12_000])),
+    }
+
+
+def test_the_json_has_the_promised_keys():
+    short = msgspec.json.decode(msgspec.json.encode(report.summary(_found())))
+    assert short["throughput_per_s"] == 16_000
+    assert short["reference_per_s"] == 31_000
+    assert short["reference_latency_ms"]["p99"] == 9
+    assert short["plain_loop_per_s"] == 22_000
+    assert short["recovery_s"] == pytest.approx(11.98)
+    assert short["latency_ms"]["2000"] == {"p50": 5, "p95": 8, "p99": 9, "p999": 12}
+    assert short["redis_freshness_ms"]["p99"] == 61
+    assert short["store_read_ms"]["p99"] == 9
+    assert short["rss_mb"] == {"kafka": 300, "redis": 10}
+    assert short["state_bytes_per_user"] == 900
+
+
+def test_the_table_says_of_each_budget_whether_it_was_met():
+    lines = {line[:44].strip(): line for line in report.table(_found()).splitlines()}
+    assert " met" in lines["latency at 2,000/s, p50 / p99 ms"]
+    missed = lines["latency at 5,000/s, p50 / p99 ms"]
+    assert "MISSED" in missed
+    assert "3 lost, 1 repeated, load itself up to 9 ms late" in missed
+    assert " met" in lines["throughput, payments/s"]
+    assert "MISSED" in lines["features of a user from Redis, p50 / p99 ms"]
+    assert "MISSED" in lines["longest silence after SIGKILL, s"]
+    assert " met" in lines["reference work, payments/s"]
+    assert "13,400" in lines["Bytewax 0.21"]
+
+
+def test_what_was_not_measured_is_in_neither():
+    found = {key: value for key, value in _found().items() if key in {"at_ms", "machine", "model", "memory"}}
+    assert set(report.summary(found)) == {"at_ms", "machine", "model", "rss_mb"}
+    assert "latency" not in report.table(found)
+
+
+def test_each_bench_is_a_line_of_history(tmp_path):
+    history = tmp_path / "bench" / "history.jsonl"
+    report.append(history, _found())
+    report.append(history, _found())
+    assert [msgspec.json.decode(line)["model"] for line in history.read_bytes().splitlines()] == ["fraud@1"] * 2

@@ -1,0 +1,36 @@
+"""The payments of a bench: valid, numbered, equal in every process, and nobody else's."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from infra.bench.workload import POOL, Workload, event_id, number_of
+from schemas import codec
+from schemas.events import Transaction
+
+FULL, SMALL = Workload(200), Workload(200, small=True)
+
+
+@given(st.integers(0, 3 * POOL), st.integers(1_700_000_000_000, 1_900_000_000_000), st.sampled_from([FULL, SMALL]))
+def test_each_number_is_a_valid_payment_of_its_user_at_its_time(number, time_ms, workload):
+    key, value = workload.record("0a1b2c3d", number, time_ms)
+    transaction = codec.decode(Transaction, value)
+    assert transaction.event_time_ms == time_ms
+    assert number_of("0a1b2c3d", transaction.event_id) == number
+    assert key.decode() == transaction.user_id == workload.user(number)
+    assert (transaction.card_id is None) == (workload is SMALL)
+
+
+def test_equal_workloads_are_equal_in_every_process():
+    other = Workload(200)
+    assert [other.record("r", n, 0) for n in range(500)] == [FULL.record("r", n, 0) for n in range(500)]
+
+
+def test_ids_are_of_the_bench_alone():
+    transaction = codec.decode(Transaction, FULL.record("r", 7, 0)[1])
+    for value in (transaction.user_id, transaction.merchant_id, transaction.card_id, transaction.device_id):
+        assert value.startswith("bench-")
+
+
+def test_an_answer_of_another_run_has_no_number():
+    assert number_of("run", event_id("other", 5)) is None
+    assert number_of("run", "e5") is None
