@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from types import TracebackType
 
-from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from schemas.errors import MissingPartError, PartFailedError
 from schemas.settings import Kafka
 
 TIMEOUT_S = 10.0
+SETTLING = {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.UNKNOWN_TOPIC_OR_PART}
+SETTLING_PAUSE_S = 0.2
 
 
 class Tail:
     """Records that come after this object was made, as soon as they are readable.
 
     A consumer without a group: it never commits, and every reader sees all of the topic. Raises MissingPartError
-    when no broker answers or the topic is not there.
+    when no broker answers or the topic is not there, PartFailedError when it does not say where the topic ends.
     """
 
     def __init__(self, kafka: Kafka, topic: str) -> None:
@@ -31,19 +34,11 @@ class Tail:
             }
         )
         try:
-            found = self._consumer.list_topics(topic, timeout=TIMEOUT_S).topics[topic]
-            if found.error is not None:
-                raise MissingPartError(f"Kafka at {kafka.bootstrap} has no topic {topic}; see `sluice topics --create`")
-            places = [TopicPartition(topic, partition) for partition in sorted(found.partitions)]
             # Fixed offsets and not "latest", which would mean the end at the time of the first fetch.
-            for place in places:
-                place.offset = self._consumer.get_watermark_offsets(place, timeout=TIMEOUT_S)[1]
-            self._consumer.assign(places)
-        except KafkaException as error:
+            self._consumer.assign(ends(self._consumer, kafka, topic))
+        except BaseException:
             self._consumer.close()
-            raise MissingPartError(
-                f"no Kafka broker answers at {kafka.bootstrap}; start one with `sluice up`"
-            ) from error
+            raise
 
     def poll(self, timeout_s: float) -> Message | None:
         """The next record, None when none came in time. Raises PartFailedError when reading fails for good."""
@@ -65,3 +60,33 @@ class Tail:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._consumer.close()
+
+
+def ends(consumer: Consumer, kafka: Kafka, topic: str) -> list[TopicPartition]:
+    """Each partition of the topic with its present end as the offset, in order. Raises what Tail raises."""
+    try:
+        found = consumer.list_topics(topic, timeout=TIMEOUT_S).topics[topic]
+    except KafkaException as error:
+        raise MissingPartError(f"no Kafka broker answers at {kafka.bootstrap}; start one with `sluice up`") from error
+    if found.error is not None:
+        raise MissingPartError(f"Kafka at {kafka.bootstrap} has no topic {topic}; see `sluice topics --create`")
+    places = [TopicPartition(topic, partition) for partition in sorted(found.partitions)]
+    for place in places:
+        place.offset = _end(consumer, kafka, place)
+    return places
+
+
+def _end(consumer: Consumer, kafka: Kafka, place: TopicPartition) -> int:
+    deadline_s = time.monotonic() + TIMEOUT_S
+    while True:
+        try:
+            end: int = consumer.get_watermark_offsets(place, timeout=TIMEOUT_S)[1]
+        except KafkaException as error:
+            # A topic that was just made may not have its leaders yet.
+            if error.args[0].code() not in SETTLING or time.monotonic() > deadline_s:
+                raise PartFailedError(
+                    f"end of {place.topic} at {kafka.bootstrap}: {error.args[0].str()}; see `sluice status`"
+                ) from error
+            time.sleep(SETTLING_PAUSE_S)
+        else:
+            return end

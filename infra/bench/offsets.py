@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from types import TracebackType
 
 import msgspec
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 
 from infra.bench.workload import number_of
+from infra.topic_tail import ends
 from schemas.errors import PartFailedError
 from schemas.settings import Kafka
 
 TIMEOUT_S = 15.0
+POLL_S = 0.5
 BATCH = 2000
 
 
@@ -34,11 +37,13 @@ class Offsets:
     """A consumer that asks for ends and reads stretches; it belongs to no group. Raises PartFailedError throughout."""
 
     def __init__(self, kafka: Kafka) -> None:
-        self._bootstrap = kafka.bootstrap
+        self._kafka = kafka
         self._consumer = Consumer(
             {
                 "bootstrap.servers": kafka.bootstrap,
                 "group.id": "sluice-bench",
+                # A fetch that waits at the end of one partition would hold up the next.
+                "fetch.wait.max.ms": 20,
                 "enable.auto.commit": False,
                 "log_level": 0,
             }
@@ -46,15 +51,7 @@ class Offsets:
 
     def ends(self, topic: str) -> list[int]:
         """The end offset of each partition."""
-        try:
-            partitions = sorted(self._consumer.list_topics(topic, timeout=TIMEOUT_S).topics[topic].partitions)
-            return [
-                self._consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=TIMEOUT_S)[1] for p in partitions
-            ]
-        except KafkaException as error:
-            raise PartFailedError(
-                f"{topic} at {self._bootstrap}: {error.args[0].str()}; see `sluice status`"
-            ) from error
+        return [place.offset for place in ends(self._consumer, self._kafka, topic)]
 
     def count(self, topic: str, run: str, starts: Sequence[int], ends: Sequence[int]) -> Answered:
         """Which answers to a run lie between two ends of a topic."""
@@ -63,11 +60,14 @@ class Offsets:
         for partition, (start, end) in enumerate(zip(starts, ends, strict=True)):
             place = TopicPartition(topic, partition, start)
             self._consumer.assign([place])
-            at = start
+            at, moved_s = start, time.monotonic()
             while at < end:
-                messages = self._consumer.consume(BATCH, TIMEOUT_S if at == start else 1.0)
-                if not messages and at == start:
-                    raise PartFailedError(f"{topic} at {self._bootstrap} gives nothing to read; see `sluice status`")
+                # More than there is would be waited for.
+                messages = self._consumer.consume(min(BATCH, end - at), POLL_S)
+                if time.monotonic() - moved_s > TIMEOUT_S:
+                    raise PartFailedError(
+                        f"{topic} at {self._kafka.bootstrap} gives nothing to read; see `sluice status`"
+                    )
                 for message in messages:
                     if message.error() is not None or (message.offset() or 0) >= end:
                         continue
@@ -76,7 +76,9 @@ class Offsets:
                         repeated += number in seen
                         seen.add(number)
                 # Markers of transactions are no messages: the position, not the last message, tells how far it is.
-                at = max(at, self._consumer.position([place])[0].offset)
+                position = self._consumer.position([place])[0].offset
+                if position > at:
+                    at, moved_s = position, time.monotonic()
         return Answered(len(seen), repeated)
 
     def __enter__(self) -> Offsets:
