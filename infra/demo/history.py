@@ -19,11 +19,15 @@ PATIENCE_S = 90.0
 
 
 class Past:
-    """Which payments of the past have no decision yet. `answered` is called from the thread that reads decisions."""
+    """Which payments of the past have no decision yet; `first_s` is when the first had one, on the monotonic clock.
+
+    `answered` is called from the thread that reads decisions.
+    """
 
     def __init__(self) -> None:
         self._waiting: set[str] = set()
         self.sent = 0
+        self.first_s: float | None = None
 
     @property
     def waiting(self) -> int:
@@ -38,8 +42,10 @@ class Past:
                 self.sent += 1
             yield event
 
-    def answered(self, decision: Decision) -> None:
+    def answered(self, decision: Decision, now_s: float) -> None:
         """A decision came."""
+        if self.first_s is None and decision.event_id in self._waiting:
+            self.first_s = now_s
         self._waiting.discard(decision.event_id)
 
 

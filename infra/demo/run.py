@@ -38,7 +38,7 @@ def run(settings: Settings, rate: float, seconds: float, console: Console) -> No
     board, past, stop = Scoreboard(), history.Past(), Signal()
 
     def take(decision: Decision, now_ms: float) -> None:
-        past.answered(decision)
+        past.answered(decision, time.monotonic())
         board.answered(decision, now_ms)
 
     with Tail(settings.kafka, DECISIONS.name) as tail, ThreadPoolExecutor(3) as pool:
@@ -89,6 +89,8 @@ def _start_jobs(
     with steps.step(f"the last day of {number:,} customers") as tell:
         history.send(settings, customers.history(rate, since_ms, now_ms), past)
         history.wait(settings, past, lambda: _check(reading), tell)
+        if past.first_s is not None:
+            tell(f"{past.sent:,} payments, the first decision {past.first_s - steps.begun_s:.0f} s after the start")
         jobs.remember(settings, job_id, number)
     with steps.step(f"job {MATERIALIZE}") as tell:
         tell(f"runs as {materialize.result()}")

@@ -19,12 +19,12 @@ class Steps:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._begun = time.monotonic()
+        self.begun_s = time.monotonic()
 
     @property
     def seconds(self) -> float:
         """Since the first step."""
-        return time.monotonic() - self._begun
+        return time.monotonic() - self.begun_s
 
     @contextmanager
     def step(self, title: str) -> Iterator[Tell]:
