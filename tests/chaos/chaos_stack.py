@@ -9,6 +9,7 @@ from pathlib import Path
 
 from chaos_log import unread
 from chaos_model import promote_small_model
+from confluent_kafka import KafkaException
 
 from infra import flink_client, stack, topics
 from infra.demo import starting_rules
@@ -60,7 +61,11 @@ def host(given: Settings, job: str) -> str:
 
 def drained(given: Settings) -> bool:
     """Whether a checkpoint of each job covers all that lies in its topics."""
-    return all(unread(given, group, topic.name) == 0 for group, read in READERS for topic in read)
+    try:
+        return all(unread(given, group, topic.name) == 0 for group, read in READERS for topic in read)
+    except KafkaException:
+        # A broker that has just come back answers before it leads its partitions.
+        return False
 
 
 def wait(done: Callable[[], bool], timeout_s: float, what: str) -> None:
