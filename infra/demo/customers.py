@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from heapq import merge
+from typing import TypeVar
 
 import msgspec
 
 from infra.generator.config import DAY_MS, HOUR_MS, Config
 from infra.generator.stream import Payment, events, payments
 from schemas.events import Event
+
+E = TypeVar("E", bound=Event)
 
 SEED = 11
 TRAINING_SEED = 7
@@ -35,7 +38,8 @@ def customers(rate: float) -> int:
 
 def history(rate: float, from_ms: int, to_ms: int) -> Iterator[Event]:
     """What the customers paid before, at an ordinary pace, and the labels that are known of it."""
-    return events(_ordinary(SEED, rate, from_ms, to_ms))
+    number = customers(rate)
+    return (_own(event, number) for event in events(_ordinary(SEED, rate, from_ms, to_ms)))
 
 
 def minute(rate: float, seconds: float, from_ms: int) -> list[Payment]:
@@ -47,7 +51,7 @@ def minute(rate: float, seconds: float, from_ms: int) -> list[Payment]:
     drawn = list(payments(config))
     span_ms = drawn[-1].transaction.event_time_ms + 1 - from_ms
     return [
-        Payment(msgspec.structs.replace(transaction, event_time_ms=from_ms + offset_ms), pattern)
+        Payment(msgspec.structs.replace(_own(transaction, config.users), event_time_ms=from_ms + offset_ms), pattern)
         for transaction, pattern in drawn
         for offset_ms in (round((transaction.event_time_ms - from_ms) * seconds * 1000 / span_ms),)
     ]
@@ -89,6 +93,12 @@ class TrainingDays:
             events(_busy(TRAINING_SEED, TRAINING_RATE, last, VALIDATE_MINUTES * MINUTE_MS / DAY_MS)),
             key=lambda event: event.event_time_ms,
         )
+
+
+def _own(event: E, number: int) -> E:
+    """The event with ids of this world alone: in a world of another size, the same customer lives elsewhere."""
+    ids = {name: getattr(event, name, None) for name in ("user_id", "merchant_id", "device_id", "card_id")}
+    return msgspec.structs.replace(event, **{name: f"d{number}-{own}" for name, own in ids.items() if own is not None})
 
 
 def _ordinary(seed: int, rate: float, from_ms: int, to_ms: int) -> Config:

@@ -30,6 +30,25 @@ def test_another_moment_gives_other_payments_of_the_same_customers():
     assert len(payers & past) > len(payers) / 2
 
 
+def test_worlds_of_other_sizes_share_no_customer_and_no_merchant():
+    ids = [
+        {i for p in customers.minute(rate, 5, NOON_MS) for i in (p.transaction.user_id, p.transaction.merchant_id)}
+        for rate in (20, 40)
+    ]
+    assert not ids[0] & ids[1]
+
+
+def test_a_label_is_of_the_customer_who_paid():
+    events = list(customers.history(100, NOON_MS - 43_200_000, NOON_MS))
+    paid = {e.event_id: e for e in events if isinstance(e, Transaction)}
+    labels = [e for e in events if isinstance(e, Label) and e.transaction_id in paid]
+    assert labels
+    assert all(
+        (e.user_id, e.merchant_id) == (paid[e.transaction_id].user_id, paid[e.transaction_id].merchant_id)
+        for e in labels
+    )
+
+
 def test_no_payment_of_the_past_lies_in_the_minute():
     assert all(event.event_time_ms < NOON_MS for event in customers.history(50, NOON_MS - 3_600_000, NOON_MS))
 
