@@ -31,8 +31,8 @@ def farewell(settings: Settings, model: Signature, picture: Picture) -> str:
         "",
         "The stack and the jobs go on. To look further:",
         *(f"  {command:<40}{what}" for command, what in COMMANDS.items()),
-        f"  {api + '/users/' + user + '/decisions':<50}one customer's decisions, while `sluice api` runs",
-        f"  {api + '/docs':<50}everything the API answers",
+        f"  {api + '/users/' + user + '/decisions':<54}  one customer's decisions, while `sluice api` runs",
+        f"  {api + '/docs':<54}  everything the API answers",
         f"  http://127.0.0.1:{ports.flink_rest}   the jobs in Flink",
         f"  http://127.0.0.1:{ports.prometheus}   metrics in Prometheus, e.g. {_QUERY}",
     ]
