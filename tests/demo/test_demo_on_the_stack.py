@@ -26,6 +26,8 @@ def test_the_demo_shows_decisions_and_how_to_look_further():
 
 
 def test_ctrl_c_in_the_middle_ends_it_cleanly_with_a_summary():
+    # A test run that was started in the background ignores the signal, and so would its children.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # Without a new session the signal would reach the test run itself.
     demo = subprocess.Popen(
         [SLUICE, "demo", "--seconds", "300", "--rate", "50"],
