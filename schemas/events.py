@@ -136,11 +136,15 @@ class EntityFeatures(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class FeatureUpdate(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """What one transaction changed: the new features of each entity it touched. The record key is `user_id`."""
+    """What a few transactions changed: the newest features of entities of one kind that they touched.
 
-    user_id: Id
+    Id and time are of the last of those transactions. The record key is the kind and a number that is the same for all
+    updates of an entity, so that they keep their order. `user_id` is of the time when each transaction had an update.
+    """
+
     feature_set: str
     entities: list[EntityFeatures]
+    user_id: str = ""
 
 
 class LateEvent(Event, frozen=True, kw_only=True, omit_defaults=True):

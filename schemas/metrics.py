@@ -75,7 +75,12 @@ REPEATS = Metric("repeats", "counter", "events", "Events whose id was decided be
 CACHE_HITS = Metric("cache_hits", "counter", "reads", "Entity states found in the operator's cache.")
 CACHE_MISSES = Metric("cache_misses", "counter", "reads", "Entity states read from Flink's state.")
 FEATURES_READ = Metric("feature_values", "counter", "values", "Feature values handed to the model.")
-FEATURES_NULL = Metric("feature_nulls", "counter", "values", "Feature values that were missing and took their default.")
+FEATURES_NULL = Metric(
+    "feature_nulls",
+    "counter",
+    "values",
+    "Feature values of a device or card that the payment did not name: their defaults.",
+)
 CONTROL_CHANGES = Metric("control_changes", "counter", "records", "Control records taken.")
 CONTROL_REFUSED = Metric("control_refused", "counter", "records", "Control records refused: shape, hash or signature.")
 MODEL_VERSION = Metric("model_version", "gauge", "version", "Version of the model in use.")

@@ -95,7 +95,7 @@ class Job(_Section, frozen=True):
     """
 
     parallelism: Count = 1
-    buckets: Count = 2
+    buckets: Count = 1
     batch_ms: Millis = 10
     checkpoint_ms: Millis = 10_000
     state_backend: Literal["hashmap", "rocksdb"] = "hashmap"

@@ -36,7 +36,7 @@ LABELS = Topic(
 )
 DECISIONS = Topic("decisions", "user_id", events.Decision, "The answer to each transaction.")
 FEATURE_UPDATES = Topic(
-    "feature-updates", "user_id", events.FeatureUpdate, "New feature values and state of the entities touched."
+    "feature-updates", "kind/shard", events.FeatureUpdate, "New feature values and state of the entities touched."
 )
 LATE_EVENTS = Topic(
     "late-events", "user_id", events.LateEvent, "Events too late to touch their windows, with the lateness."

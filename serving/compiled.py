@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
 
 import numba
 
@@ -11,10 +13,27 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def compiled(function: Callable[P, R]) -> Callable[P, R]:
-    """The function as machine code. Numba keeps it beside its source file and compiles again when that changes.
+def _folder() -> str:
+    """Beside the sources, named by the content of all that hold compiled functions.
 
-    So a compiled function calls only compiled functions of its own file: a change elsewhere would go unseen.
+    Numba looks only at the file of the function that is called, and would keep what another file said before.
     """
-    made: Callable[P, R] = numba.njit(cache=True, error_model="numpy")(function)
+    here = Path(__file__).parent
+    sources = [path.read_bytes() for path in sorted(here.glob("*.py"))]
+    digest = sha256(b"".join(source for source in sources if b"\n@compiled" in source))
+    return str(here / "__pycache__" / f"compiled-{digest.hexdigest()[:12]}")
+
+
+_FOLDER = _folder()
+
+
+def compiled(function: Callable[P, R]) -> Callable[P, R]:
+    """The function as machine code; it may call compiled functions of other files of this folder."""
+    settings: Any = numba.config  # a module that Numba fills from the environment
+    before = settings.CACHE_DIR
+    settings.CACHE_DIR = _FOLDER
+    try:
+        made: Callable[P, R] = numba.njit(cache=True, error_model="numpy")(function)
+    finally:
+        settings.CACHE_DIR = before
     return made

@@ -13,7 +13,7 @@ from schemas.errors import InvalidError
 from schemas.events import ControlRecord, RuleHit, Transaction
 from serving.model import Model
 from serving.rules.catalogue import KINDS
-from serving.rules.kind import Check
+from serving.rules.kind import Check, Values
 
 # The stage whose model answers.
 CHAMPION = "Production"
@@ -70,7 +70,7 @@ class Control:
         }
         return next((kind for kind, blocked in self._blocked.items() if ids[kind] in blocked), None)
 
-    def hits(self, tx: Transaction, features: list[float]) -> list[tuple[Rule, RuleHit]]:
+    def hits(self, tx: Transaction, features: Values) -> list[tuple[Rule, RuleHit]]:
         """Every enabled rule that fires for this payment, in the order of their names."""
         found = []
         for name, (rule, check) in self._rules.items():

@@ -9,27 +9,15 @@ import numpy as np
 
 from schemas import codec, metrics
 from schemas.events import SourcePosition, Transaction
-from schemas.topics import DECISIONS, FEATURE_UPDATES, TRANSACTIONS
+from schemas.topics import DECISIONS, TRANSACTIONS
 from serving import policy
 from serving.control import Control
-from serving.features.catalogue import (
-    FEATURE_SET,
-    FEATURES,
-    NAMES,
-)
+from serving.features.catalogue import FEATURE_SET, NAMES
 from serving.inflight import Message, Output, Payment
 from serving.outcomes import Outcome, Outcomes
-from serving.outgoing import OutgoingDecision, OutgoingFeatures, OutgoingUpdate
+from serving.outgoing import OutgoingDecision, json_rows
 from serving.stages import STAGES, Clock, Count
 
-_BOUNDS: dict[str, tuple[int, int]] = {}
-_start = 0
-for _entity, _definitions in FEATURES.items():
-    _BOUNDS[_entity] = (_start, _start + len(_definitions))
-    _start += len(_definitions)
-
-# A late payment's features are of its own time: the newest values stay as they are.
-_NO_VALUES = msgspec.Raw(b"[]")
 _transaction = msgspec.json.Decoder(Transaction)
 
 
@@ -41,21 +29,21 @@ class DecisionStage:
         self._clock_us = clock_us
 
     def step(self, messages: Sequence[Message], outcomes: Outcomes, control: Control) -> list[Output]:
-        """A decision and a feature update for each payment; outputs of earlier stages as they are."""
+        """A decision for each payment; outputs of earlier stages as they are."""
         payments = [m for m in messages if isinstance(m, Payment)]
         outputs = [m for m in messages if isinstance(m, Output)]
         if not payments:
             return outputs
         started = self._clock_us()
         vectors = np.frombuffer(b"".join([p.values for p in payments]), np.float64).reshape(len(payments), len(NAMES))
-        rows: list[list[float]] = vectors.tolist()
         transactions = [_transaction.decode(p.raw) for p in payments]
         blocked = [control.blocked_by(tx) for tx in transactions]
-        hits = [control.hits(tx, row) for tx, row in zip(transactions, rows, strict=True)]
+        hits = [control.hits(tx, row) for tx, row in zip(transactions, vectors, strict=True)]
         ruled = self._clock_us()
         model = control.model
         scores: list[float] = model.score(vectors).tolist() if model else [0.0] * len(payments)
         scored = self._clock_us()
+        features = json_rows(vectors)
         spent = {"rules": ruled - started, "model": scored - ruled}
         for place, payment in enumerate(payments):
             tx = transactions[place]
@@ -75,7 +63,6 @@ class DecisionStage:
                 outcome = Outcome(decision, scores[place], reasons)
                 outcomes.add(payment.route, event, outcome)
             self._count(metrics.DECISIONS, outcome.decision)
-            values = [msgspec.Raw(msgspec.json.encode(rows[place][first:last])) for first, last in _BOUNDS.values()]
             answer = OutgoingDecision(
                 payment.event_id,
                 payment.time_ms,
@@ -86,7 +73,7 @@ class DecisionStage:
                 outcome.score,
                 SourcePosition(TRANSACTIONS.name, payment.partition, payment.offset) if payment.offset >= 0 else None,
                 payment.arrival_ms,
-                None if known else msgspec.Raw(b"[" + b",".join([bytes(v)[1:-1] for v in values]) + b"]"),
+                None if known else features[place],
                 "" if known else FEATURE_SET,
                 model.label if model and not known else "",
                 "" if known else control.rules_version,
@@ -98,21 +85,5 @@ class DecisionStage:
                 payment.lateness_ms,
                 dict(zip(STAGES, payment.timings_us, strict=False)) | spent,
             )
-            key = payment.user_id.encode()
-            outputs.append(Output(DECISIONS.name, key, codec.encode(answer)))
-            if payment.changes:
-                by_entity = dict(zip(_BOUNDS, values, strict=True))
-                update = OutgoingUpdate(
-                    payment.event_id,
-                    payment.time_ms,
-                    payment.user_id,
-                    FEATURE_SET,
-                    [
-                        OutgoingFeatures(
-                            c.kind, c.entity_id, c.newest_ms, by_entity[c.kind] if c.newest else _NO_VALUES, c.writes
-                        )
-                        for c in payment.changes
-                    ],
-                )
-                outputs.append(Output(FEATURE_UPDATES.name, key, codec.encode(update)))
+            outputs.append(Output(DECISIONS.name, payment.user_id.encode(), codec.encode(answer)))
         return outputs

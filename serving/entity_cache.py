@@ -2,59 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Protocol
 
-from serving.entities import Entity, load
+from serving.entity_table import EntityTable, Read, Writes
 
-Read = Callable[[str], bytes | None]
-Writes = dict[str, bytes | None]
+__all__ = ["AllInMemory", "Entities", "EntityCache", "Read", "Writes"]
+
+_EVERYTHING = 2**62
 
 
 class Entities(Protocol):
     """Where a stage finds its entities and leaves what it changed."""
 
-    def get(self, kind: str, entity_id: str) -> Entity:
-        """The entity, new when it is not known."""
+    def table(self, kind: str) -> EntityTable:
+        """The entities of that kind."""
 
-    def changed(self, kind: str, entity_id: str, entity: Entity) -> Writes:
-        """Keep the entity's new state; returns the bytes written, by state key."""
+    def keep(self, kind: str, changed: dict[str, int]) -> list[Writes]:
+        """Keep the new state of these rows, at the end of a batch; returns what was written of each, by state key."""
 
 
 class EntityCache:
     """Entities over keyed state: read once, kept while they are used, written back in batches.
 
-    `read` fetches state bytes by key; `limit` is the number of entities kept, the least recently used goes first.
+    `read` fetches state bytes by key; `limit` is the number of entities of a kind that are kept between batches, the
+    least recently used goes first.
     """
 
     def __init__(self, read: Read, limit: int) -> None:
         self._read = read
         self._limit = limit
-        self._entities: dict[str, Entity] = {}
+        self._tables: dict[str, EntityTable] = {}
         self._writes: Writes = {}
-        self.hits = 0
-        self.misses = 0
 
-    def get(self, kind: str, entity_id: str) -> Entity:
-        """The entity, from the cache or from state."""
-        key = f"{kind}:{entity_id}"
-        entity = self._entities.pop(key, None)
-        if entity is None:
-            self.misses += 1
-            entity = load(kind, key, self._stored)
-            if len(self._entities) >= self._limit:
-                del self._entities[next(iter(self._entities))]
-        else:
-            self.hits += 1
-        self._entities[key] = entity
-        return entity
+    @property
+    def hits(self) -> int:
+        """How often an entity was here."""
+        return sum(table.hits for table in self._tables.values())
 
-    def changed(self, kind: str, entity_id: str, entity: Entity) -> Writes:
-        """Pack the entity; its bytes wait for `take_writes`."""
-        writes: Writes = {}
-        entity.write(f"{kind}:{entity_id}", writes)
-        self._writes.update(writes)
-        return writes
+    @property
+    def misses(self) -> int:
+        """How often an entity had to be read from state."""
+        return sum(table.misses for table in self._tables.values())
+
+    def table(self, kind: str) -> EntityTable:
+        """The entities of that kind."""
+        found = self._tables.get(kind)
+        if found is None:
+            found = self._tables[kind] = EntityTable(kind, self._stored, self._limit)
+        return found
+
+    def keep(self, kind: str, changed: dict[str, int]) -> list[Writes]:
+        """Pack what changed; its bytes wait for `take_writes`."""
+        table = self.table(kind)
+        found = table.pack(changed)
+        for writes in found:
+            self._writes.update(writes)
+        table.trim()
+        return found
 
     def take_writes(self) -> Writes:
         """What changed since the last call, by state key; None deletes."""
@@ -66,21 +70,12 @@ class EntityCache:
         return self._writes[key] if key in self._writes else self._read(key)
 
 
-class AllInMemory:
+class AllInMemory(EntityCache):
     """Entities that live and die with the process: for a backfill over history, which packs nothing."""
 
     def __init__(self) -> None:
-        self._entities: dict[tuple[str, str], Entity] = {}
+        super().__init__(lambda _: None, _EVERYTHING)
 
-    def get(self, kind: str, entity_id: str) -> Entity:
-        """The entity, new when it is not known."""
-        key = (kind, entity_id)
-        entity = self._entities.get(key)
-        if entity is None:
-            entity = self._entities[key] = Entity(kind)
-        return entity
-
-    def changed(self, kind: str, entity_id: str, entity: Entity) -> Writes:  # nothing to keep
+    def keep(self, kind: str, changed: dict[str, int]) -> list[Writes]:  # nothing to keep
         """Nothing to pack."""
-        entity.dirty.clear()
-        return {}
+        return [{} for _ in changed]

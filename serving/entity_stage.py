@@ -2,62 +2,45 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
+from schemas import metrics
 from schemas.features import EntityKind
-from serving.entities import Entity
 from serving.entity_cache import Entities
-from serving.features import velocity
-from serving.features.catalogue import (
-    DEFAULTS,
-    ENTITY_GROUPS,
-)
-from serving.features.group import Seen
+from serving.entity_table import VALUES, EntityTable
+from serving.features.catalogue import DEFAULTS, ENTITY_GROUPS, FEATURES, MERCHANT_GROUPS
 from serving.features.habit import tag
-from serving.inflight import Change, Message, Payment, Verdict
+from serving.inflight import Message, Payment, Verdict
+from serving.seen import Seen
 from serving.stages import Clock, Count
-from serving.windows import ALLOWED_LATENESS_MS
-from serving.windows import VALUES as SHORT_VALUES
+from serving.touched import Touched
 
 
-def observe(entity: Entity, payment: Payment, other: str) -> Seen:
-    """Put the payment into the entity's windows, unless it is a repeat or too late for them."""
-    windows = entity.windows
-    time_ms = payment.time_ms
-    newest_ms = windows.newest_ms
-    out = np.empty(velocity.VALUES)
-    if payment.repeat or time_ms < newest_ms - ALLOWED_LATENESS_MS:
-        windows.look(time_ms, out)
-        entity.tiles.values(time_ms, out, SHORT_VALUES)
-        return Seen(time_ms, payment.amount, payment.repeat, False, out)
-    cents = int(payment.amount * 100 + 0.5)
-    newest = windows.see(time_ms, cents, tag(other), entity.dirty, out)
-    entity.tiles.insert(time_ms, cents)
-    entity.tiles.values(time_ms, out, SHORT_VALUES)
-    if entity.risk is not None:
-        entity.risk.paid(time_ms)
-    return Seen(time_ms, payment.amount, True, newest, out)
+def features_of(kind: EntityKind, seen: Seen) -> NDArray[np.float64]:
+    """The features of these payments' entities, shape (payments, features of the kind).
+
+    The columns behind those of ENTITY_GROUPS are left for whoever goes through the payments one by one.
+    """
+    out = np.empty((len(seen.times_ms), len(FEATURES[kind])))
+    out[:, :VALUES] = seen.velocity
+    first = VALUES
+    for group, width in _WIDTHS[kind]:
+        group.compute(seen, out[:, first : first + width])
+        first += width
+    return out
 
 
-def remember(entity: Entity, payment: Payment) -> None:
-    """Take the payment into what the next one is compared with."""
-    entity.moments.add(payment.time_ms, payment.amount)
-    if entity.first_seen_ms < 0:
-        entity.first_seen_ms = payment.time_ms
+_WIDTHS = {kind: [(g, len(g.features(kind))) for g in groups] for kind, groups in ENTITY_GROUPS.items()}
 
 
-def change(kind: str, entity_id: str, entity: Entity, seen: Seen, entities: Entities) -> Change:
-    """What the payment did to the entity, dated by the entity's newest event: a reader keeps the newest."""
-    return Change(
-        kind,
-        entity_id,
-        entity.windows.newest_ms,
-        seen.newest,
-        entities.changed(kind, entity_id, entity),
-    )
+def hand_out(features: NDArray[np.float64], payments: Sequence[Payment]) -> None:
+    """Each payment takes its row of features along."""
+    raw, width = features.tobytes(), features.shape[1] * features.itemsize
+    for place, payment in enumerate(payments):
+        payment.values += raw[place * width : (place + 1) * width]
 
 
 class EntityStage:
@@ -65,49 +48,84 @@ class EntityStage:
 
     def __init__(self, kind: EntityKind, count: Count, clock_us: Clock) -> None:
         self.kind = kind
-        self._groups = ENTITY_GROUPS[kind]
         self._other = "merchant" if kind in {"user", "card"} else "user"
-        self._defaults = array("d", DEFAULTS[kind]).tobytes()
+        self._defaults = np.array(DEFAULTS[kind]).tobytes()
         self._count = count
         self._clock_us = clock_us
 
     def step(self, messages: Sequence[Message], entities: Entities) -> list[Message]:
-        """Give each payment this entity's features; take labels in; hand everything else on."""
+        """Give each payment this entity's features; take labels in; hand everything else on.
+
+        The newest features and the state of the entities leave as records for the stores.
+        """
         started = self._clock_us()
-        done: list[Message] = []
-        payments = []
+        table, touched = entities.table(self.kind), Touched(self.kind)
+        passing: list[Message] = []
+        payments: list[Payment] = []
+        paid: list[Payment] = []
+        rows: list[int] = []
         for message in messages:
-            if isinstance(message, Payment):
-                self._pay(message, entities)
-                payments.append(message)
-                done.append(message)
-            elif isinstance(message, Verdict) and self.kind == "merchant":
-                self._learn(message, entities)
+            if not isinstance(message, Payment):
+                if not (isinstance(message, Verdict) and self.kind == "merchant"):
+                    passing.append(message)
+                continue
+            payments.append(message)
+            entity_id = message.entity_id(self.kind)
+            if entity_id is None:
+                message.values += self._defaults
             else:
-                done.append(message)
+                paid.append(message)
+                rows.append(table.row(entity_id))
+        seen = self._see(paid, rows, table)
+        entered, newest = seen.entered.tolist(), seen.newest.tolist()
+        for place, payment in enumerate(paid):
+            if entered[place]:
+                touched.pay(payment.entity_id(self.kind) or "", rows[place], place, payment, newest[place])
+        features = features_of(self.kind, seen)
+        width = features.shape[1]
+        self._count(metrics.FEATURES_READ, "", width * len(payments))
+        self._count(metrics.FEATURES_NULL, "", width * (len(payments) - len(paid)))
+        if self.kind == "merchant":
+            _learn(messages, rows, entered, table, touched, features)
+        hand_out(features, paid)
+        passing += touched.keep(entities, features)
         spent = self._clock_us() - started
         for payment in payments:
             payment.timings_us.append(spent)
-        return done
+        return passing + payments
 
-    def _pay(self, payment: Payment, entities: Entities) -> None:
-        entity_id = payment.entity_id(self.kind)
-        if entity_id is None:
-            payment.values += self._defaults
-            return
-        entity = entities.get(self.kind, entity_id)
-        other = payment.merchant_id if self._other == "merchant" else payment.user_id
-        seen = observe(entity, payment, other)
-        out: list[float] = []
-        for group in self._groups:
-            group.compute(seen, entity, out)
-        payment.values += seen.velocity.tobytes() + array("d", out).tobytes()
-        if seen.counted and not payment.repeat:
-            remember(entity, payment)
-            payment.changes.append(change(self.kind, entity_id, entity, seen, entities))
+    def _see(self, payments: Sequence[Payment], rows: Sequence[int], table: EntityTable) -> Seen:
+        return table.see(
+            rows,
+            [payment.time_ms for payment in payments],
+            [payment.amount for payment in payments],
+            [tag(p.merchant_id if self._other == "merchant" else p.user_id) for p in payments],
+            [payment.repeat for payment in payments],
+        )
 
-    def _learn(self, verdict: Verdict, entities: Entities) -> None:
-        merchant = entities.get("merchant", verdict.merchant_id)
-        assert merchant.risk is not None
-        merchant.risk.fraud(verdict.time_ms)
-        entities.changed("merchant", verdict.merchant_id, merchant)
+
+def _learn(
+    messages: Sequence[Message],
+    rows: Sequence[int],
+    entered: Sequence[bool],
+    table: EntityTable,
+    touched: Touched,
+    features: NDArray[np.float64],
+) -> None:
+    """Risk of the merchants, from payments and labels in the order in which they came."""
+    found: list[float] = []
+    place = 0
+    for message in messages:
+        if isinstance(message, Payment):
+            risk = table.risk[rows[place]]
+            if entered[place]:
+                risk.paid(message.time_ms)
+            for group in MERCHANT_GROUPS:
+                group.compute(message.time_ms, risk, found)
+            place += 1
+        elif isinstance(message, Verdict):
+            row = table.row(message.merchant_id)
+            table.risk[row].fraud(message.time_ms)
+            touched.learn(message.merchant_id, row, message.event_id, message.time_ms)
+    if place:
+        features[:, -(len(found) // place) :] = np.array(found).reshape(place, -1)

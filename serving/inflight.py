@@ -18,24 +18,11 @@ class Record(msgspec.Struct, array_like=True, gc=False):
     value: bytes | None
 
 
-class Change(msgspec.Struct, array_like=True, gc=False):
-    """What a payment did to one entity: the state written, dated by the entity's newest event.
-
-    `newest` is false when the payment came behind a later one of the same entity.
-    """
-
-    kind: str
-    entity_id: str
-    newest_ms: int
-    newest: bool
-    writes: dict[str, bytes | None]
-
-
 class Payment(msgspec.Struct, array_like=True, tag=0, gc=False):
     """A valid transaction on its way through the entity stages.
 
-    `raw` is the transaction's JSON; `values` the feature values so far, float64, in catalogue order; `changes`
-    what it did to each entity; `timings_us` the duration of each stage so far.
+    `raw` is the transaction's JSON; `values` the feature values so far, float64, in catalogue order; `timings_us` the
+    duration of each stage so far.
     """
 
     raw: bytes
@@ -53,7 +40,6 @@ class Payment(msgspec.Struct, array_like=True, tag=0, gc=False):
     offset: int
     arrival_ms: int
     values: bytes = b""
-    changes: list[Change] = []
     timings_us: list[int] = []
 
     @property
@@ -71,11 +57,12 @@ class Payment(msgspec.Struct, array_like=True, tag=0, gc=False):
 
 
 class Verdict(msgspec.Struct, array_like=True, tag=1, gc=False):
-    """A known fraud on its way to the merchant where it was paid, at `time_ms`."""
+    """A known fraud on its way to the merchant where it was paid, at `time_ms`; `event_id` is the label's."""
 
     merchant_id: str
     user_id: str
     time_ms: int
+    event_id: str
 
 
 class Output(msgspec.Struct, array_like=True, tag=2, gc=False):

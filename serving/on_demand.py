@@ -33,7 +33,7 @@ class _Refusal:
     def __init__(self) -> None:
         self.reason = ""
 
-    def count(self, metric: Metric, value: str = "") -> None:
+    def count(self, metric: Metric, value: str = "", by: int = 1) -> None:
         if metric.label == "reason":
             self.reason = value
 

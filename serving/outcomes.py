@@ -21,11 +21,12 @@ class Outcome(NamedTuple):
 
 class _Packed(msgspec.Struct, array_like=True, frozen=True):
     version: int
-    outcomes: dict[int, Outcome] = {}
+    outcomes: dict[int, msgspec.Raw] = {}
 
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(_Packed)
+_outcome = msgspec.msgpack.Decoder(Outcome)
 
 
 class Outcomes:
@@ -34,17 +35,19 @@ class Outcomes:
     def __init__(self, read: Read, limit: int) -> None:
         self._read = read
         self._limit = limit
-        self._known: dict[str, dict[int, Outcome]] = {}
+        # Outcomes stay packed: all of a key are written with each new one, and next to none is ever read.
+        self._known: dict[str, dict[int, msgspec.Raw]] = {}
         self._changed: dict[str, None] = {}
 
     def find(self, key: str, event_id: str) -> Outcome | None:
         """The outcome of that event, None when it is not remembered."""
-        return self._of(key).get(stable_hash(event_id))
+        packed = self._of(key).get(stable_hash(event_id))
+        return None if packed is None else _outcome.decode(packed)
 
     def add(self, key: str, event_id: str, outcome: Outcome) -> None:
         """Remember an outcome, as the newest of its key."""
         known = self._of(key)
-        known[stable_hash(event_id)] = outcome
+        known[stable_hash(event_id)] = msgspec.Raw(_encoder.encode(outcome))
         if len(known) > REMEMBERED_IDS:
             del known[next(iter(known))]
         self._changed[key] = None
@@ -59,10 +62,12 @@ class Outcomes:
             del self._known[next(iter(self._known))]
         return writes
 
-    def _of(self, key: str) -> dict[int, Outcome]:
+    def _of(self, key: str) -> dict[int, msgspec.Raw]:
         known = self._known.pop(key, None)
         if known is None:
             raw = self._read(f"outcomes:{key}")
-            known = unpack(f"outcomes:{key}", raw, _decoder).outcomes if raw else {}
+            # Copies, for each would keep the bytes of all alive.
+            found = unpack(f"outcomes:{key}", raw, _decoder).outcomes if raw else {}
+            known = {number: packed.copy() for number, packed in found.items()}
         self._known[key] = known
         return known

@@ -1,13 +1,14 @@
-"""Decisions and feature updates on their way out: the events of schemas/events.py with their feature values as JSON.
-
-Both state the same values, which are written as JSON once.
-"""
+"""Decisions and feature updates on their way out: events of schemas/events.py, their feature values JSON already."""
 
 from __future__ import annotations
 
 import msgspec
+import numpy as np
+import orjson
+from numpy.typing import NDArray
 
 from schemas.events import RuleHit, SourcePosition
+from serving.entity_table import Writes
 
 
 class OutgoingFeatures(msgspec.Struct, omit_defaults=True):
@@ -17,7 +18,7 @@ class OutgoingFeatures(msgspec.Struct, omit_defaults=True):
     entity_id: str
     event_time_ms: int
     values: msgspec.Raw
-    state: dict[str, bytes | None]
+    state: Writes
 
 
 class OutgoingUpdate(msgspec.Struct, omit_defaults=True):
@@ -25,13 +26,13 @@ class OutgoingUpdate(msgspec.Struct, omit_defaults=True):
 
     event_id: str
     event_time_ms: int
-    user_id: str
     feature_set: str
     entities: list[OutgoingFeatures]
+    user_id: str = ""
 
 
 class OutgoingDecision(msgspec.Struct, omit_defaults=True):
-    """Decision on its way out: the same fields, with the feature values as the JSON that the update has too."""
+    """Decision on its way out: the same fields, with the feature values as JSON."""
 
     event_id: str
     event_time_ms: int
@@ -53,3 +54,9 @@ class OutgoingDecision(msgspec.Struct, omit_defaults=True):
     late: bool = False
     lateness_ms: int = 0
     timings_us: dict[str, int] = {}
+
+
+def json_rows(values: NDArray[np.float64]) -> list[msgspec.Raw]:
+    """Each row of a matrix as a JSON array."""
+    text = orjson.dumps(np.ascontiguousarray(values), option=orjson.OPT_SERIALIZE_NUMPY)
+    return [msgspec.Raw(b"[" + row + b"]") for row in text[2:-2].split(b"],[")] if len(values) else []

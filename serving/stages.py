@@ -18,9 +18,9 @@ STAGES: tuple[EntityKind, ...] = ("user", "merchant", "device", "card")
 
 
 class Count(Protocol):
-    """Counts one more of a metric, under the value of its label when it has one."""
+    """Adds to a metric, under the value of its label when it has one."""
 
-    def __call__(self, metric: Metric, value: str = "", /) -> None: ...
+    def __call__(self, metric: Metric, value: str = "", by: int = 1, /) -> None: ...
 
 
 # Microseconds from a steady clock; handed in, so that a backfill can hand in one that stands still.

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Sequence
+
+import numpy as np
 
 from schemas import codec, metrics
 from schemas.errors import EventError, InvalidError
 from schemas.events import Label, LateEvent, SourcePosition, Transaction
-from schemas.topics import LABELS, LATE_EVENTS
+from schemas.topics import LABELS, LATE_EVENTS, TRANSACTIONS
 from serving.dead_letter import dead_letter
-from serving.entities import Entity
+from serving.entities import Habits
 from serving.entity_cache import Entities
-from serving.entity_stage import change, observe, remember
-from serving.features.catalogue import (
-    ENTITY_GROUPS,
-    TRANSACTION_GROUPS,
-    USER_GROUPS,
-)
-from serving.features.group import Seen
+from serving.entity_stage import features_of, hand_out
+from serving.entity_table import EntityTable
+from serving.features.catalogue import FEATURES, TRANSACTION_GROUPS, USER_GROUPS
 from serving.features.habit import local_hour, tag
 from serving.inflight import Message, Output, Payment, Record, Verdict
 from serving.stages import JOB, Clock, Count
+from serving.touched import Touched
 from serving.windows import ALLOWED_LATENESS_MS, MINUTE_MS
 
 FUTURE_MS = 5 * MINUTE_MS
@@ -33,38 +31,36 @@ class UserStage:
     def __init__(self, count: Count, clock_us: Clock) -> None:
         self._count = count
         self._clock_us = clock_us
-        self._groups = ENTITY_GROUPS["user"]
 
     def step(self, records: Sequence[Record], entities: Entities) -> list[Message]:
-        """Payments and verdicts for the next stage, dead letters and late events for their topics."""
+        """Payments and verdicts for the next stage, dead letters, late events and feature updates for their topics."""
         started = self._clock_us()
-        done: list[Message] = []
+        batch = _Batch(entities.table("user"))
         for record in records:
             self._count(metrics.EVENTS)
             try:
                 if record.topic == LABELS.name:
-                    self._label(record, entities, done)
+                    self._label(record, batch)
                 else:
-                    self._transaction(record, entities, done)
+                    self._transaction(record, batch)
             except EventError as error:
                 self._count(metrics.REJECTS, error.reason)
-                done.append(dead_letter(record, error, JOB))
+                batch.done.append(dead_letter(record, error, JOB))
+        if batch.payments:
+            self._see(batch, entities)
+        else:
+            batch.done += batch.touched.keep(entities, _NOTHING)
         spent = self._clock_us() - started
-        for message in done:
-            if isinstance(message, Payment):
-                message.timings_us.append(spent)
-        return done
+        for payment in batch.payments:
+            payment.timings_us.append(spent)
+        return batch.done
 
-    def _transaction(self, record: Record, entities: Entities, done: list[Message]) -> None:
+    def _transaction(self, record: Record, batch: _Batch) -> None:
         tx = codec.decode(Transaction, record.value)
         _check_key(record, tx.user_id)
         _check_time(record, tx.event_time_ms)
         assert record.value is not None
-        user = entities.get("user", tx.user_id)
-        habits = user.habits
-        assert habits is not None
-        newest_ms = user.windows.newest_ms
-        lateness = max(0, newest_ms - tx.event_time_ms)
+        row = batch.table.row(tx.user_id)
         payment = Payment(
             record.value,
             tx.event_id,
@@ -74,49 +70,57 @@ class UserStage:
             tx.card_id,
             tx.event_time_ms,
             tx.amount,
-            lateness,
-            lateness > ALLOWED_LATENESS_MS,
-            habits.is_repeat(tx.event_id),
+            0,
+            False,
+            batch.table.habits[row].is_repeat(tx.event_id),
             record.partition,
             record.offset,
             record.arrival_ms,
         )
-        seen = observe(user, payment, tx.merchant_id)
-        first: list[float] = []
-        for group in TRANSACTION_GROUPS:
-            group.compute(tx, seen, user, first)
-        out: list[float] = []
-        for entity_group in self._groups:
-            entity_group.compute(seen, user, out)
-        for group in USER_GROUPS:
-            group.compute(tx, seen, user, out)
-        payment.values = array("d", first).tobytes() + seen.velocity.tobytes() + array("d", out).tobytes()
-        if payment.repeat:
-            self._count(metrics.REPEATS)
-        elif payment.late:
-            self._count(metrics.LATE)
-            done.append(_late_event(record, tx, lateness))
-        if seen.counted and not payment.repeat:
-            remember(user, payment)
-            self._form_habits(user, tx, seen)
-        if not payment.repeat:
-            payment.changes.append(change("user", tx.user_id, user, seen, entities))
-        done.append(payment)
+        batch.done.append(payment)
+        batch.payments.append(payment)
+        batch.transactions.append(tx)
+        batch.rows.append(row)
 
-    @staticmethod
-    def _form_habits(user: Entity, tx: Transaction, seen: Seen) -> None:
-        habits = user.habits
-        assert habits is not None
-        habits.hours[local_hour(tx)] += 1
-        habits.remember(habits.merchants, tag(tx.merchant_id))
-        if tx.device_id is not None:
-            habits.remember(habits.devices, tag(tx.device_id))
-        if tx.merchant_country is not None:
-            habits.remember(habits.countries, tag(tx.merchant_country))
-        if seen.newest and tx.lat is not None and tx.lon is not None:
-            habits.lat, habits.lon, habits.place_ms = tx.lat, tx.lon, tx.event_time_ms
+    def _see(self, batch: _Batch, entities: Entities) -> None:
+        payments, rows, table = batch.payments, batch.rows, batch.table
+        merchants = [tag(payment.merchant_id) for payment in payments]
+        seen = table.see(
+            rows,
+            [payment.time_ms for payment in payments],
+            [payment.amount for payment in payments],
+            merchants,
+            [payment.repeat for payment in payments],
+        )
+        entered, newest = seen.entered.tolist(), seen.newest.tolist()
+        lateness = np.maximum(0, seen.newest_ms - seen.times_ms).astype(np.int64).tolist()
+        firsts: list[float] = []
+        lasts: list[float] = []
+        for place, payment in enumerate(payments):
+            tx, habits = batch.transactions[place], table.habits[rows[place]]
+            payment.lateness_ms = lateness[place]
+            payment.late = payment.lateness_ms > ALLOWED_LATENESS_MS
+            for group in TRANSACTION_GROUPS:
+                group.compute(tx, habits, newest[place], firsts)
+            for group in USER_GROUPS:
+                group.compute(tx, habits, newest[place], lasts)
+            if payment.repeat:
+                self._count(metrics.REPEATS)
+                continue
+            batch.touched.pay(payment.user_id, rows[place], place, payment, newest[place])
+            if payment.late:
+                self._count(metrics.LATE)
+                batch.done.append(_late_event(payment))
+            if entered[place]:
+                _form_habits(habits, tx, merchants[place], newest[place])
+        features = features_of("user", seen)
+        features[:, -(len(lasts) // len(payments)) :] = np.array(lasts, np.float64).reshape(len(payments), -1)
+        self._count(metrics.FEATURES_READ, "", len(firsts) + features.size)
+        hand_out(np.array(firsts, np.float64).reshape(len(payments), -1), payments)
+        hand_out(features, payments)
+        batch.done += batch.touched.keep(entities, features)
 
-    def _label(self, record: Record, entities: Entities, done: list[Message]) -> None:
+    def _label(self, record: Record, batch: _Batch) -> None:
         label = codec.decode(Label, record.value)
         _check_key(record, label.user_id)
         # A payment of the future would push everything that is known of the merchant out of its windows.
@@ -124,15 +128,40 @@ class UserStage:
         self._count(metrics.LABELS)
         if not label.is_fraud:
             return
-        user = entities.get("user", label.user_id)
-        assert user.habits is not None
+        row = batch.table.row(label.user_id)
         # A chargeback and a review may both say it; one payment is one fraud.
-        if user.habits.is_repeat(f"fraud\0{label.transaction_id}"):
+        if batch.table.habits[row].is_repeat(f"fraud\0{label.transaction_id}"):
             self._count(metrics.REPEATS)
             return
-        entities.changed("user", label.user_id, user)
+        batch.touched.learn(label.user_id, row, label.event_id, label.event_time_ms)
         if label.merchant_id is not None:
-            done.append(Verdict(label.merchant_id, label.user_id, label.transaction_time_ms))
+            batch.done.append(Verdict(label.merchant_id, label.user_id, label.transaction_time_ms, label.event_id))
+
+
+class _Batch:
+    """What one batch of records became so far."""
+
+    def __init__(self, table: EntityTable) -> None:
+        self.table = table
+        self.touched = Touched("user")
+        self.done: list[Message] = []
+        self.payments: list[Payment] = []
+        self.transactions: list[Transaction] = []
+        self.rows: list[int] = []
+
+
+_NOTHING = np.empty((0, len(FEATURES["user"])))
+
+
+def _form_habits(habits: Habits, tx: Transaction, merchant: int, newest: bool) -> None:
+    habits.hours[local_hour(tx)] += 1
+    habits.remember(habits.merchants, merchant)
+    if tx.device_id is not None:
+        habits.remember(habits.devices, tag(tx.device_id))
+    if tx.merchant_country is not None:
+        habits.remember(habits.countries, tag(tx.merchant_country))
+    if newest and tx.lat is not None and tx.lon is not None:
+        habits.lat, habits.lon, habits.place_ms = tx.lat, tx.lon, tx.event_time_ms
 
 
 def _check_key(record: Record, user_id: str) -> None:
@@ -148,12 +177,12 @@ def _check_time(record: Record, time_ms: int) -> None:
         raise InvalidError(f"event time is {ahead} ms ahead of its arrival, more than {FUTURE_MS}", "future")
 
 
-def _late_event(record: Record, tx: Transaction, lateness_ms: int) -> Output:
+def _late_event(payment: Payment) -> Output:
     late = LateEvent(
-        event_id=tx.event_id,
-        event_time_ms=tx.event_time_ms,
-        lateness_ms=lateness_ms,
-        source=SourcePosition(record.topic, record.partition, record.offset),
-        raw=record.value or b"",
+        event_id=payment.event_id,
+        event_time_ms=payment.time_ms,
+        lateness_ms=payment.lateness_ms,
+        source=SourcePosition(TRANSACTIONS.name, payment.partition, payment.offset),
+        raw=payment.raw,
     )
-    return Output(LATE_EVENTS.name, record.key, codec.encode(late))
+    return Output(LATE_EVENTS.name, payment.user_id.encode(), codec.encode(late))

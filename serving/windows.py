@@ -3,8 +3,8 @@
 A window of W milliseconds at an event of time t holds the events with t - W < time <= t, the event itself
 included, whatever order they arrived in. An event in order costs the same after 10 or 10,000 others: the events
 lie sorted by time beside their prefix sums, so a sum is one subtraction after a binary search; and since all
-windows end at the newest event, one decreasing stack of maxima answers for all of them. That path is compiled,
-because every payment takes it four times.
+windows end at the newest event, one decreasing stack of maxima answers for all of them. All of it is compiled,
+because every payment takes it four times; `serving/entity_table.py` holds the memory.
 
 An event that arrives out of order takes the slow way: it is inserted where its time says, and what follows from
 the events is built again, a pass over at most CAPACITY of them.
@@ -12,12 +12,9 @@ the events is built again, a pass over at most CAPACITY of them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
-from serving import packing
 from serving.compiled import compiled
 
 MINUTE_MS = 60_000
@@ -38,24 +35,43 @@ ALLOWED_LATENESS_MS = HOUR_MS
 KEEP_MS = DAY_MS + ALLOWED_LATENESS_MS
 # The most events kept of one entity; beyond it the oldest go first and the 24 h window reads low.
 CAPACITY = 8192
-# Events in one sealed piece of state: a long history is written a piece at a time, never whole.
-CHUNK = 256
+# Events in one sealed piece of state: a long history is written a piece at a time, never whole. What is not sealed,
+# one to two pieces, is written with each batch.
+CHUNK = 64
 
-# The rows of a block. SUM holds the sum of the cents before each event, so it is one longer than the others;
-# LAST is 1 where no later event has the same tag; PEAK is the stack of maxima, as positions.
-_TIME, _CENTS, _TAG, _SUM, _LAST, _PEAK = range(6)
-_FIRST_COLUMNS = 16
+# The fields of an event. SUM holds the sum of the cents before the event, so that one field stands behind the last
+# event, too; LAST is 1 where no later event has the same tag; PEAK is the stack of maxima, as positions.
+TIME, CENTS, TAG, SUM, LAST, PEAK = range(6)
+FIELDS = 6
+# How many of the fields are state; the others follow from them.
+STORED = 3
 _LARGEST_OFFSET = 2**32 - 1
 
-_Block = NDArray[np.int64]
+# The fields of an entity's head. Events lie in the pool, ROOM of them from START on; their times are 32-bit offsets
+# from BASE. FIRST_CHUNK and CHUNKS number the sealed pieces; those from DIRTY_FROM to DIRTY_TO are to be written or,
+# when they are no longer there, to be deleted. NEWEST, OLDEST and FIRST_SEEN are -1 when there was none.
+START, ROOM, COUNT, PEAKS, TAIL, DISTINCT, BASE, NEWEST = range(8)
+OLDEST, FIRST_CHUNK, CHUNKS, DIRTY_FROM, DIRTY_TO, FIRST_SEEN, LAST_SEEN, TILES = range(8, 16)
+HEAD = 16
+
+Block = NDArray[np.int64]
+Head = NDArray[np.int64]
+Values = NDArray[np.float64]
 
 
 @compiled
-def _after(block: _Block, low: int, high: int, offset: int) -> int:
+def clear(head: Head) -> None:
+    """The head of an entity that was never seen; its room stays."""
+    head[COUNT:] = 0
+    head[NEWEST] = head[OLDEST] = head[FIRST_SEEN] = -1
+
+
+@compiled
+def _after(block: Block, low: int, high: int, offset: int) -> int:
     """The first position in [low, high) whose time is above `offset`, `high` when there is none."""
     while low < high:
         middle = (low + high) // 2
-        if block[_TIME, middle] > offset:
+        if block[middle, TIME] > offset:
             high = middle
         else:
             low = middle + 1
@@ -63,308 +79,252 @@ def _after(block: _Block, low: int, high: int, offset: int) -> int:
 
 
 @compiled
-def _extremes(block: _Block, end: int, now: int, out: NDArray[np.float64]) -> None:
+def _extremes(block: Block, end: int, now: int, out: Values) -> None:
     """Count the high and the tiny payments of their windows into the last two values."""
     high = tiny = 0
     position = end - 1
-    while position >= 0 and block[_TIME, position] > now - TINY_WIDTH_MS:
-        cents = block[_CENTS, position]
+    while position >= 0 and block[position, TIME] > now - TINY_WIDTH_MS:
+        cents = block[position, CENTS]
         tiny += cents <= TINY_CENTS
-        high += cents > HIGH_CENTS and block[_TIME, position] > now - HIGH_WIDTH_MS
+        high += cents > HIGH_CENTS and block[position, TIME] > now - HIGH_WIDTH_MS
         position -= 1
     out[VALUES - 2] = high
     out[VALUES - 1] = tiny
 
 
 @compiled
-def _append(
-    block: _Block,
-    count: int,
-    peaks: int,
-    tail: int,
-    distinct: int,
-    now: int,
-    cents: int,
-    tag: int,
-    out: NDArray[np.float64],
-) -> tuple[int, int, int]:
+def _append(block: Block, head: Head, now: int, cents: int, tag: int, out: Values) -> None:
     """Put an event behind all others and give the values of its windows.
 
-    `tail` is the first event of the 24 h window, `distinct` the different tags in it; both and the number of
-    `peaks` are returned as they are now.
+    TAIL is the first event of the 24 h window, DISTINCT the different tags in it.
     """
-    block[_TIME, count] = now
-    block[_CENTS, count] = cents
-    block[_TAG, count] = tag
-    block[_SUM, count + 1] = block[_SUM, count] + cents
-    block[_LAST, count] = 1
-    while tail < count and block[_TIME, tail] <= now - DAY_MS:
-        distinct -= block[_LAST, tail]
+    count, peaks, tail, distinct = head[COUNT], head[PEAKS], head[TAIL], head[DISTINCT]
+    block[count, TIME] = now
+    block[count, CENTS] = cents
+    block[count, TAG] = tag
+    block[count + 1, SUM] = block[count, SUM] + cents
+    block[count, LAST] = 1
+    while tail < count and block[tail, TIME] <= now - DAY_MS:
+        distinct -= block[tail, LAST]
         tail += 1
     before = count - 1
-    while before >= tail and block[_TAG, before] != tag:
+    while before >= tail and block[before, TAG] != tag:
         before -= 1
     if before >= tail:
-        block[_LAST, before] = 0
+        block[before, LAST] = 0
     else:
         distinct += 1
-    while peaks and block[_CENTS, block[_PEAK, peaks - 1]] <= cents:
+    while peaks and block[block[peaks - 1, PEAK], CENTS] <= cents:
         peaks -= 1
-    block[_PEAK, peaks] = count
+    block[peaks, PEAK] = count
     peaks += 1
     low = end = count + 1
     peak = peaks - 1
     for window in range(len(WINDOWS_MS)):
         low = _after(block, 0, low, now - WINDOWS_MS[window])
-        while peak and block[_PEAK, peak - 1] >= low:
+        while peak and block[peak - 1, PEAK] >= low:
             peak -= 1
         number = end - low
-        total = (block[_SUM, end] - block[_SUM, low]) / 100
+        total = (block[end, SUM] - block[low, SUM]) / 100
         out[4 * window] = number
         out[4 * window + 1] = total
         out[4 * window + 2] = total / number
-        out[4 * window + 3] = block[_CENTS, block[_PEAK, peak]] / 100
+        out[4 * window + 3] = block[block[peak, PEAK], CENTS] / 100
     out[VALUES - 3] = distinct
     _extremes(block, end, now, out)
-    return peaks, tail, distinct
+    head[COUNT], head[PEAKS], head[TAIL], head[DISTINCT] = end, peaks, tail, distinct
 
 
 @compiled
-def _scan(block: _Block, end: int, now: int, out: NDArray[np.float64]) -> None:
+def _scan(block: Block, end: int, now: int, out: Values) -> None:
     """The values of the windows that end at `now`, somewhere before the newest event."""
     low = end
     for window in range(len(WINDOWS_MS)):
         low = _after(block, 0, low, now - WINDOWS_MS[window])
         number = end - low
-        total = (block[_SUM, end] - block[_SUM, low]) / 100
+        total = (block[end, SUM] - block[low, SUM]) / 100 if number else 0.0
         top = 0
         for position in range(low, end):
-            top = max(top, block[_CENTS, position])
+            top = max(top, block[position, CENTS])
         out[4 * window] = number
         out[4 * window + 1] = total
         out[4 * window + 2] = total / number if number else 0.0
         out[4 * window + 3] = top / 100
-    out[VALUES - 3] = len(set(block[_TAG, low:end])) if low < end else 0
+    out[VALUES - 3] = len(set(block[low:end, TAG])) if low < end else 0
     _extremes(block, end, now, out)
 
 
 @compiled
-def _shift(block: _Block, count: int, peaks: int, number: int) -> int:
-    """Drop the oldest `number` events; returns how many peaks stay."""
-    for row in range(_PEAK):
-        for position in range(number, count + (row == _SUM)):
-            block[row, position - number] = block[row, position]
-    kept = 0
-    for place in range(peaks):
-        if block[_PEAK, place] >= number:
-            block[_PEAK, kept] = block[_PEAK, place] - number
-            kept += 1
-    return kept
+def derive(block: Block, head: Head) -> None:
+    """Build again what follows from times, cents and tags."""
+    count = head[COUNT]
+    head[PEAKS] = head[TAIL] = head[DISTINCT] = 0
+    head[NEWEST] = head[OLDEST] = -1
+    if not count:
+        return
+    peaks = distinct = 0
+    block[0, SUM] = 0
+    for position in range(count):
+        cents = block[position, CENTS]
+        block[position + 1, SUM] = block[position, SUM] + cents
+        while peaks and block[block[peaks - 1, PEAK], CENTS] <= cents:
+            peaks -= 1
+        block[peaks, PEAK] = position
+        peaks += 1
+    tail = _after(block, 0, count, block[count - 1, TIME] - DAY_MS)
+    seen = {block[count - 1, TAG]}
+    block[count - 1, LAST] = 1
+    for position in range(count - 2, tail - 1, -1):
+        tag = block[position, TAG]
+        block[position, LAST] = tag not in seen
+        seen.add(tag)
+    for position in range(tail, count):
+        distinct += block[position, LAST]
+    head[PEAKS], head[TAIL], head[DISTINCT] = peaks, tail, distinct
+    head[NEWEST] = head[BASE] + block[count - 1, TIME]
+    head[OLDEST] = head[BASE] + block[0, TIME]
 
 
 @compiled
-def _derive(block: _Block, count: int) -> tuple[int, int, int]:
-    """Build again what follows from times, cents and tags; returns peaks, tail and distinct."""
-    peaks = distinct = 0
-    block[_SUM, 0] = 0
-    for position in range(count):
-        cents = block[_CENTS, position]
-        block[_SUM, position + 1] = block[_SUM, position] + cents
-        while peaks and block[_CENTS, block[_PEAK, peaks - 1]] <= cents:
-            peaks -= 1
-        block[_PEAK, peaks] = position
-        peaks += 1
-    if not count:
-        return 0, 0, 0
-    tail = _after(block, 0, count, block[_TIME, count - 1] - DAY_MS)
-    seen = {block[_TAG, count - 1]}
-    block[_LAST, count - 1] = 1
-    for position in range(count - 2, tail - 1, -1):
-        tag = block[_TAG, position]
-        block[_LAST, position] = tag not in seen
-        seen.add(tag)
-    for position in range(tail, count):
-        distinct += block[_LAST, position]
-    return peaks, tail, distinct
+def _touch(head: Head, low: int, high: int) -> None:
+    """The sealed pieces from `low` to `high` are to be written."""
+    if low >= high:
+        return
+    if head[DIRTY_FROM] == head[DIRTY_TO]:
+        head[DIRTY_FROM], head[DIRTY_TO] = low, high
+    else:
+        head[DIRTY_FROM] = min(head[DIRTY_FROM], low)
+        head[DIRTY_TO] = max(head[DIRTY_TO], high)
 
 
-class Windows:
-    """The events of one entity in the last 25 hours and the one before: time, cents, 28-bit tag of the counterpart.
+@compiled
+def _drop(block: Block, head: Head, number: int) -> None:
+    """Forget the oldest `number` events."""
+    if number <= 0:
+        return
+    count = head[COUNT]
+    for position in range(number, count + 1):
+        for field in range(PEAK):
+            block[position - number, field] = block[position, field]
+    kept = 0
+    for place in range(head[PEAKS]):
+        if block[place, PEAK] >= number:
+            block[kept, PEAK] = block[place, PEAK] - number
+            kept += 1
+    head[PEAKS] = kept
+    head[COUNT] -= number
+    head[TAIL] -= number
+    if head[TAIL] < 0:
+        derive(block, head)
+    if head[COUNT]:
+        head[OLDEST] = head[BASE] + block[0, TIME]
 
-    Times are kept as 32-bit offsets from `base_ms`. `first_chunk` and `chunk_count` number the sealed pieces.
+
+@compiled
+def _trim(block: Block, head: Head, chunk: int, capacity: int) -> None:
+    """Drop what no window can need: whole chunks where there are some, single events otherwise.
+
+    The newest of the expired events stays: an event out of order may ask when the one before it was.
     """
+    count = head[COUNT]
+    needed = head[NEWEST] - KEEP_MS - head[BASE]
+    expired = max(_after(block, 0, count, needed - 1) - 1, 0)
+    excess = max(count - capacity, 0)
+    if head[CHUNKS]:
+        chunks = min(max(expired // chunk, -(-excess // chunk)), head[CHUNKS])
+        _touch(head, head[FIRST_CHUNK], head[FIRST_CHUNK] + chunks)
+        head[FIRST_CHUNK] += chunks
+        head[CHUNKS] -= chunks
+        _drop(block, head, chunks * chunk)
+    elif excess or expired * 4 >= count:
+        # Dropping moves all that stays: it waits until a quarter goes.
+        _drop(block, head, max(expired, excess))
 
-    __slots__ = (
-        "_block",
-        "_count",
-        "_distinct",
-        "_peaks",
-        "_tail",
-        "base_ms",
-        "chunk_count",
-        "first_chunk",
-        "newest_ms",
-        "oldest_ms",
-    )
 
-    def __init__(self) -> None:
-        self.base_ms = 0
-        self.first_chunk = 0
-        self.chunk_count = 0
-        # Event times of the newest and the oldest event; -1 when there is none.
-        self.newest_ms = self.oldest_ms = -1
-        self._block: _Block = np.zeros((6, _FIRST_COLUMNS), np.int64)
-        self._count = self._peaks = self._tail = self._distinct = 0
+@compiled
+def _rebase(block: Block, head: Head, time_ms: int) -> None:
+    """Move BASE so that `time_ms` fits an offset; events that no window can need are dropped."""
+    count = head[COUNT]
+    shift = time_ms - KEEP_MS - head[BASE]
+    keep = max(_after(block, 0, count, shift - 1) - 1, 0)
+    if time_ms - head[BASE] - block[keep, TIME] > _LARGEST_OFFSET:
+        keep += 1
+    else:
+        shift = min(shift, block[keep, TIME])
+    _touch(head, head[FIRST_CHUNK], head[FIRST_CHUNK] + head[CHUNKS])
+    head[FIRST_CHUNK] += head[CHUNKS]
+    head[CHUNKS] = 0
+    for position in range(count):
+        block[position, TIME] -= shift
+    head[BASE] += shift
+    if keep < count:
+        _drop(block, head, keep)
+    else:
+        # Nothing is left, and the event that comes is the first of a new base.
+        head[COUNT] = 0
+        derive(block, head)
+        head[BASE] = time_ms - KEEP_MS
+        head[OLDEST] = time_ms
+        block[0, SUM] = 0
 
-    def __len__(self) -> int:
-        return self._count
 
-    @property
-    def times(self) -> list[int]:
-        """Offsets of the events from `base_ms`, oldest first."""
-        return self._row(_TIME)
+@compiled
+def _insert(block: Block, head: Head, offset: int, cents: int, tag: int, chunk: int) -> None:
+    """Insert behind later events."""
+    count = head[COUNT]
+    position = _after(block, 0, count, offset)
+    for later in range(count, position, -1):
+        for field in range(STORED):
+            block[later, field] = block[later - 1, field]
+    block[position, TIME] = offset
+    block[position, CENTS] = cents
+    block[position, TAG] = tag
+    head[COUNT] = count + 1
+    derive(block, head)
+    _touch(head, head[FIRST_CHUNK] + position // chunk, head[FIRST_CHUNK] + head[CHUNKS])
 
-    @property
-    def cents(self) -> list[int]:
-        """Amounts of the events, oldest first."""
-        return self._row(_CENTS)
 
-    @property
-    def tags(self) -> list[int]:
-        """Counterparts of the events, oldest first."""
-        return self._row(_TAG)
+@compiled
+def see(block: Block, head: Head, time_ms: int, cents: int, tag: int, chunk: int, capacity: int, out: Values) -> bool:
+    """Put an event at its place and give the values of the windows that end with it; true when it is the newest.
 
-    def restore(self, base_ms: int, parts: Sequence[bytes]) -> None:
-        """Take the events from the bytes of `packed`, oldest first."""
-        self.base_ms = base_ms
-        most = sum(packing.columns(part, _SUM) for part in parts)
-        self._block = np.zeros((6, max(_FIRST_COLUMNS, most + 2)), np.int64)
-        for part in parts:
-            self._count = packing.unpack(part, self._block[:_SUM], self._count)
-        self._derive()
+    `out` receives, at its start, count, sum, mean and maximum (major units) of each window, the different tags
+    of the longest, and the high and tiny payments. There must be room for two more events; the event may be at most
+    ALLOWED_LATENESS_MS behind the newest. `chunk` and `capacity` are CHUNK and CAPACITY.
+    """
+    if not head[COUNT]:
+        head[BASE] = time_ms - KEEP_MS
+        head[OLDEST] = time_ms
+        block[0, SUM] = 0
+    if time_ms - head[BASE] > _LARGEST_OFFSET:
+        _rebase(block, head, time_ms)
+    offset = time_ms - head[BASE]
+    newest = bool(time_ms >= head[NEWEST])
+    if newest:
+        _append(block, head, offset, cents, tag, out)
+        head[NEWEST] = time_ms
+    else:
+        _insert(block, head, offset, cents, tag, chunk)
+    if head[COUNT] > capacity or head[NEWEST] - head[OLDEST] > KEEP_MS:
+        _trim(block, head, chunk, capacity)
+    if head[COUNT] - head[CHUNKS] * chunk >= 2 * chunk:
+        sealed = head[FIRST_CHUNK] + head[CHUNKS]
+        _touch(head, sealed, sealed + 1)
+        head[CHUNKS] += 1
+    if not newest:
+        look(block, head, time_ms, out)
+    return newest
 
-    def packed(self, start: int, end: int | None = None) -> bytes:
-        """The events from `start` to `end` as bytes that `restore` reads: time, cents and tag of each."""
-        return packing.packed(self._block[:_SUM, start : self._count if end is None else end])
 
-    def see(self, time_ms: int, cents: int, tag: int, dirty: set[int], out: NDArray[np.float64]) -> bool:
-        """Put an event at its place and give the values of the windows that end with it; true when it is the newest.
+@compiled
+def look(block: Block, head: Head, time_ms: int, out: Values) -> None:
+    """Give the values of the windows that end at `time_ms`, and put nothing in."""
+    now = time_ms - head[BASE]
+    _scan(block, _after(block, 0, head[COUNT], now), now, out)
 
-        `out` receives, at its start, count, sum, mean and maximum (major units) of each window, the different tags
-        of the longest, and the high and tiny payments. `dirty` receives the number of each chunk whose bytes changed:
-        it is to be written, or, when it is below `first_chunk`, to be deleted.
-        """
-        if not self._count:
-            self.base_ms = time_ms - KEEP_MS
-            self.oldest_ms = time_ms
-        offset = time_ms - self.base_ms
-        if not 0 <= offset <= _LARGEST_OFFSET:
-            self._rebase(time_ms, dirty)
-            offset = time_ms - self.base_ms
-        newest = time_ms >= self.newest_ms
-        if self._count + 2 > self._block.shape[1]:
-            self._grow()
-        if newest:
-            self._peaks, self._tail, self._distinct = _append(
-                self._block, self._count, self._peaks, self._tail, self._distinct, offset, cents, tag, out
-            )
-            self._count += 1
-            self.newest_ms = time_ms
-        else:
-            self._insert(offset, cents, tag, dirty)
-        if self._count > CAPACITY or self.newest_ms - self.oldest_ms > KEEP_MS:
-            self._trim(dirty)
-        if self._count - self.chunk_count * CHUNK >= 2 * CHUNK:
-            dirty.add(self.first_chunk + self.chunk_count)
-            self.chunk_count += 1
-        if not newest:
-            self.look(time_ms, out)
-        return newest
 
-    def look(self, time_ms: int, out: NDArray[np.float64]) -> None:
-        """Give the values of the windows that end at `time_ms`, and put nothing in."""
-        now = time_ms - self.base_ms
-        _scan(self._block, _after(self._block, 0, self._count, now), now, out)
-
-    def before_ms(self, time_ms: int, skip: int) -> int | None:
-        """Event time of the newest event at or before `time_ms`, `skip` events passed over; None when there is none."""
-        position = _after(self._block, 0, self._count, time_ms - self.base_ms) - 1 - skip
-        return self.base_ms + self._time(position) if position >= 0 else None
-
-    def _time(self, position: int) -> int:
-        return int(self._block[_TIME, position])
-
-    def _row(self, row: int) -> list[int]:
-        found: list[int] = self._block[row, : self._count].tolist()
-        return found
-
-    def _grow(self) -> None:
-        wider = np.zeros((6, 2 * self._block.shape[1]), np.int64)
-        wider[:, : self._block.shape[1]] = self._block
-        self._block = wider
-
-    def _insert(self, offset: int, cents: int, tag: int, dirty: set[int]) -> None:
-        """Insert behind later events."""
-        position = _after(self._block, 0, self._count, offset)
-        events = self._block[:_SUM]
-        events[:, position + 1 : self._count + 1] = events[:, position : self._count].copy()
-        events[:, position] = (offset, cents, tag)
-        self._count += 1
-        self._derive()
-        dirty.update(range(self.first_chunk + position // CHUNK, self.first_chunk + self.chunk_count))
-
-    def _trim(self, dirty: set[int]) -> None:
-        """Drop what no window can need: whole chunks where there are some, single events otherwise.
-
-        The newest of the expired events stays: an event out of order may ask when the one before it was.
-        """
-        full = self._count > CAPACITY
-        needed = self.newest_ms - KEEP_MS - self.base_ms
-        expired = max(_after(self._block, 0, self._count, needed - 1) - 1, self._count - CAPACITY)
-        if self.chunk_count:
-            chunks = min(-(-expired // CHUNK) if full else expired // CHUNK, self.chunk_count)
-            dirty.update(range(self.first_chunk, self.first_chunk + chunks))
-            self.first_chunk += chunks
-            self.chunk_count -= chunks
-            self._drop(chunks * CHUNK)
-        elif full or expired * 4 >= self._count:
-            # Dropping moves all that stays: it waits until a quarter goes.
-            self._drop(expired)
-
-    def _drop(self, number: int) -> None:
-        if number > 0:
-            self._peaks = _shift(self._block, self._count, self._peaks, number)
-            self._count -= number
-            self._tail -= number
-            if self._tail < 0:
-                self._derive()
-            self.oldest_ms = self.base_ms + self._time(0)
-
-    def _rebase(self, time_ms: int, dirty: set[int]) -> None:
-        """Move `base_ms` so that `time_ms` fits an offset; events that no window can need are dropped."""
-        shift = time_ms - KEEP_MS - self.base_ms
-        if shift < 0:
-            raise ValueError(f"event at {time_ms} is before the windows' base {self.base_ms}")
-        keep = max(_after(self._block, 0, self._count, shift - 1) - 1, 0)
-        if time_ms - self.base_ms - self._time(keep) > _LARGEST_OFFSET:
-            keep += 1
-        else:
-            shift = min(shift, self._time(keep))
-        dirty.update(range(self.first_chunk, self.first_chunk + self.chunk_count))
-        self.first_chunk += self.chunk_count
-        self.chunk_count = 0
-        self._block[_TIME, : self._count] -= shift
-        self.base_ms += shift
-        if keep < self._count:
-            self._drop(keep)
-        else:
-            # Nothing is left, and the event that comes is the first of a new base.
-            self._count = 0
-            self._derive()
-            self.base_ms = time_ms - KEEP_MS
-            self.oldest_ms = time_ms
-
-    def _derive(self) -> None:
-        self._peaks, self._tail, self._distinct = _derive(self._block, self._count)
-        self.newest_ms = self.base_ms + self._time(self._count - 1) if self._count else -1
-        self.oldest_ms = self.base_ms + self._time(0) if self._count else -1
+@compiled
+def before(block: Block, head: Head, time_ms: int, skip: int) -> int:
+    """Event time of the newest event at or before `time_ms`, `skip` events passed over; -1 when there is none."""
+    position = _after(block, 0, head[COUNT], time_ms - head[BASE]) - 1 - skip
+    return head[BASE] + block[position, TIME] if position >= 0 else -1

@@ -23,6 +23,8 @@ FLUSH_S = 60.0
 FULL_QUEUE_S = 0.01
 # Event time runs at this pace where the load has no rate of its own.
 NOMINAL_RATE = 20_000.0
+# Less than the five minutes that the job takes.
+AHEAD_MS = 240_000
 ENCODED_PER_S = 200_000
 LEAD_S = 0.5
 
@@ -63,8 +65,9 @@ def send(load: Load) -> Sent:
     sys.stdout.write(f"{READY}\n")
     sys.stdout.flush()
     begin_ms = int(sys.stdin.buffer.readline())
-    # Without a rate all are sent at the start, and payments of the future would be refused.
-    shift_ms = 0.0 if load.rate else load.count * 1000 / NOMINAL_RATE
+    # Without a rate all are sent at the start, and what is too far in the future would be refused. No earlier than that
+    # needs: payments behind those of the run before would take the slow way of events out of order.
+    shift_ms = 0.0 if load.rate else max(0.0, load.count * 1000 / NOMINAL_RATE - AHEAD_MS)
     records = [workload.record(load.run, n, int(load.due_ms(begin_ms, n) - shift_ms)) for n in range(load.count)]
     slip_s, number = 0.0, 0
     while number < load.count:

@@ -21,6 +21,7 @@ from schemas.settings import Kafka
 
 SAMPLE_S = 0.2
 STALLED_S = 45.0
+STILL_S = 10.0
 # The first and the last part of the backlog do not count: neither does the time in which it is laid down.
 CUT = 0.1
 
@@ -72,12 +73,24 @@ def drain(kafka: Kafka, source: str, sink: str, *, count: int, users: int, small
                 laid_s = now_s
         sent = sending.result(LONGEST_S)
         answered = offsets.count(sink, run, starts, offsets.ends(sink))
+        if answered.distinct < sent.count:
+            # Repeats counted as answers, too: what is missing may still be on its way.
+            _wait_until_still(offsets, sink)
+            answered = offsets.count(sink, run, starts, offsets.ends(sink))
     per_s, share = steady(samples, count, samples[0].at_s if laid_s is None else laid_s)
     first_s = next(sample.at_s for sample in samples if sample.answers)
     seconds = samples[-1].at_s - first_s
     return Drain(
         count, round(per_s, 1), round(share, 3), round(seconds, 2), sent.count - answered.distinct, answered.repeated
     )
+
+
+def _wait_until_still(offsets: Offsets, topic: str) -> None:
+    ends, moved_s = offsets.ends(topic), time.monotonic()
+    while time.monotonic() - moved_s < STILL_S:
+        time.sleep(SAMPLE_S)
+        if (now := offsets.ends(topic)) != ends:
+            ends, moved_s = now, time.monotonic()
 
 
 def steady(samples: Sequence[Sample], count: int, laid_s: float) -> tuple[float, float]:

@@ -8,7 +8,7 @@ import re
 import sys
 from pathlib import Path
 
-from infra.stack import install, loopback_http, probe, versions
+from infra.stack import install, java_classes, probe, versions
 from infra.stack.flink_config import LOG4J, Memory, configuration
 from infra.stack.home import Home
 from infra.stack.part import LOOPBACK, Part, Running, class_path
@@ -16,7 +16,9 @@ from schemas.errors import MissingPartError
 from schemas.settings import Settings
 
 JOB_MANAGER = "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint"
-TASK_MANAGER = "org.apache.flink.runtime.taskexecutor.TaskManagerRunner"
+# TaskManagers load Python one after the other, when the stack and the first job have started.
+WARM_AFTER_S = 45
+WARM_EVERY_S = 10
 
 
 def parts(settings: Settings) -> tuple[Part, ...]:
@@ -66,10 +68,20 @@ def _task_manager(settings: Settings, number: int) -> Part:
             f"-XX:MaxMetaspaceSize={memory.metaspace_mb}m",
             "-XX:+UseG1GC",
             "-XX:MaxGCPauseMillis=20",
+            # Whole micro-batches are arrays of megabytes; above half a region G1 treats them apart, at great cost.
+            "-XX:G1HeapRegionSize=8m",
+            f"-Dsluice.warm.after.ms={1000 * (WARM_AFTER_S + WARM_EVERY_S * number)}",
+            f"-Dsluice.warm.python={sys.executable}",
         ]
         own = {"taskmanager.resource-id": name, "metrics.reporter.prom.port": str(metrics_port)}
         overrides = [word for key, value in own.items() for word in ("-D", f"{key}={value}")]
-        return [*_java(home, name, flags), TASK_MANAGER, "--configDir", str(home.conf("flink")), *overrides]
+        return [
+            *_java(home, name, flags),
+            java_classes.WARM_TASK_MANAGER,
+            "--configDir",
+            str(home.conf("flink")),
+            *overrides,
+        ]
 
     return Part(
         name=name,
@@ -113,7 +125,7 @@ def _prepare(settings: Settings, home: Home) -> None:
     lines = [f"{key}: {value}\n" for key, value in configuration(settings, data).items()]
     conf.joinpath("config.yaml").write_text("".join(lines))
     link_jars(home)
-    loopback_http.compile_once(home)
+    java_classes.compile_once(home, class_path(*_jars(home)))
     _link(data / "plugins", [wheel / "plugins" / "metrics-prometheus"])
 
 
@@ -145,18 +157,21 @@ def _environment(home: Home) -> dict[str, str]:
 
 def _java(home: Home, name: str, flags: list[str]) -> list[str]:
     """The JVM with Flink's class path; flink-dist last, as Flink's own scripts put it."""
-    jars = sorted((home.data("flink") / "lib").glob("*.jar"), key=lambda jar: ("flink-dist" in jar.name, jar.name))
     return [
         str(install.java()),
         *flags,
         "-XX:+ExitOnOutOfMemoryError",
         *_module_opens(),
-        *loopback_http.JVM_FLAGS,
+        *java_classes.LOOPBACK_FLAGS,
         f"-Dlog.file={home.log(name)}",
         f"-Dlog4j.configurationFile={home.conf('flink') / 'log4j.properties'}",
         "-cp",
-        class_path(loopback_http.classes(home), *jars),
+        class_path(java_classes.classes(home), *_jars(home)),
     ]
+
+
+def _jars(home: Home) -> list[Path]:
+    return sorted((home.data("flink") / "lib").glob("*.jar"), key=lambda jar: ("flink-dist" in jar.name, jar.name))
 
 
 def _module_opens() -> list[str]:

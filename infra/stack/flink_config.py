@@ -70,6 +70,10 @@ def configuration(settings: Settings, data: Path) -> dict[str, str]:
         "taskmanager.memory.task.off-heap.size": f"{memory.off_heap_mb - 128}m",
         "taskmanager.memory.network.min": f"{memory.network_mb}m",
         "taskmanager.memory.network.max": f"{memory.network_mb}m",
+        # A micro-batch is one record of a megabyte or more: with the default of some 300 KB between two tasks the one
+        # would stand still while the other works.
+        "taskmanager.network.memory.buffers-per-channel": "32",
+        "taskmanager.network.memory.floating-buffers-per-gate": "128",
         "taskmanager.memory.managed.size": f"{memory.managed_mb}m",
         "taskmanager.memory.jvm-metaspace.size": f"{memory.metaspace_mb}m",
         "taskmanager.memory.jvm-overhead.min": f"{memory.outside_mb}m",

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime
+from numpy.typing import NDArray
 
 from jobs.runtime.stage import Door, Flow, Job, Stage
 from schemas import codec, metrics
@@ -18,7 +19,7 @@ from schemas.topics import Topic
 from serving.entity_cache import EntityCache, Writes
 from serving.features.habit import tag
 from serving.inflight import Message, Output, Record
-from serving.windows import HOUR_MS, VALUES, WINDOWS_MS
+from serving.windows import HOUR_MS, WINDOWS_MS
 
 JOB = "bench_reference"
 FEATURES = 20
@@ -56,10 +57,8 @@ class _Reference(Stage):
 
     def step(self, batch: Sequence[Record]) -> Sequence[Message]:  # type: ignore[override]  # always the first stage
         self._metrics.count(metrics.EVENTS, by=len(batch))
-        vectors = np.empty((len(batch), FEATURES))
         transactions = [codec.decode(Transaction, record.value) for record in batch]
-        for transaction, vector in zip(transactions, vectors, strict=True):
-            self._see(transaction, vector)
+        vectors = self._see(transactions)
         scores = self._session.run([OUTPUT_TENSOR], {INPUT_TENSOR: vectors.astype(np.float32)})[0][:, 1].tolist()
         return [
             Output(
@@ -78,24 +77,28 @@ class _Reference(Stage):
             for record, transaction, score, vector in zip(batch, transactions, scores, vectors.tolist(), strict=True)
         ]
 
-    def _see(self, transaction: Transaction, vector: np.ndarray[tuple[int], np.dtype[np.float64]]) -> None:
-        """Put the payment into its user's windows and fill the row with its features."""
-        time_ms, amount = transaction.event_time_ms, transaction.amount
-        entity = self._entities.get("card", transaction.user_id)
-        windows, values = entity.windows, np.empty(VALUES)
-        windows.see(time_ms, int(amount * 100 + 0.5), tag(transaction.merchant_id), entity.dirty, values)
-        self._entities.changed("card", transaction.user_id, entity)
-        kinds = len(WINDOWS_MS)
-        for aggregate in range(3):
-            vector[aggregate * kinds : (aggregate + 1) * kinds] = values[aggregate : 4 * kinds : 4]
-        vector[12:16] = amount / np.maximum(values[2 : 4 * kinds : 4], 0.01)
-        before_ms = windows.before_ms(time_ms, 1)
-        vector[16:] = (
-            amount,
-            values[4 * kinds - 1],
-            -1.0 if before_ms is None else time_ms - before_ms,
-            time_ms // HOUR_MS % 24,
+    def _see(self, transactions: Sequence[Transaction]) -> NDArray[np.float64]:
+        """Put the payments into their users' windows; their features, a row each."""
+        table = self._entities.table("card")
+        rows = {t.user_id: table.row(t.user_id) for t in transactions}
+        seen = table.see(
+            [rows[t.user_id] for t in transactions],
+            [t.event_time_ms for t in transactions],
+            [t.amount for t in transactions],
+            [tag(t.merchant_id) for t in transactions],
+            [False] * len(transactions),
         )
+        self._entities.keep("card", rows)
+        kinds = len(WINDOWS_MS)
+        vectors = np.empty((len(transactions), FEATURES))
+        for aggregate in range(3):
+            vectors[:, aggregate * kinds : (aggregate + 1) * kinds] = seen.velocity[:, aggregate : 4 * kinds : 4]
+        vectors[:, 12:16] = seen.amounts[:, None] / np.maximum(seen.velocity[:, 2 : 4 * kinds : 4], 0.01)
+        vectors[:, 16] = seen.amounts
+        vectors[:, 17] = seen.velocity[:, 4 * kinds - 1]
+        vectors[:, 18] = np.where(seen.before_ms < 0, -1.0, seen.times_ms - seen.before_ms)
+        vectors[:, 19] = seen.times_ms // HOUR_MS % 24
+        return vectors
 
     def take_writes(self) -> Writes:
         return self._entities.take_writes()

@@ -12,6 +12,7 @@ from pyflink.datastream import DataStream, StreamExecutionEnvironment
 from pyflink.java_gateway import get_gateway
 from pyflink.table import DataTypes, Schema, StatementSet, StreamTableEnvironment
 
+from jobs.runtime.fused import Fused
 from jobs.runtime.operator import StageOperator
 from jobs.runtime.stage import Flow, Job
 from schemas.settings import Settings
@@ -21,11 +22,9 @@ MAX_PARALLELISM = 128
 MAX_REQUEST_BYTES = 4 * 1024 * 1024
 _BYTES = Types.PRIMITIVE_ARRAY(Types.BYTE())
 _PACKED = Types.ROW_NAMED(["bucket", "messages"], [Types.INT(), _BYTES])
-# Three arrays and not one of rows: thread mode converts every row of an array into the same Java object.
-_OUTPUTS = Types.ROW_NAMED(
-    ["topics", "keys", "values"],
-    [Types.BASIC_ARRAY(Types.INT()), Types.OBJECT_ARRAY(_BYTES), Types.OBJECT_ARRAY(_BYTES)],
-)
+# Topic number, key and value of each record. Not rows: thread mode converts every row of an array into the same Java
+# object. Not three arrays with a place: Flink copies whatever array a row of the result refers to, for each row.
+_OUTPUTS = Types.ROW_NAMED(["records"], [Types.OBJECT_ARRAY(Types.OBJECT_ARRAY(_BYTES))])
 
 
 def configuration(settings: Settings, job: Job, savepoint: str | None) -> Configuration:
@@ -80,8 +79,10 @@ def build(job: Job, settings: Settings, savepoint: str | None = None) -> Stateme
 def _stages(stream: DataStream, job: Job, flow: Flow, settings: Settings, keys: list[int]) -> DataStream:
     sources = [topic.name for topic in flow.sources]
     outputs = [topic.name for topic in flow.outputs]
-    for place, stage in enumerate(flow.stages):
-        last = place == len(flow.stages) - 1
+    # With one bucket every key is here already: a hop would only copy.
+    stages = flow.stages if settings.job.buckets > 1 or len(flow.stages) == 1 else (Fused(flow.stages),)
+    for place, stage in enumerate(stages):
+        last = place == len(stages) - 1
         operator = StageOperator(stage, settings, sources if place == 0 else None, outputs if last else None)
         stream = (
             stream.key_by(lambda row: keys[row[0]], key_type=Types.INT())
@@ -90,9 +91,9 @@ def _stages(stream: DataStream, job: Job, flow: Flow, settings: Settings, keys: 
             .uid(f"{job.name}/{flow.name}/{stage.uid}/{settings.job.buckets}-buckets")
             .name(stage.uid)
         )
-        if not last:
-            # What leaves a stage is a batch already: waiting for more would only cost time.
-            stream = stream.set_buffer_timeout(0)
+        # The last one's records are unnested, compressed and sent by another thread, which needs no Python. What leaves
+        # the others is a batch already: waiting for more would only cost time.
+        stream = stream.disable_chaining() if last else stream.set_buffer_timeout(0)
     return stream
 
 
@@ -137,7 +138,7 @@ def _micro_batches(tables: StreamTableEnvironment, job: Job, flow: Flow, setting
             'properties.group.id' = 'sluice-{job.name}-{flow.name}{given.group_suffix}',
             'properties.auto.offset.reset' = 'earliest',
             'properties.fetch.max.wait.ms' = '5',
-            'properties.fetch.min.bytes' = '1',
+            'properties.fetch.min.bytes' = '65536',
             'properties.isolation.level' = 'read_committed',
             'scan.startup.mode' = '{startup}',
             'key.format' = 'raw',
@@ -145,6 +146,8 @@ def _micro_batches(tables: StreamTableEnvironment, job: Job, flow: Flow, setting
             'value.format' = 'raw',
             'value.fields-include' = 'EXCEPT_KEY'
         )""")
+    # `fetch.min.bytes`: one byte would be a request to the broker for every record that comes alone, a good part of
+    # a core at 2,000/s; so the broker gathers for the 5 ms of `fetch.max.wait.ms` at most.
     # The bucket is of the key's hash, not of the partition: producers in other languages partition differently.
     cases = " ".join(f"WHEN '{topic.name}' THEN {number}" for number, topic in enumerate(flow.sources))
     tables.execute_sql(f"""
@@ -195,17 +198,11 @@ def _insert(tables: StreamTableEnvironment, stream: DataStream, job: Job, flow: 
             'value.format' = 'raw',
             'value.fields-include' = 'EXCEPT_KEY'
         )""")
-    schema = (
-        Schema.new_builder()
-        .column("topics", DataTypes.ARRAY(DataTypes.INT()))
-        .column("keys", DataTypes.ARRAY(DataTypes.BYTES()))
-        .column("values", DataTypes.ARRAY(DataTypes.BYTES()))
-        .build()
-    )
+    schema = Schema.new_builder().column("records", DataTypes.ARRAY(DataTypes.ARRAY(DataTypes.BYTES()))).build()
     tables.create_temporary_view(f"{flow.name}_finished", tables.from_data_stream(stream, schema))
-    cases = " ".join(f"WHEN {number} THEN '{topic.name}'" for number, topic in enumerate(flow.outputs))
-    target = "" if only else f"CASE topics[place] {cases} END,"
+    cases = " ".join(f"WHEN '{number}' THEN '{topic.name}'" for number, topic in enumerate(flow.outputs))
+    target = "" if only else f"CASE CAST(record[1] AS STRING) {cases} END,"
     return f"""
         INSERT INTO {flow.name}_sink
-        SELECT {target} `keys`[place], `value`
-        FROM {flow.name}_finished CROSS JOIN UNNEST(`values`) WITH ORDINALITY AS item (`value`, place)"""  # noqa: S608  # our own names
+        SELECT {target} record[2], record[3]
+        FROM {flow.name}_finished CROSS JOIN UNNEST(records) AS item (record)"""  # noqa: S608  # our own names

@@ -19,6 +19,7 @@ class JobMetrics:
         self._observed: dict[Metric, list[int]] = {}
         self._registered: dict[tuple[Metric, str], Any] = {}
         self._gauges: dict[Metric, int] = {}
+        self._held: dict[Metric, Any] = {}
 
     def count(self, metric: Metric, value: str = "", by: int = 1) -> None:
         """Add to a counter, under the value of its label when it has one."""
@@ -33,9 +34,11 @@ class JobMetrics:
         buckets[bisect_left(metric.buckets, value)] += 1
 
     def gauge(self, metric: Metric, value: int) -> None:
-        """Set a gauge."""
-        if metric not in self._gauges:
-            self._group.gauge(metric.name, lambda: self._gauges[metric])
+        """Set a gauge; the value is held on Flink's side.
+
+        Flink's own gauge would call back from the reporter's thread into this operator's Python thread state, while
+        the operator runs in it: the process dies of that sooner or later (DECISIONS.md, 29).
+        """
         self._gauges[metric] = value
 
     def flush(self) -> None:
@@ -52,6 +55,12 @@ class JobMetrics:
             if counter is None:
                 counter = self._register(*key)
             counter.inc(by)
+        gauges, self._gauges = self._gauges, {}
+        for metric, value in gauges.items():
+            held = self._held.get(metric)
+            if held is None:
+                held = self._held[metric] = self._group.distribution(metric.name)
+            held.update(value)
 
     def _register(self, metric: Metric, value: str) -> Any:
         known = sum(m is metric for m, _ in self._registered)

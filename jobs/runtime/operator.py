@@ -19,13 +19,15 @@ from serving.inflight import Message, Output, Record, bucket, pack, unpack
 STATE_TTL_DAYS = 40
 # Metrics go to Flink five times a second: each counter is a call into the JVM.
 FLUSH_MS = 200
+# What is worked on at once: small enough for the processor's caches, and for the next task to begin meanwhile.
+PART = 256
 
 
 class StageOperator(KeyedProcessFunction):  # type: ignore[misc]  # PyFlink has no types
     """Keyed by bucket; the state of all the bucket's entities is one map from state key to bytes.
 
     The first stage of a job is given `sources`, the topics that its records name by number, and takes columns of
-    raw records; the last is given `outputs` and gives columns of finished records. Between stages travels one row
+    raw records; the last is given `outputs` and gives one row of finished records. Between stages travels one row
     a bucket: its number and its packed messages.
     """
 
@@ -33,7 +35,7 @@ class StageOperator(KeyedProcessFunction):  # type: ignore[misc]  # PyFlink has 
         self._stage = stage
         self._settings = settings
         self._sources = sources
-        self._topic_numbers = None if outputs is None else {topic: number for number, topic in enumerate(outputs)}
+        self._topic_numbers = None if outputs is None else {t: b"%d" % number for number, t in enumerate(outputs)}
 
     def open(self, context: RuntimeContext) -> None:
         descriptor = MapStateDescriptor("state", Types.STRING(), Types.PICKLED_BYTE_ARRAY())
@@ -65,22 +67,25 @@ class StageOperator(KeyedProcessFunction):  # type: ignore[misc]  # PyFlink has 
         self._stage.close()
 
     def process_element(self, row: Row, context: KeyedProcessFunction.Context) -> Iterator[Row]:
-        """Work on one batch. The rows go out only when the state is saved."""
+        """Work on one batch, in parts. A part's rows go out only when its state is saved."""
         if not self._flush_waits:
             self._flush_waits = True
             timers = context.timer_service()
             timers.register_processing_time_timer(timers.current_processing_time() + FLUSH_MS)
         if self._sources is None:
-            messages = self._run(unpack(row[1]))
+            batch: list[Record] | list[Message] = unpack(row[1])
         else:
             topics = self._sources
-            messages = self._run([Record(topics[number], *rest) for number, *rest in zip(*row[1:], strict=True)])
-        if self._topic_numbers is None:
-            yield from self._send(messages)
-        elif messages:
-            outputs = [message for message in messages if isinstance(message, Output)]
-            numbers = self._topic_numbers
-            yield Row([numbers[o.topic] for o in outputs], [o.key for o in outputs], [o.value for o in outputs])
+            batch = [Record(topics[number], *rest) for number, *rest in zip(*row[1:], strict=True)]
+        self._metrics.observe(BATCH_SIZE, len(batch))
+        for start in range(0, len(batch), PART):
+            messages = self._run(batch[start : start + PART])
+            if self._topic_numbers is None:
+                yield from self._send(messages)
+            elif messages:
+                outputs = [message for message in messages if isinstance(message, Output)]
+                numbers = self._topic_numbers
+                yield Row([(numbers[output.topic], output.key, output.value) for output in outputs])
 
     def on_timer(self, _: int, __: KeyedProcessFunction.OnTimerContext) -> Iterator[Row]:
         """Hand the metrics on."""
@@ -98,7 +103,6 @@ class StageOperator(KeyedProcessFunction):  # type: ignore[misc]  # PyFlink has 
         if len(puts) != len(writes):
             for key in writes.keys() - puts.keys():
                 self._state.remove(key)
-        self._metrics.observe(BATCH_SIZE, len(batch))
         return messages
 
     def _send(self, messages: list[Message]) -> Iterator[Row]:

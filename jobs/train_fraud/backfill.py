@@ -84,7 +84,7 @@ class _Filling:
 
     def __init__(self, since_ms: int, until_ms: int) -> None:
         self._since_ms, self._until_ms = since_ms, until_ms
-        self._pipeline = Pipeline(AllInMemory(), Outcomes(lambda _key: None, 1), lambda _name, _by=1: None, lambda: 0)
+        self._pipeline = Pipeline(AllInMemory(), Outcomes(lambda _key: None, 1), lambda *_: None, lambda: 0)
         self._vectors: list[Floats] = []
         self._paid: list[_Paid] = []
         self._labels: list[Label] = []

@@ -14,10 +14,12 @@ USER_GROUPS: tuple[TransactionGroup, ...] = (travel, habit)
 # Every entity has the velocity features in front; these groups follow them.
 ENTITY_GROUPS: dict[EntityKind, tuple[EntityGroup, ...]] = {
     "user": (recency, deviation),
-    "merchant": (recency, deviation, reputation),
+    "merchant": (recency, deviation),
     "device": (recency,),
     "card": (recency,),
 }
+# Behind the others of the merchant; it sees labels, too, one after the other.
+MERCHANT_GROUPS = (reputation,)
 ENTITIES = tuple(ENTITY_GROUPS)
 
 
@@ -28,6 +30,8 @@ def _features() -> dict[EntityKind, tuple[Feature, ...]]:
         found[entity] = velocity.features(entity) + tuple(f for group in groups for f in group.features(entity))
         if entity == "user":
             found[entity] += tuple(f for group in USER_GROUPS for f in group.features(entity))
+        if entity == "merchant":
+            found[entity] += tuple(f for group in MERCHANT_GROUPS for f in group.features(entity))
     return found
 
 

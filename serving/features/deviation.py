@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
 from schemas.features import EntityKind, Feature
-from serving.entities import Entity
-from serving.features.group import Seen
+from serving.seen import Seen
 
 # For an entity without a past (FRD-13), and the least deviation believed: a user who always pays the same
 # would make any other amount infinitely unusual (T5).
@@ -43,14 +45,12 @@ def features(entity: EntityKind) -> tuple[Feature, ...]:
     )
 
 
-def compute(seen: Seen, entity: Entity, out: list[float]) -> None:
-    """Append the three values."""
-    moments = entity.moments
-    if moments.weight > 1:
-        mean, deviation = moments.mean, max(moments.deviation, LEAST_DEVIATION)
-    else:
-        mean, deviation = DEFAULT_MEAN, DEFAULT_DEVIATION
-    out.append(mean)
-    score = (seen.amount - mean) / deviation
-    out.append(max(-LARGEST_ZSCORE, min(LARGEST_ZSCORE, score)))
-    out.append(min(1000.0, seen.amount / max(mean, 0.01)))
+def compute(seen: Seen, out: NDArray[np.float64]) -> None:
+    """Fill the three columns."""
+    known = seen.weight > 1
+    mean = np.where(known, seen.mean, DEFAULT_MEAN)
+    deviation = np.sqrt(seen.square / np.where(known, seen.weight, 1.0))
+    deviation = np.where(known, np.maximum(deviation, LEAST_DEVIATION), DEFAULT_DEVIATION)
+    out[:, 0] = mean
+    out[:, 1] = np.clip((seen.amounts - mean) / deviation, -LARGEST_ZSCORE, LARGEST_ZSCORE)
+    out[:, 2] = np.minimum(1000.0, seen.amounts / np.maximum(mean, 0.01))

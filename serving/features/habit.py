@@ -6,8 +6,7 @@ from zlib import crc32
 
 from schemas.events import Transaction
 from schemas.features import EntityKind, Feature
-from serving.entities import Entity
-from serving.features.group import Seen
+from serving.entities import Habits
 from serving.windows import HOUR_MS, MINUTE_MS
 
 _NAMES = (
@@ -37,10 +36,8 @@ def tag(text: str) -> int:
     return crc32(text.encode()) & 0xFFF_FFFF
 
 
-def compute(tx: Transaction, seen: Seen, entity: Entity, out: list[float]) -> None:  # one shape for all
+def compute(tx: Transaction, habits: Habits, newest: bool, out: list[float]) -> None:  # one shape for all
     """Append the five values."""
-    habits = entity.habits
-    assert habits is not None
     hours, hour = habits.hours, local_hour(tx)
     total = sum(hours)
     near = hours[hour] + hours[hour - 1] + hours[(hour + 1) % 24]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from schemas.events import Transaction
 from schemas.features import EntityKind, Feature
-from serving.entities import Entity
-from serving.features.group import Seen
+from serving.entities import Habits
 from serving.windows import DAY_MS, HOUR_MS, MINUTE_MS
 
 NIGHT_ENDS_HOUR = 6
@@ -41,7 +40,7 @@ def features(entity: EntityKind) -> tuple[Feature, ...]:  # every group answers 
     )
 
 
-def compute(tx: Transaction, seen: Seen, entity: Entity, out: list[float]) -> None:  # one shape for all
+def compute(tx: Transaction, habits: Habits, newest: bool, out: list[float]) -> None:  # one shape for all
     """Append the five values."""
     local_ms = tx.event_time_ms + tx.utc_offset_min * MINUTE_MS
     hour = local_ms // HOUR_MS % 24

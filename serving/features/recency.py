@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
 from schemas.features import EntityKind, Feature
-from serving.entities import Entity
-from serving.features.group import Seen
+from serving.seen import Seen
 from serving.windows import DAY_MS
 
 NEVER_S = 40.0 * 24 * 3600
@@ -29,14 +31,9 @@ def features(entity: EntityKind) -> tuple[Feature, ...]:
     )
 
 
-def compute(seen: Seen, entity: Entity, out: list[float]) -> None:
-    """Append the two values."""
-    if entity.first_seen_ms < 0:
-        out += (NEVER_S, 0.0)
-        return
-    if seen.newest:
-        since_ms = seen.time_ms - entity.moments.last_ms
-    else:
-        before_ms = entity.windows.before_ms(seen.time_ms, skip=seen.counted)
-        since_ms = int(NEVER_S * 1000) if before_ms is None else seen.time_ms - before_ms
-    out += (min(since_ms / 1000, NEVER_S), max(0.0, (seen.time_ms - entity.first_seen_ms) / DAY_MS))
+def compute(seen: Seen, out: NDArray[np.float64]) -> None:
+    """Fill the two columns."""
+    since_s = np.minimum((seen.times_ms - seen.before_ms) / 1000, NEVER_S)
+    out[:, 0] = np.where(seen.before_ms < 0, NEVER_S, since_s)
+    age_days = np.maximum(0.0, (seen.times_ms - seen.first_ms) / DAY_MS)
+    out[:, 1] = np.where(seen.first_ms < 0, 0.0, age_days)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from schemas.features import EntityKind, Feature
-from serving.entities import Entity
-from serving.features.group import Seen
-from serving.risk import NEVER_DAYS, WINDOWS_DAYS
+from serving.risk import NEVER_DAYS, WINDOWS_DAYS, Risk
 
 
 def features(entity: EntityKind) -> tuple[Feature, ...]:
@@ -41,7 +39,6 @@ def features(entity: EntityKind) -> tuple[Feature, ...]:
     )
 
 
-def compute(seen: Seen, entity: Entity, out: list[float]) -> None:
+def compute(time_ms: int, risk: Risk, out: list[float]) -> None:
     """Append the twelve values."""
-    assert entity.risk is not None
-    entity.risk.values(seen.time_ms, out)
+    risk.values(time_ms, out)

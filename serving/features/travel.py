@@ -6,8 +6,7 @@ from math import asin, cos, radians, sin, sqrt
 
 from schemas.events import Transaction
 from schemas.features import EntityKind, Feature
-from serving.entities import Entity
-from serving.features.group import Seen
+from serving.entities import Habits
 from serving.windows import HOUR_MS
 
 EARTH_KM = 6371.0088
@@ -48,11 +47,9 @@ def features(entity: EntityKind) -> tuple[Feature, ...]:
     )
 
 
-def compute(tx: Transaction, seen: Seen, entity: Entity, out: list[float]) -> None:
+def compute(tx: Transaction, habits: Habits, newest: bool, out: list[float]) -> None:
     """Append the three values."""
-    habits = entity.habits
-    assert habits is not None
-    if tx.lat is None or tx.lon is None or habits.place_ms < 0 or not seen.newest:
+    if tx.lat is None or tx.lon is None or habits.place_ms < 0 or not newest:
         out += (0.0, 0.0, 0.0)
         return
     distance = distance_km(habits.lat, habits.lon, tx.lat, tx.lon)

@@ -1,14 +1,14 @@
-"""Velocity: what an entity did in trailing windows, this event included; short windows exact, long ones from tiles."""
+"""Velocity: what an entity did in trailing windows, this event included; short windows exact, long ones from tiles.
+
+The table of entities gives the values (`serving/entity_table.py`), in the order of `features`.
+"""
 
 from __future__ import annotations
 
 from schemas.features import EntityKind, Feature
-from serving import tiles, windows
 
 SHORT = ("5min", "30min", "1h", "24h")
 LONG = ("7d", "30d")
-# How many values the compiled windows and tiles give, in the order of `features`.
-VALUES = windows.VALUES + tiles.VALUES
 
 _AGGREGATES = {
     "count": "Number of transactions",

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from schemas.control import Rule
 from schemas.errors import InvalidError
 from schemas.events import Transaction
-from serving.rules.kind import Check, Finding, number
+from serving.rules.kind import Check, Finding, Values, number
 
 
 def prepare(rule: Rule) -> Check:
@@ -16,7 +14,7 @@ def prepare(rule: Rule) -> Check:
     if not isinstance(currency, str | None):
         raise InvalidError(f"rule kind {rule.kind}: currency {currency} is no code; give one like 'EUR'")
 
-    def check(tx: Transaction, _: Sequence[float]) -> Finding:
+    def check(tx: Transaction, _: Values) -> Finding:
         if tx.amount > limit and (currency is None or tx.currency == currency):
             return tx.amount, limit
         return None

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from schemas.control import Rule
 from schemas.events import Transaction
-from serving.rules.kind import Check, Finding, number, position
+from serving.rules.kind import Check, Finding, Values, number, position
 from serving.windows import HIGH_CENTS
 
 
@@ -14,7 +12,7 @@ def prepare(rule: Rule) -> Check:
     """Parameter: `count`, how many such payments make the pattern; the payment itself must be one of them."""
     place, count = position("user_high_count_5min"), number(rule, "count")
 
-    def check(tx: Transaction, features: Sequence[float]) -> Finding:
+    def check(tx: Transaction, features: Values) -> Finding:
         seen = features[place]
         return (seen, count) if seen >= count and int(tx.amount * 100 + 0.5) > HIGH_CENTS else None
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
 
 from schemas.control import Rule
 from schemas.errors import InvalidError
@@ -11,7 +14,9 @@ from serving.features.catalogue import NAMES
 
 # Observed value and limit when the rule fires, None when it does not.
 Finding = tuple[float, float] | None
-Check = Callable[[Transaction, Sequence[float]], Finding]
+# The feature values of one payment, in vector order.
+Values = NDArray[np.float64]
+Check = Callable[[Transaction, Values], Finding]
 
 
 def number(rule: Rule, name: str) -> float:

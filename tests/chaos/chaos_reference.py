@@ -34,7 +34,7 @@ SCORE_TOLERANCE = 1e-6
 letter_decoder = msgspec.json.Decoder(DeadLetter)
 
 
-def _count(metric: Metric, value: str = "", /) -> None:
+def _count(metric: Metric, value: str = "", by: int = 1, /) -> None:
     """Counts nothing."""
 
 

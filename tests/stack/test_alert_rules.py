@@ -43,6 +43,13 @@ def test_every_rule_names_metrics_that_exist(rule):
     assert named <= {metric.exported for metric in metrics.METRICS} | FLINKS
 
 
+def test_every_metric_is_counted_by_something():
+    """A rule over a metric that nothing counts could never fire."""
+    sources = "".join(path.read_text() for folder in ("serving", "jobs") for path in (ROOT / folder).rglob("*.py"))
+    names = [name for name, value in vars(metrics).items() if isinstance(value, metrics.Metric)]
+    assert [name for name in names if not re.search(rf"\b{name}\b", sources)] == []
+
+
 @pytest.mark.parametrize("rule", ALERTS, ids=lambda rule: rule["alert"])
 def test_every_rule_has_a_severity_a_summary_an_action_and_a_test(rule):
     assert rule["labels"]["severity"] in {"warning", "critical"}

@@ -17,7 +17,7 @@ from serving.stages import STAGES
 from serving.user_stage import UserStage
 
 
-def count(metric: Metric, value: str = "", /) -> None:
+def count(metric: Metric, value: str = "", by: int = 1, /) -> None:
     """Counts nothing."""
 
 

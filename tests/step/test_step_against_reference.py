@@ -72,7 +72,6 @@ def test_the_same_with_histories_cut_into_small_pieces(steps, limit, chunk):
     """Sealing, trimming whole pieces, inserting into a sealed piece and moving the base, at every turn."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(windows, "CHUNK", chunk)
-        patch.setattr(entities_file, "CHUNK", chunk)
         agree(steps, limit, [3], Reference())
 
 
@@ -108,7 +107,6 @@ def long_history(seed: int, size: int, pace_ms: int) -> list[Step]:
 @pytest.mark.parametrize(("seed", "pace_ms"), [(1, 3 * MINUTE), (2, 20 * MINUTE), (3, 5 * HOUR)])
 def test_a_long_history_in_small_pieces_equals_the_reference(monkeypatch, seed, pace_ms, limit):
     monkeypatch.setattr(windows, "CHUNK", 16)
-    monkeypatch.setattr(entities_file, "CHUNK", 16)
     agree(long_history(seed, 500, pace_ms), limit, [7], Reference())
 
 

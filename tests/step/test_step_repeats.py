@@ -67,7 +67,7 @@ def test_a_repeat_in_the_same_batch_gets_the_same_decision():
 
 def test_a_repeat_changes_no_feature_and_no_state():
     desk, payment = Desk(), tx()
-    assert [o.topic for o in desk.outputs(record(payment))] == ["decisions", "feature-updates"]
+    assert {o.topic for o in desk.outputs(record(payment))} == {"decisions", "feature-updates"}
     assert [o.topic for o in desk.outputs(record(payment))] == ["decisions"]
     other = Desk()
     other.decide(payment)

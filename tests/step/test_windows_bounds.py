@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference import DAY, HOUR, SHORT
 from runs import merge
+from table import One
 
-from serving import entities as entities_file
+from schemas.errors import StateVersionError
 from serving import windows
-from serving.entities import Entity, load
+from serving.entities import unpack_entity
 
 START_MS = 1_750_000_000_000
-OUT = np.empty(windows.VALUES)
 
 
-def reload(entity: Entity, state: dict[str, bytes]) -> Entity:
-    writes: dict[str, bytes | None] = {}
-    entity.write("card:c", writes)
-    merge(state, writes)
-    return load("card", "card:c", state.get)
+def reload(entity: One, state: dict[str, bytes]) -> One:
+    merge(state, entity.write())
+    return One("card", "c", state.get)
 
 
 @st.composite
@@ -41,17 +38,16 @@ def arrivals(draw: st.DrawFn) -> list[tuple[int, int, int]]:
 def test_a_full_history_forgets_its_oldest_and_says_the_truth_of_the_rest(events, chunk, capacity, restart):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(windows, "CHUNK", chunk)
-        patch.setattr(entities_file, "CHUNK", chunk)
         patch.setattr(windows, "CAPACITY", capacity)
-        entity, state = Entity("card"), {}
+        state: dict[str, bytes] = {}
+        entity = One("card", "c")
         everything: list[tuple[int, int, int]] = []
         for event in events:
             everything.insert(sum(other[0] <= event[0] for other in everything), event)
-            found = np.empty(windows.VALUES)
-            newest_now = entity.windows.see(*event, entity.dirty, found)
-            kept = contents(entity)
+            entity.see(event)
+            kept = entity.events
             assert kept == everything[len(everything) - len(kept) :]
-            assert newest_now == (event[0] == everything[-1][0])
+            assert entity.newest == (event[0] == everything[-1][0])
             assert len(kept) <= capacity
             newest = kept[-1][0]
             needed = sum(time >= newest - 25 * HOUR for time, _, _ in everything)
@@ -61,23 +57,16 @@ def test_a_full_history_forgets_its_oldest_and_says_the_truth_of_the_rest(events
             assert values(entity, event[0]) == scan(kept, event[0])
             assert values(entity, newest) == scan(kept, newest)
             again = reload(entity, state)
-            assert contents(again) == kept
+            assert again.events == kept
             assert values(again, newest) == scan(kept, newest)
-            live = range(again.windows.first_chunk, again.windows.first_chunk + again.windows.chunk_count)
-            assert sorted(state) == sorted(["card:c", *(f"{number}#card:c" for number in live)])
-            assert len(kept) - len(live) * chunk <= 2 * chunk + 1
+            first, count = unpack_entity("card:c", state["card:c"]).chunks
+            assert sorted(state) == sorted(["card:c", *(f"{n}#card:c" for n in range(first, first + count))])
+            assert len(kept) - count * chunk <= 2 * chunk + 1
             entity = again if restart else entity
 
 
-def contents(entity: Entity) -> list[tuple[int, int, int]]:
-    held = entity.windows
-    return [(held.base_ms + t, c, g) for t, c, g in zip(held.times, held.cents, held.tags, strict=True)]
-
-
-def values(entity: Entity, time_ms: int) -> list[float]:
-    found = np.empty(windows.VALUES)
-    entity.windows.look(time_ms, found)
-    return found[:-2].tolist()
+def values(entity: One, time_ms: int) -> list[float]:
+    return entity.look(time_ms)[: windows.VALUES - 2]
 
 
 def scan(kept: list[tuple[int, int, int]], time_ms: int) -> list[float]:
@@ -91,33 +80,38 @@ def scan(kept: list[tuple[int, int, int]], time_ms: int) -> list[float]:
 
 def test_late_events_alone_do_not_grow_the_state_beyond_its_bound(monkeypatch):
     monkeypatch.setattr(windows, "CAPACITY", 600)
-    entity = Entity("card")
-    entity.windows.see(START_MS, 1, 1, entity.dirty, OUT)
+    entity = One("card", "c")
+    entity.see((START_MS, 1, 1))
     for number in range(2000):
-        entity.windows.see(START_MS - 1 - number % 1000, 1, 1, entity.dirty, OUT)
-    assert len(entity.windows) <= 600
-    writes: dict[str, bytes | None] = {}
-    entity.write("card:c", writes)
-    assert len(writes["card:c"]) < 2 * windows.CHUNK * 12 + 200
+        entity.see((START_MS - 1 - number % 1000, 1, 1))
+    assert len(entity.events) <= 600
+    assert len(entity.write()["card:c"] or b"") < 2 * windows.CHUNK * 12 + 200
+
+
+def busy(entity_id: str) -> One:
+    entity = One("card", entity_id)
+    entity.see(*((START_MS + number, 1, 1) for number in range(3 * windows.CHUNK)))
+    return entity
 
 
 def test_a_missing_piece_of_state_is_named():
-    entity, state = Entity("card"), {}
-    for number in range(3 * windows.CHUNK):
-        entity.windows.see(START_MS + number, 1, 1, entity.dirty, OUT)
-    reload(entity, state)
+    state: dict[str, bytes] = {}
+    reload(busy("c"), state)
     del state["0#card:c"]
-    with pytest.raises(entities_file.StateVersionError, match="card:c lacks its chunk 0"):
-        load("card", "card:c", state.get)
+    with pytest.raises(StateVersionError, match="card:c lacks its chunk 0"):
+        One("card", "c", state.get)
+
+
+def test_an_entity_that_can_not_be_read_leaves_no_trace():
+    entity = One("card", "other", {"card:c": b"broken"}.get)
+    with pytest.raises(StateVersionError):
+        entity.table.row("c")
+    assert len(entity.table) == 1
 
 
 def test_an_id_that_looks_like_a_piece_of_another_is_kept_apart():
     state: dict[str, bytes] = {}
-    busy, writes = Entity("card"), {}
-    for number in range(3 * windows.CHUNK):
-        busy.windows.see(START_MS + number, 1, 1, busy.dirty, OUT)
-    busy.write("card:c", writes)
-    Entity("card").write("card:c#0", writes)
-    merge(state, writes)
-    assert len(load("card", "card:c", state.get).windows) == 3 * windows.CHUNK
-    assert len(load("card", "card:c#0", state.get).windows) == 0
+    merge(state, busy("c").write())
+    merge(state, One("card", "c#0").write())
+    assert len(One("card", "c", state.get).events) == 3 * windows.CHUNK
+    assert One("card", "c#0", state.get).events == []
