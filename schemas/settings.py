@@ -98,7 +98,7 @@ class Job(_Section, frozen=True):
     buckets: Count = 1
     batch_ms: Millis = 10
     checkpoint_ms: Millis = 10_000
-    state_backend: Literal["hashmap", "rocksdb"] = "hashmap"
+    state_backend: Literal["hashmap", "rocksdb"] = "rocksdb"
     delivery: Literal["at_least_once", "exactly_once"] = "at_least_once"
     cached_entities: Annotated[int, Meta(ge=100, le=10_000_000)] = 200_000
     start_from: Literal["earliest", "latest", "committed"] = "committed"

@@ -37,7 +37,7 @@ KEEP_MS = DAY_MS + ALLOWED_LATENESS_MS
 CAPACITY = 8192
 # Events in one sealed piece of state: a long history is written a piece at a time, never whole. What is not sealed,
 # one to two pieces, is written with each batch.
-CHUNK = 64
+CHUNK = 32
 
 # The fields of an event. SUM holds the sum of the cents before the event, so that one field stands behind the last
 # event, too; LAST is 1 where no later event has the same tag; PEAK is the stack of maxima, as positions.

@@ -43,10 +43,10 @@ class StageOperator(KeyedProcessFunction):  # type: ignore[misc]  # PyFlink has 
             StateTtlConfig.new_builder(Time.days(STATE_TTL_DAYS))
             .set_update_type(StateTtlConfig.UpdateType.OnCreateAndWrite)
             .set_state_visibility(StateTtlConfig.StateVisibility.NeverReturnExpired)
-            # Both clean-ups of the background by name: PyFlink builds the default of the second with a duration of
-            # the gateway's, and would start a second JVM beside the TaskManager for it.
+            # Expired state goes when RocksDB compacts. On the heap it stays until a restart: Flink's sweep there looks
+            # through the whole map, copying it, with each batch (DECISIONS.md, 32). And PyFlink would build the default
+            # of the other clean-up with a duration of the gateway's, and start a second JVM for it.
             .disable_cleanup_in_background()
-            .cleanup_incrementally(5, run_cleanup_for_every_record=False)
             .cleanup_in_rocksdb_compact_filter(1000, Time.days(30))
             .build()
         )
