@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
-from infra.stack import install
+from infra.stack import flink_rest, install
 from infra.stack.flink import distribution, link_jars
 from infra.stack.home import Home
-from schemas.errors import InputError, NotFoundError, PartFailedError
+from schemas.errors import InputError, NotFoundError, PartFailedError, UnansweredError
 from schemas.settings import Settings
 
 STOP_TIMEOUT_S = 120
@@ -56,7 +52,7 @@ def submit(job: str, settings: Settings, savepoint: str | None = None) -> str:
 
 def running(settings: Settings) -> dict[str, str]:
     """Ids of the jobs that have not ended, by name."""
-    jobs = _call(settings, "/jobs/overview")["jobs"]
+    jobs = flink_rest.ask(settings, "/jobs/overview")["jobs"]
     return {job["name"]: job["jid"] for job in jobs if job["state"] not in {"CANCELED", "FAILED", "FINISHED"}}
 
 
@@ -66,10 +62,14 @@ def stop(job: str, settings: Settings) -> str:
     Raises NotFoundError when no such job runs, PartFailedError when the savepoint fails.
     """
     job_id = _id(job, settings)
-    trigger = _call(settings, f"/jobs/{job_id}/stop", {"drain": False})["request-id"]
+    trigger = flink_rest.ask(settings, f"/jobs/{job_id}/stop", {"drain": False})["request-id"]
     deadline = time.monotonic() + STOP_TIMEOUT_S
     while time.monotonic() < deadline:
-        answer = _call(settings, f"/jobs/{job_id}/savepoints/{trigger}")
+        try:
+            answer = flink_rest.ask(settings, f"/jobs/{job_id}/savepoints/{trigger}")
+        except UnansweredError:
+            # Writing a savepoint keeps it busy.
+            answer = {"status": {"id": "IN_PROGRESS"}}
         if answer["status"]["id"] == "COMPLETED":
             operation = answer["operation"]
             if "location" not in operation:
@@ -81,7 +81,7 @@ def stop(job: str, settings: Settings) -> str:
 
 def cancel(job: str, settings: Settings) -> None:
     """End the job at once; its last checkpoint stays."""
-    _call(settings, f"/jobs/{_id(job, settings)}?mode=cancel", method="PATCH")
+    flink_rest.ask(settings, f"/jobs/{_id(job, settings)}?mode=cancel", method="PATCH")
 
 
 def _id(job: str, settings: Settings) -> str:
@@ -89,22 +89,6 @@ def _id(job: str, settings: Settings) -> str:
     if job not in jobs:
         raise NotFoundError(f"no job {job} runs; running: {', '.join(sorted(jobs)) or 'none'}")
     return jobs[job]
-
-
-def _call(settings: Settings, path: str, body: dict[str, Any] | None = None, method: str | None = None) -> Any:
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(  # noqa: S310  # the cluster's own http address
-        settings.flink.rest + path, data, {"Content-Type": "application/json"}, method=method
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310  # the same
-            return json.loads(answer.read() or b"{}")
-    except urllib.error.HTTPError as error:
-        raise PartFailedError(
-            f"Flink at {settings.flink.rest} refused {path}: {error.read().decode()[:300]}"
-        ) from error
-    except OSError as error:
-        raise PartFailedError(f"Flink at {settings.flink.rest} does not answer; start it with `sluice up`") from error
 
 
 def _cause(printed: str) -> str:

@@ -10,6 +10,7 @@ import msgspec
 from infra import flink_client
 from infra.stack import flink_jobs
 from infra.stack.home import Home
+from schemas.errors import UnansweredError
 from schemas.settings import Settings
 
 
@@ -27,8 +28,11 @@ def ensure(settings: Settings, name: str) -> str:
 
 
 def failure(settings: Settings, name: str) -> str | None:
-    """Why the job does not run, None while it does."""
-    found = next((job for job in flink_jobs.jobs(settings) if job.name == name), None)
+    """Why the job does not run as far as can be known, None while it does."""
+    try:
+        found = next((job for job in flink_jobs.jobs(settings) if job.name == name), None)
+    except UnansweredError as error:
+        return str(error)
     if found is None:
         return f"job {name} is gone"
     if found.state == "RUNNING":

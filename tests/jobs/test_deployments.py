@@ -30,6 +30,9 @@ JOB = "score_transactions"
 START_MS = 1_750_000_000_000
 USERS = 300
 HALF = 4000
+STARTED_S = 180
+# How long what was sent is waited for; a fast machine waits for none of it.
+READ_S = 180
 # A user's features depend on the user's own order alone, which every deployment keeps.
 OWN = sum(len(FEATURES[kind]) for kind in ("transaction", "user"))
 
@@ -95,29 +98,22 @@ def given(tmp_path_factory):
         stack.down(settings, wipe=True)
 
 
-def running(given: Settings) -> None:
-    deadline = time.monotonic() + 120
-    while not any(job.name == JOB and job.state == "RUNNING" for job in flink_jobs.jobs(given)):
-        assert time.monotonic() < deadline, f"{JOB} does not run: {flink_jobs.jobs(given)}"
-        time.sleep(0.5)
-
-
 @pytest.mark.stack
 @pytest.mark.timeout(600)
 def test_a_job_resumed_with_fewer_processes_answers_each_payment_once_and_forgets_nothing(given):
     flink_client.submit(JOB, given)
-    running(given)
+    flink_jobs.wait_running(given, [JOB], STARTED_S)
     send(given, payments(0, HALF))
-    read(given, DECISIONS.name, HALF, 90)
+    read(given, DECISIONS.name, HALF, READ_S)
     savepoint = flink_client.stop(JOB, given)
     fewer = msgspec.structs.replace(given, job=msgspec.structs.replace(given.job, parallelism=1))
     flink_client.submit(JOB, fewer, savepoint)
-    running(given)
+    flink_jobs.wait_running(given, [JOB], STARTED_S)
     send(given, payments(HALF, HALF))
-    decisions = [codec.decode(Decision, record.value) for record in read(given, DECISIONS.name, 2 * HALF, 120)]
+    decisions = [codec.decode(Decision, record.value) for record in read(given, DECISIONS.name, 2 * HALF, READ_S)]
 
     assert sorted(d.event_id for d in decisions) == sorted(p.event_id for p in payments(0, 2 * HALF))
-    log = read(given, TRANSACTIONS.name, 2 * HALF, 30)
+    log = read(given, TRANSACTIONS.name, 2 * HALF, READ_S)
     log.sort(key=lambda record: (record.partition, record.offset))
     alone = Pipeline(AllInMemory(), Outcomes(lambda _: None, 10**6), lambda *_: None, lambda: 0)
     outputs = alone.run(log, Control(lambda pointer: pytest.fail(f"no model was promoted: {pointer}")))
