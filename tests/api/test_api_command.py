@@ -1,4 +1,4 @@
-"""`sluice api`: a real server on loopback, with or without its stores."""
+"""`sluice api`: a real server on loopback, with the control topic of the running stack, without its stores."""
 
 from __future__ import annotations
 
@@ -48,7 +48,8 @@ def answered(address, path):
         time.sleep(0.1)
 
 
-def test_the_server_starts_without_its_stores_says_so_and_ends_on_interrupt(tmp_path):
+@pytest.mark.stack
+def test_the_server_starts_without_its_stores_says_so_and_ends_on_interrupt(stack, tmp_path):
     with started(tmp_path, free_port(), free_port(), free_port()) as (process, address):
         health = answered(address, "/health")
         assert health.status_code == 503
