@@ -8,9 +8,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
+from infra import checkpoints
 from infra.stack import flink_rest, install
 from infra.stack.flink import distribution, link_jars
 from infra.stack.home import Home
@@ -21,7 +23,7 @@ STOP_TIMEOUT_S = 120
 
 
 def submit(job: str, settings: Settings, savepoint: str | None = None) -> str:
-    """Start the job on the cluster of the settings; returns its id.
+    """Start the job on the cluster of the settings, with the state of a checkpoint or savepoint; returns its id.
 
     Raises PartFailedError with the first words of the cause when the cluster refuses it.
     """
@@ -39,6 +41,9 @@ def submit(job: str, settings: Settings, savepoint: str | None = None) -> str:
     command = [sys.executable, "-m", "jobs.submit", job]
     if savepoint is not None:
         command += ["--from-savepoint", savepoint]
+    here = checkpoints.kept_here(settings)
+    if here:
+        command += ["--checkpoints", checkpoints.folder(settings, job).as_uri()]
     absolute = msgspec.structs.replace(
         settings, registry=msgspec.structs.replace(settings.registry, path=str(Path(settings.registry.path).resolve()))
     )
@@ -46,8 +51,22 @@ def submit(job: str, settings: Settings, savepoint: str | None = None) -> str:
         command, input=msgspec.json.encode(absolute), capture_output=True, env=environment, check=False
     )
     if done.returncode != 0:
-        raise PartFailedError(f"job {job} was not accepted by {settings.flink.rest}: {_cause(done.stderr.decode())}")
-    return done.stdout.decode().split()[-1]
+        fresh = f"; without the state of {savepoint}: sluice submit {job} --from none" if savepoint else ""
+        raise PartFailedError(
+            f"job {job} was not accepted by {settings.flink.rest}: {_cause(done.stderr.decode())}{fresh}"
+        )
+    job_id = done.stdout.decode().split()[-1]
+    if here:
+        checkpoints.note(settings, job, job_id, savepoint)
+    return job_id
+
+
+def resume(job: str, settings: Settings) -> str:
+    """Start the job with the newest state that the local stack keeps of it, fresh when there is none; returns its id.
+
+    Raises what `submit` raises.
+    """
+    return submit(job, settings, checkpoints.newest(settings, job) if checkpoints.kept_here(settings) else None)
 
 
 def running(settings: Settings) -> dict[str, str]:
@@ -62,7 +81,10 @@ def stop(job: str, settings: Settings) -> str:
     Raises NotFoundError when no such job runs, PartFailedError when the savepoint fails.
     """
     job_id = _id(job, settings)
-    trigger = flink_rest.ask(settings, f"/jobs/{job_id}/stop", {"drain": False})["request-id"]
+    wanted: dict[str, Any] = {"drain": False}
+    if checkpoints.kept_here(settings):
+        wanted["targetDirectory"] = checkpoints.savepoints(settings, job).as_uri()
+    trigger = flink_rest.ask(settings, f"/jobs/{job_id}/stop", wanted)["request-id"]
     deadline = time.monotonic() + STOP_TIMEOUT_S
     while time.monotonic() < deadline:
         try:

@@ -202,7 +202,7 @@ def _jobs(settings: Settings) -> Iterator[list[str]]:
     try:
         for name in JOB_NAMES:
             if name not in flink_client.running(settings):
-                flink_client.submit(name, settings)
+                flink_client.resume(name, settings)
                 started.append(name)
         yield started
     finally:
