@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from infra.stack import install
+from infra import checkpoints
+from infra.stack import flink_rest, install
 from infra.stack.flink import distribution, link_jars
 from infra.stack.home import Home
-from schemas.errors import InputError, NotFoundError, PartFailedError
+from schemas.errors import InputError, NotFoundError, PartFailedError, UnansweredError
 from schemas.settings import Settings
 
 STOP_TIMEOUT_S = 120
 
 
 def submit(job: str, settings: Settings, savepoint: str | None = None) -> str:
-    """Start the job on the cluster of the settings; returns its id.
+    """Start the job on the cluster of the settings, with the state of a checkpoint or savepoint; returns its id.
 
     Raises PartFailedError with the first words of the cause when the cluster refuses it.
     """
@@ -43,6 +41,9 @@ def submit(job: str, settings: Settings, savepoint: str | None = None) -> str:
     command = [sys.executable, "-m", "jobs.submit", job]
     if savepoint is not None:
         command += ["--from-savepoint", savepoint]
+    here = checkpoints.kept_here(settings)
+    if here:
+        command += ["--checkpoints", checkpoints.folder(settings, job).as_uri()]
     absolute = msgspec.structs.replace(
         settings, registry=msgspec.structs.replace(settings.registry, path=str(Path(settings.registry.path).resolve()))
     )
@@ -50,13 +51,27 @@ def submit(job: str, settings: Settings, savepoint: str | None = None) -> str:
         command, input=msgspec.json.encode(absolute), capture_output=True, env=environment, check=False
     )
     if done.returncode != 0:
-        raise PartFailedError(f"job {job} was not accepted by {settings.flink.rest}: {_cause(done.stderr.decode())}")
-    return done.stdout.decode().split()[-1]
+        fresh = f"; without the state of {savepoint}: sluice submit {job} --from none" if savepoint else ""
+        raise PartFailedError(
+            f"job {job} was not accepted by {settings.flink.rest}: {_cause(done.stderr.decode())}{fresh}"
+        )
+    job_id = done.stdout.decode().split()[-1]
+    if here:
+        checkpoints.note(settings, job, job_id, savepoint)
+    return job_id
+
+
+def resume(job: str, settings: Settings) -> str:
+    """Start the job with the newest state that the local stack keeps of it, fresh when there is none; returns its id.
+
+    Raises what `submit` raises.
+    """
+    return submit(job, settings, checkpoints.newest(settings, job) if checkpoints.kept_here(settings) else None)
 
 
 def running(settings: Settings) -> dict[str, str]:
     """Ids of the jobs that have not ended, by name."""
-    jobs = _call(settings, "/jobs/overview")["jobs"]
+    jobs = flink_rest.ask(settings, "/jobs/overview")["jobs"]
     return {job["name"]: job["jid"] for job in jobs if job["state"] not in {"CANCELED", "FAILED", "FINISHED"}}
 
 
@@ -66,10 +81,17 @@ def stop(job: str, settings: Settings) -> str:
     Raises NotFoundError when no such job runs, PartFailedError when the savepoint fails.
     """
     job_id = _id(job, settings)
-    trigger = _call(settings, f"/jobs/{job_id}/stop", {"drain": False})["request-id"]
+    wanted: dict[str, Any] = {"drain": False}
+    if checkpoints.kept_here(settings):
+        wanted["targetDirectory"] = checkpoints.savepoints(settings, job).as_uri()
+    trigger = flink_rest.ask(settings, f"/jobs/{job_id}/stop", wanted)["request-id"]
     deadline = time.monotonic() + STOP_TIMEOUT_S
     while time.monotonic() < deadline:
-        answer = _call(settings, f"/jobs/{job_id}/savepoints/{trigger}")
+        try:
+            answer = flink_rest.ask(settings, f"/jobs/{job_id}/savepoints/{trigger}")
+        except UnansweredError:
+            # Writing a savepoint keeps it busy.
+            answer = {"status": {"id": "IN_PROGRESS"}}
         if answer["status"]["id"] == "COMPLETED":
             operation = answer["operation"]
             if "location" not in operation:
@@ -81,7 +103,7 @@ def stop(job: str, settings: Settings) -> str:
 
 def cancel(job: str, settings: Settings) -> None:
     """End the job at once; its last checkpoint stays."""
-    _call(settings, f"/jobs/{_id(job, settings)}?mode=cancel", method="PATCH")
+    flink_rest.ask(settings, f"/jobs/{_id(job, settings)}?mode=cancel", method="PATCH")
 
 
 def _id(job: str, settings: Settings) -> str:
@@ -89,22 +111,6 @@ def _id(job: str, settings: Settings) -> str:
     if job not in jobs:
         raise NotFoundError(f"no job {job} runs; running: {', '.join(sorted(jobs)) or 'none'}")
     return jobs[job]
-
-
-def _call(settings: Settings, path: str, body: dict[str, Any] | None = None, method: str | None = None) -> Any:
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(  # noqa: S310  # the cluster's own http address
-        settings.flink.rest + path, data, {"Content-Type": "application/json"}, method=method
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310  # the same
-            return json.loads(answer.read() or b"{}")
-    except urllib.error.HTTPError as error:
-        raise PartFailedError(
-            f"Flink at {settings.flink.rest} refused {path}: {error.read().decode()[:300]}"
-        ) from error
-    except OSError as error:
-        raise PartFailedError(f"Flink at {settings.flink.rest} does not answer; start it with `sluice up`") from error
 
 
 def _cause(printed: str) -> str:

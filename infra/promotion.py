@@ -16,9 +16,9 @@ import msgspec
 from schemas.control import Audit
 from schemas.errors import GateError, InputError
 from schemas.events import ControlRecord
-from schemas.models import Promotion
-from serving.gate import Judgement, judge
-from serving.model import load
+from schemas.models import FRAUD, Promotion
+from serving.gate import GATES, Judgement
+from serving.model import artifact, load
 from serving.registry import PRODUCTION, Registry
 
 Send = Callable[[list[ControlRecord]], None]
@@ -38,8 +38,7 @@ def promote(registry: Registry, send: Send, name: str, promotion: Promotion, by_
     Raises NotFoundError, GateError, SignatureError when the artifact is damaged, OperatorError when Kafka is not
     there; then nothing has changed.
     """
-    version = promotion.version
-    registry.signature(name, version)
+    registry.signature(name, promotion.version)
     with registry.changing(name):
         judgement = None
         if promotion.stage == PRODUCTION:
@@ -70,26 +69,41 @@ def _pass_gate(registry: Registry, name: str, promotion: Promotion, by_hand: For
     champion = registry.champion(name)
     if champion == promotion.version:
         return None
+    task = registry.signature(name, promotion.version).task
+    present = task if champion is None else registry.signature(name, champion).task
+    if task != present:
+        # Its pointer would take the place of the other task's on the compacted topic.
+        raise InputError(
+            f"{name}@{promotion.version} is for {task}, {name}@{champion} for {present}; register it under another name"
+        )
+    if task not in GATES:
+        _require_force(by_hand, promotion, f"{name}@{promotion.version}: no gate judges models for {task}")
+        return None
     metrics = registry.metrics(name, promotion.version)
-    judgement = judge(metrics, None if champion is None else registry.metrics(name, champion))
+    judgement = GATES[task](metrics, None if champion is None else registry.metrics(name, champion))
     against = "no champion" if champion is None else f"champion {name}@{champion}"
     if judgement.answer == "ask" and not (by_hand.yes or by_hand.force):
         raise GateError(f"{name}@{promotion.version} against {against}: {judgement.reason}; add --yes if it is enough")
     if judgement.answer == "refuse":
-        if not by_hand.force:
-            raise GateError(
-                f"{name}@{promotion.version} against {against}: {judgement.reason}; train a better one, "
-                "or override with --force and a --note"
-            )
-        if not promotion.note:
-            raise InputError("--force needs a --note that says why")
+        refusal = f"{name}@{promotion.version} against {against}: {judgement.reason}; train a better one"
+        _require_force(by_hand, promotion, refusal)
     return judgement
+
+
+def _require_force(by_hand: Force, promotion: Promotion, refusal: str) -> None:
+    if not by_hand.force:
+        raise GateError(f"{refusal}, or override with --force and a --note")
+    if not promotion.note:
+        raise InputError("--force needs a --note that says why")
 
 
 def _pointer(registry: Registry, name: str, promotion: Promotion) -> list[ControlRecord]:
     pointer = registry.pointer(name, promotion.version, PRODUCTION)
     # What no job could load is not announced.
-    load(pointer, registry.root)
+    if pointer.task == FRAUD:
+        load(pointer, registry.root)
+    else:
+        artifact(pointer, registry.root)
     return [
         ControlRecord(
             event_id=f"model-{name}-{promotion.at_ms}",

@@ -21,9 +21,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m jobs.submit")
     parser.add_argument("job", choices=sorted(JOBS))
     parser.add_argument("--from-savepoint", default=None)
+    parser.add_argument("--checkpoints", default=None)
     given = parser.parse_args()
     settings = msgspec.json.decode(sys.stdin.buffer.read(), type=Settings)
-    result = build(JOBS[given.job], settings, given.from_savepoint).execute()
+    result = build(JOBS[given.job], settings, given.from_savepoint, given.checkpoints).execute()
     sys.stdout.write(f"{result.get_job_client().get_job_id()}\n")
 
 

@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from schemas.errors import InvalidError
 from schemas.events import ControlRecord, DecisionKind, Id
+from schemas.models import FRAUD, Task
 
 Score = Annotated[float, Meta(ge=0, le=1)]
 
@@ -50,14 +51,18 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     segments: dict[str, Thresholds] = {}
 
 
-class ModelPointer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which artifact scores: a folder of the registry, and the hash its files must have."""
+class ModelPointer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Which artifact answers for a task: a folder of the registry, and the hash its files must have.
+
+    A fraud model's is written without its task, as jobs read it that were started before there were tasks.
+    """
 
     name: str
     version: str
     stage: str
     path: str
     sha256: str
+    task: Task = FRAUD
 
 
 class Flag(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

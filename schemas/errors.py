@@ -16,6 +16,7 @@ SluiceError
     ├── MissingPartError
     ├── PortInUseError
     ├── PartFailedError
+    ├── UnansweredError
     ├── StoreError
     └── StateVersionError
 """
@@ -94,6 +95,10 @@ class PortInUseError(OperatorError):
 
 class PartFailedError(OperatorError):
     """A part of the stack did not become healthy, or died."""
+
+
+class UnansweredError(OperatorError):
+    """A part did not answer in time; it may do so when it is asked again."""
 
 
 class StoreError(OperatorError):

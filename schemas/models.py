@@ -6,10 +6,16 @@ on the control topic carries the SHA-256 of `signature.json`, which carries that
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
+# What a model is for: a job takes models for its own task and passes others by. Any word will do, for a release must be
+# able to pass by what it has never heard of.
+Task = Annotated[str, Meta(pattern="^[a-z][a-z0-9_]{0,39}$")]
+# What every model was for before there were tasks.
+FRAUD: Task = "fraud"
 Stage = Literal["None", "Staging", "Candidate", "Production", "Archived"]
 
 
@@ -39,6 +45,7 @@ class Signature(msgspec.Struct, frozen=True):
     training_data: str
     parameters: dict[str, float | int | str]
     code_version: str
+    task: Task = FRAUD
 
 
 class CurvePoint(msgspec.Struct, frozen=True):

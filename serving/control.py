@@ -11,6 +11,7 @@ from schemas import control
 from schemas.control import Blocklist, Flag, ModelPointer, Policy, Rule, Thresholds
 from schemas.errors import InvalidError
 from schemas.events import ControlRecord, RuleHit, Transaction
+from schemas.models import FRAUD
 from serving.model import Model
 from serving.rules.catalogue import KINDS
 from serving.rules.kind import Check, Values
@@ -102,8 +103,8 @@ class Control:
         self._name_rules()
 
     def _apply_model(self, name: str, payload: control.Payload | None) -> None:
-        """The newest Production pointer answers until its own record is deleted or leaves the stage."""
-        if isinstance(payload, ModelPointer) and payload.stage == CHAMPION:
+        """The newest fraud model in Production answers until its own record is deleted, or leaves the stage or task."""
+        if isinstance(payload, ModelPointer) and (payload.stage, payload.task) == (CHAMPION, FRAUD):
             self.model = self._load_model(payload)
             self._champion = name
         elif name == self._champion:

@@ -9,10 +9,13 @@ from typing import Any, Final, Protocol, TypeVar
 import msgspec
 
 from schemas.errors import StateVersionError
+from schemas.events import Label
+from serving.verdicts import Verdicts, Word
 
-STATE_VERSION: Final = 2
-# Version 1 is the same layout with sealed pieces of 256 events.
-READABLE_VERSIONS: Final = (1, STATE_VERSION)
+STATE_VERSION: Final = 3
+# Version 2 has no verdicts: that a payment is counted as fraud lies among the ids. Version 1 is the same with sealed
+# pieces of 256 events.
+READABLE_VERSIONS: Final = (1, 2, STATE_VERSION)
 # Repeats of the newest 16 events of a user are recognised (DECISIONS.md, 6).
 REMEMBERED_IDS: Final = 16
 REMEMBERED_TAGS: Final = 64
@@ -29,7 +32,7 @@ class Habits:
     Each set keeps the newest REMEMBERED_TAGS entries, least recently seen first.
     """
 
-    __slots__ = ("countries", "devices", "hours", "ids", "lat", "lon", "merchants", "place_ms")
+    __slots__ = ("countries", "devices", "hours", "ids", "lat", "lon", "merchants", "place_ms", "verdicts")
 
     def __init__(self) -> None:
         self.lat = self.lon = math.nan
@@ -39,6 +42,7 @@ class Habits:
         self.devices: dict[int, int] = {}
         self.countries: dict[int, int] = {}
         self.ids: dict[int, None] = {}
+        self.verdicts = Verdicts()
 
     def remember(self, known: dict[int, int], tag: int) -> None:
         """Count one more visit of `tag`, as the newest of `known`."""
@@ -56,17 +60,27 @@ class Habits:
             del self.ids[next(iter(self.ids))]
         return False
 
+    def learn(self, label: Label) -> tuple[bool, Word | None]:
+        """Take in a label, see `Verdicts.take`."""
+        key = stable_hash(f"fraud\0{label.transaction_id}")
+        counted = key in self.ids
+        # From now on the verdicts remember it.
+        self.ids.pop(key, None)
+        return self.verdicts.take(key, label, counted=counted)
+
     def packed(self) -> list[Any]:
         """Plain values that `restore` reads."""
         place = [self.lat, self.lon, self.place_ms] if self.place_ms >= 0 else None
-        return [place, self.hours, self.merchants, self.devices, self.countries, list(self.ids)]
+        return [place, self.hours, self.merchants, self.devices, self.countries, list(self.ids), self.verdicts.packed()]
 
     def restore(self, packed: list[Any]) -> None:
         """Take the values of `packed`."""
-        place, self.hours, self.merchants, self.devices, self.countries, ids = packed
+        place, self.hours, self.merchants, self.devices, self.countries, ids, *verdicts = packed
         if place is not None:
             self.lat, self.lon, self.place_ms = place
         self.ids = dict.fromkeys(ids)
+        for words in verdicts:
+            self.verdicts.restore(words)
 
 
 class Packed(msgspec.Struct, array_like=True, frozen=True):
@@ -148,5 +162,5 @@ def _version_of(raw: bytes) -> int:
 
 def _refuse_version(key: str, version: int) -> None:
     if version not in READABLE_VERSIONS:
-        known = " and ".join(map(str, READABLE_VERSIONS))
+        known = ", ".join(map(str, READABLE_VERSIONS))
         raise StateVersionError(f"state of {key} has version {version}, this release reads {known}")

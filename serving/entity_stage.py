@@ -125,7 +125,11 @@ def _learn(
             place += 1
         elif isinstance(message, Verdict):
             row = table.row(message.merchant_id)
-            table.risk[row].fraud(message.time_ms)
+            risk = table.risk[row]
+            if message.is_fraud:
+                risk.fraud(message.time_ms)
+            else:
+                risk.take_back(message.time_ms)
             touched.learn(message.merchant_id, row, message.event_id, message.time_ms)
     if place:
         features[:, -(len(found) // place) :] = np.array(found).reshape(place, -1)

@@ -1,10 +1,14 @@
-"""The gate before Production (X22): a challenger is measured against the champion, never by accuracy."""
+"""The gate before Production (X22): a challenger is measured against the champion, never by accuracy.
+
+Each task has a gate of its own; a model for a task without one goes through by hand only.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal, NamedTuple
 
-from schemas.models import Metrics
+from schemas.models import FRAUD, Metrics, Task
 
 AUTOMATIC_GAIN = 0.02
 
@@ -46,3 +50,6 @@ def _gain(new: float, old: float) -> float:
     if old > 0:
         return new / old - 1
     return 0.0 if new == old else float("inf")
+
+
+GATES: dict[Task, Callable[[Metrics, Metrics | None], Judgement]] = {FRAUD: judge}

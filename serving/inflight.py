@@ -57,12 +57,16 @@ class Payment(msgspec.Struct, array_like=True, tag=0, gc=False):
 
 
 class Verdict(msgspec.Struct, array_like=True, tag=1, gc=False):
-    """A known fraud on its way to the merchant where it was paid, at `time_ms`; `event_id` is the label's."""
+    """A known fraud on its way to the merchant where it was paid, at `time_ms`; `event_id` is the label's.
+
+    With `is_fraud` false it was counted there and is none.
+    """
 
     merchant_id: str
     user_id: str
     time_ms: int
     event_id: str
+    is_fraud: bool = True
 
 
 class Output(msgspec.Struct, array_like=True, tag=2, gc=False):

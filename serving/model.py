@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from schemas.control import ModelPointer
 from schemas.errors import ModelError, SignatureError
-from schemas.models import Signature
+from schemas.models import FRAUD, Signature
 from serving.features.catalogue import NAMES
 
 
@@ -56,9 +56,21 @@ class Model:
 
 
 def load(pointer: ModelPointer, root: Path) -> Model:
-    """The model that the pointer names, its folder taken relative to the registry `root`.
+    """The fraud model that the pointer names, its folder taken relative to the registry `root`.
 
-    Raises SignatureError when a file is missing, a hash differs, or the inputs are not features of this release.
+    Raises SignatureError when it is for another task, or its inputs are not features of this release, and what
+    `artifact` raises.
+    """
+    signature, onnx = artifact(pointer, root)
+    if signature.task != FRAUD:
+        raise SignatureError(f"model {pointer.name}@{pointer.version} is for {signature.task}, not for {FRAUD}")
+    return Model(signature, onnx)
+
+
+def artifact(pointer: ModelPointer, root: Path) -> tuple[Signature, bytes]:
+    """The whole artifact of a model for any task: its signature and its ONNX bytes.
+
+    Raises SignatureError when a file is missing, a hash differs, or pointer and signature name different tasks.
     """
     folder = root / pointer.path
     try:
@@ -74,4 +86,8 @@ def load(pointer: ModelPointer, root: Path) -> Model:
         raise SignatureError(f"model {pointer.name}@{pointer.version}: signature.json: {error}") from error
     if sha256(onnx).hexdigest() != signature.onnx_sha256:
         raise SignatureError(f"model {pointer.name}@{pointer.version}: model.onnx differs from its signature's hash")
-    return Model(signature, onnx)
+    if pointer.task != signature.task:
+        raise SignatureError(
+            f"model {pointer.name}@{pointer.version} is for {signature.task}, its pointer says {pointer.task}"
+        )
+    return signature, onnx

@@ -79,7 +79,8 @@ class Registry:
     def pointer(self, name: str, version: str, stage: Stage) -> ModelPointer:
         """What the control topic says of that version in that stage."""
         described = self._bytes(name, version, "signature.json")
-        return ModelPointer(name, version, stage, f"{name}/{version}", sha256(described).hexdigest())
+        task = self.signature(name, version).task
+        return ModelPointer(name, version, stage, f"{name}/{version}", sha256(described).hexdigest(), task)
 
     def card(self, name: str, version: str) -> str:
         """The model card, Markdown."""

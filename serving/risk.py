@@ -61,6 +61,17 @@ class Risk:
         self.frauds[self._slot(hour)] += 1
         self._hour = _NO_HOUR
 
+    def take_back(self, time_ms: int) -> None:
+        """Take back a `fraud` of that time.
+
+        An hour that is forgotten changes nothing.
+        """
+        hour = time_ms // HOUR_MS
+        position = bisect_left(self.hours, hour)
+        if position < len(self.hours) and self.hours[position] == hour and self.frauds[position]:
+            self.frauds[position] -= 1
+            self._hour = _NO_HOUR
+
     def values(self, time_ms: int, out: list[float]) -> None:
         """Append count, frauds and fraud share of each delayed window, then the run of known frauds that ends it.
 

@@ -126,16 +126,17 @@ class UserStage:
         # A payment of the future would push everything that is known of the merchant out of its windows.
         _check_time(record, max(label.event_time_ms, label.transaction_time_ms))
         self._count(metrics.LABELS)
-        if not label.is_fraud:
-            return
         row = batch.table.row(label.user_id)
-        # A chargeback and a review may both say it; one payment is one fraud.
-        if batch.table.habits[row].is_repeat(f"fraud\0{label.transaction_id}"):
-            self._count(metrics.REPEATS)
-            return
-        batch.touched.learn(label.user_id, row, label.event_id, label.event_time_ms)
-        if label.merchant_id is not None:
-            batch.done.append(Verdict(label.merchant_id, label.user_id, label.transaction_time_ms, label.event_id))
+        # A chargeback and a review may both say it; one payment is one fraud, until somebody takes it back.
+        last, word = batch.table.habits[row].learn(label)
+        if last:
+            batch.touched.learn(label.user_id, row, label.event_id, label.event_time_ms)
+        if word is None:
+            if label.is_fraud:
+                self._count(metrics.REPEATS)
+        elif word.merchant_id is not None:
+            verdict = Verdict(word.merchant_id, label.user_id, word.time_ms, label.event_id, word.is_fraud)
+            batch.done.append(verdict)
 
 
 class _Batch:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from infra import flink_client, topics
@@ -14,7 +12,7 @@ from schemas import settings
 from schemas.settings import Settings
 from serving.stores import cassandra_history
 
-RUNNING_TIMEOUT_S = 90
+RUNNING_TIMEOUT_S = 180
 
 
 @pytest.fixture(scope="session")
@@ -30,8 +28,5 @@ def stack() -> Settings:
     for job in JOB_NAMES:
         if job not in flink_client.running(given):
             flink_client.submit(job, given)
-    deadline = time.monotonic() + RUNNING_TIMEOUT_S
-    while missing := set(JOB_NAMES) - {job.name for job in flink_jobs.jobs(given) if job.state == "RUNNING"}:
-        assert time.monotonic() < deadline, f"not running after {RUNNING_TIMEOUT_S} s: {', '.join(sorted(missing))}"
-        time.sleep(0.5)
+    flink_jobs.wait_running(given, JOB_NAMES, RUNNING_TIMEOUT_S)
     return given

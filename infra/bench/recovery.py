@@ -9,7 +9,7 @@ import numpy as np
 
 from infra import flink_client, stack
 from infra.bench.latency import Timeline, timeline
-from infra.stack import flink_jobs, probe
+from infra.stack import flink_jobs
 from jobs.names import SCORE
 from schemas.errors import PartFailedError
 from schemas.settings import Settings
@@ -75,9 +75,7 @@ def judge(victim: str, found: Timeline) -> Recovery:
 def runner(settings: Settings, job: str) -> str:
     """A TaskManager that runs a task of the job. Raises PartFailedError when none does."""
     job_id = flink_client.running(settings).get(job)
-    if job_id is not None:
-        address = f"{settings.flink.rest}/jobs/{job_id}"
-        for vertex in reversed(probe.get_json(address)["vertices"]):
-            for found in probe.get_json(f"{address}/vertices/{vertex['id']}/taskmanagers")["taskmanagers"]:
-                return str(found["taskmanager-id"])
+    found = None if job_id is None else flink_jobs.runner(settings, job_id)
+    if found is not None:
+        return found
     raise PartFailedError(f"no TaskManager runs {job}; see `sluice status`")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -80,11 +79,7 @@ def _job(settings: Settings) -> Iterator[None]:
     whole = msgspec.structs.replace(settings, job=msgspec.structs.replace(settings.job, start_from="earliest"))
     flink_client.submit(JOB, whole)
     try:
-        deadline = time.monotonic() + STARTED_S
-        while not any(job.name == JOB and job.state == "RUNNING" for job in flink_jobs.jobs(settings)):
-            if time.monotonic() > deadline:
-                raise PartFailedError(f"job {JOB} does not run after {STARTED_S:.0f} s; see `sluice status`")
-            time.sleep(0.2)
+        flink_jobs.wait_running(settings, [JOB], STARTED_S)
         yield
     finally:
         flink_client.cancel(JOB, settings)

@@ -1,4 +1,4 @@
-"""The results as one table beside the budgets and the published peers, as one JSON object, and as a line of history."""
+"""The results as rows beside the budgets and the published peers, as one JSON object, and as lines of history."""
 
 from __future__ import annotations
 
@@ -34,11 +34,15 @@ def table(found: dict[str, Any]) -> str:
     machine = found["machine"]
     head = f"{machine['cores']} cores, {machine['memory_gb']} GiB, load average before {machine['load_average']}"
     quick = "; QUICK: short runs, the figures mean little" if found.get("quick") else ""
-    lines = ["", f"{head}, model {found['model']}{quick}", "", LINE.format("what", "measured", "budget", "")]
-    for rows in (_latency, _throughput, _freshness, _store_read, _state, _recovery, _reference):
-        lines += rows(found)
-    lines += _memory(found) + _curves(found)
-    return "\n".join(lines)
+    return "\n".join(
+        ["", f"{head}, model {found['model']}{quick}", "", LINE.format("what", "measured", "budget", ""), *rows(found)]
+    )
+
+
+def rows(found: dict[str, Any]) -> list[str]:
+    """The lines about what was measured, without a head."""
+    kinds = (_latency, _throughput, _freshness, _store_read, _state, _recovery, _reference, _memory, _curves)
+    return [line for kind in kinds for line in kind(found)]
 
 
 def summary(found: dict[str, Any]) -> dict[str, Any]:
@@ -50,11 +54,27 @@ def summary(found: dict[str, Any]) -> dict[str, Any]:
     return short
 
 
-def append(history: Path, found: dict[str, Any]) -> None:
-    """Add the whole result as one line of JSON."""
-    history.parent.mkdir(parents=True, exist_ok=True)
-    with history.open("ab") as file:
-        file.write(msgspec.json.encode(found) + b"\n")
+class History:
+    """The file that keeps every bench: a line for each result as it comes, marked `partial`, then one with all.
+
+    Lines of a bench have its `at_ms`, machine and model in common. One that was killed has partial lines alone.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        file.parent.mkdir(parents=True, exist_ok=True)
+
+    def add(self, bench: dict[str, Any], result: dict[str, Any]) -> None:
+        """Keep one result of a bench."""
+        self._append(bench | result | {"partial": True})
+
+    def close(self, found: dict[str, Any]) -> None:
+        """Keep the whole bench."""
+        self._append(found)
+
+    def _append(self, line: dict[str, Any]) -> None:
+        with self.file.open("ab") as file:
+            file.write(msgspec.json.encode(line) + b"\n")
 
 
 def _short(percentiles: Percentiles) -> dict[str, float]:

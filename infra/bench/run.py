@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from infra import control_topic, flink_client
 from infra.bench import curves, freshness, latency, plain_loop, recovery, reference, state_size, throughput
 from infra.demo import first_model, starting_rules
-from infra.demo.steps import Steps, Tell
+from infra.demo.steps import Steps
 from infra.stack import part_state
 from jobs.bench_reference.job import BENCH_OUT
 from jobs.names import JOB_NAMES
@@ -56,11 +56,22 @@ class Bench:
     control: Control
 
 
-def _latency(bench: Bench, tell: Tell) -> Any:
-    found = {}
-    for rate in RATES:
-        tell(f"at {rate:,}/s")
-        found[str(rate)] = latency.measure(
+Measure = Callable[[Bench], Any]
+# Handed each result the moment it is there: when, where and on which model it was measured, then the result as a part
+# of what `run` returns, such as {"latency": {"1000": Latency}}.
+Told = Callable[[dict[str, Any], dict[str, Any]], None]
+
+
+class Part(NamedTuple):
+    """What gives a result of its own."""
+
+    title: str
+    measure: Measure
+
+
+def _latency(rate: int) -> Part:
+    def measure(bench: Bench) -> Any:
+        found = latency.measure(
             bench.settings.kafka,
             TRANSACTIONS.name,
             DECISIONS.name,
@@ -68,44 +79,46 @@ def _latency(bench: Bench, tell: Tell) -> Any:
             seconds=bench.scale.seconds,
             users=USERS,
         )
-    return found
+        return {str(rate): found}
+
+    return Part(f"latency at {rate:,}/s", measure)
 
 
-def _throughput(bench: Bench, _: Tell) -> Any:
+def _throughput(bench: Bench) -> Any:
     return throughput.drain(
         bench.settings.kafka, TRANSACTIONS.name, DECISIONS.name, count=bench.scale.backlog, users=USERS
     )
 
 
-def _plain_loop(bench: Bench, _: Tell) -> Any:
+def _plain_loop(bench: Bench) -> Any:
     return plain_loop.measure(bench.settings, BENCH_OUT.name, count=bench.scale.loop, users=USERS)
 
 
-def _freshness(bench: Bench, _: Tell) -> Any:
+def _freshness(bench: Bench) -> Any:
     return freshness.measure(bench.settings, rate=FRESHNESS_RATE, seconds=bench.scale.seconds, users=USERS)
 
 
-def _store_read(bench: Bench, _: Tell) -> Any:
+def _store_read(bench: Bench) -> Any:
     return freshness.store_reads(bench.settings, users=USERS)
 
 
-def _memory(bench: Bench, _: Tell) -> Any:
+def _memory(bench: Bench) -> Any:
     states = part_state.parts(bench.settings)
     return {state.name: round(state.memory_mb, 1) for state in states if state.memory_mb is not None}
 
 
-def _state(bench: Bench, _: Tell) -> Any:
+def _state(bench: Bench) -> Any:
     return {
         "bytes": state_size.bytes_by_kind(bench.control),
         "checkpoint_mb": state_size.checkpoint_mb(bench.settings),
     }
 
 
-def _curves(bench: Bench, _: Tell) -> Any:
+def _curves(bench: Bench) -> Any:
     return curves.curves(bench.control, bench.settings.job.cached_entities, bench.scale.curve_events)
 
 
-def _reference(bench: Bench, _: Tell) -> Any:
+def _reference(bench: Bench) -> Any:
     return reference.run(
         bench.settings,
         rate=REFERENCE_RATE,
@@ -116,30 +129,31 @@ def _reference(bench: Bench, _: Tell) -> Any:
     )
 
 
-def _recovery(bench: Bench, _: Tell) -> Any:
+def _recovery(bench: Bench) -> Any:
     return recovery.run(bench.settings, rate=RECOVERY_RATE, seconds=bench.scale.recovery_s, users=USERS)
 
 
-MEASUREMENTS: dict[str, Callable[[Bench, Tell], Any]] = {
-    "latency": _latency,
-    "freshness": _freshness,
-    "store-read": _store_read,
-    "throughput": _throughput,
-    "plain-loop": _plain_loop,
-    "memory": _memory,
-    "state": _state,
-    "curves": _curves,
-    "reference": _reference,
+# The parts of a measurement give parts of its result.
+MEASUREMENTS: dict[str, tuple[Part, ...]] = {
+    "latency": tuple(map(_latency, RATES)),
+    "freshness": (Part("freshness", _freshness),),
+    "store-read": (Part("store-read", _store_read),),
+    "throughput": (Part("throughput", _throughput),),
+    "plain-loop": (Part("plain-loop", _plain_loop),),
+    "memory": (Part("memory", _memory),),
+    "state": (Part("state", _state),),
+    "curves": (Part("curves", _curves),),
+    "reference": (Part("reference", _reference),),
     # Last, for it leaves a TaskManager cold.
-    "recovery": _recovery,
+    "recovery": (Part("recovery", _recovery),),
 }
 # These send payments to the scoring job, whose machine code must be warm.
 WARM = {"latency", "freshness", "throughput", "recovery"}
 
 
-def run(settings: Settings, names: list[str], scale: Scale, steps: Steps) -> dict[str, Any]:
-    """The results by name, with the machine and the time. Ends the jobs and deletes the topics that it made."""
-    found: dict[str, Any] = {"at_ms": time.time_ns() // 1_000_000, "machine": _machine()}
+def run(settings: Settings, names: list[str], scale: Scale, steps: Steps, told: Told) -> dict[str, Any]:
+    """The results by name, with time, machine and model. Ends the jobs and deletes the topics that it made."""
+    facts: dict[str, Any] = {"at_ms": time.time_ns() // 1_000_000, "machine": _machine()}
     with ExitStack() as ended:
         with steps.step("model, rules and jobs") as tell:
             signature = first_model.present(settings) or first_model.make(settings, tell)
@@ -147,14 +161,23 @@ def run(settings: Settings, names: list[str], scale: Scale, steps: Steps) -> dic
             started = ended.enter_context(_jobs(settings))
             ended.enter_context(reference.bench_topics(settings))
             tell(f"{signature.name}@{signature.version}; submitted here: {', '.join(started) or 'nothing'}")
-        found["model"] = f"{signature.name}@{signature.version}"
+        facts["model"] = f"{signature.name}@{signature.version}"
         bench = Bench(settings, scale, _control(settings))
         if WARM & set(names):
             with steps.step(f"warm-up, {scale.warm_up_s:g} s at {WARM_UP_RATE:,}/s"):
                 _warm_up(bench)
-        for name in names:
-            with steps.step(name) as tell:
-                found[name] = MEASUREMENTS[name](bench, tell)
+        return facts | measure_all(bench, names, steps, lambda result: told(facts, result))
+
+
+def measure_all(bench: Bench, names: list[str], steps: Steps, told: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+    """The results of the named measurements; each is told before the next begins."""
+    found: dict[str, Any] = {}
+    for name in names:
+        for part in MEASUREMENTS[name]:
+            with steps.step(part.title):
+                result = part.measure(bench)
+            found[name] = found[name] | result if name in found else result
+            told({name: result})
     return found
 
 
@@ -179,7 +202,7 @@ def _jobs(settings: Settings) -> Iterator[list[str]]:
     try:
         for name in JOB_NAMES:
             if name not in flink_client.running(settings):
-                flink_client.submit(name, settings)
+                flink_client.resume(name, settings)
                 started.append(name)
         yield started
     finally:

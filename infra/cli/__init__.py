@@ -18,7 +18,7 @@ COMMANDS = {
     "status": "Show each part and each job: version, port, memory, state, lag.",
     "doctor": "Find what is broken and name the command that mends it.",
     "down": "Stop the local stack; leave nothing running.",
-    "submit": "Start a job on the Flink cluster, fresh or from a savepoint.",
+    "submit": "Start a job on the Flink cluster, where it stood when it ended.",
     "stop": "Stop a job with a savepoint that `submit` can resume.",
     "api": "Serve features, decisions and on-demand scores over HTTP.",
     "topics": "Create or list the topics of the table.",

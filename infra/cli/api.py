@@ -37,15 +37,16 @@ def command(settings: Settings, port: int | None) -> None:
     cassandra = msgspec.structs.replace(
         settings.cassandra, timeout_ms=min(settings.cassandra.timeout_ms, READ_DEADLINE_MS)
     )
-    online = redis_online.connect(redis, catalogue)
-    history = cassandra_history.connect(cassandra)
-    feed = ControlFeed(settings.kafka.bootstrap)
-    feed.start()
     registry = Path(settings.registry.path)
     control = Control(lambda pointer: model.load(pointer, registry))
-    scorer = OnDemand(control, feed, _wall_ms, lambda: time.perf_counter_ns() // 1000, _report)
-    app = create_app(online, history, scorer, defaults_by_name(), _wall_ms, catalogue.feature_set)
+    # A port that is taken is said at once, not after the control topic was waited for.
     with _bound(port) as listener:
+        online = redis_online.connect(redis, catalogue)
+        history = cassandra_history.connect(cassandra)
+        feed = ControlFeed(settings.kafka.bootstrap)
+        feed.start()
+        scorer = OnDemand(control, feed, _wall_ms, lambda: time.perf_counter_ns() // 1000, _report)
+        app = create_app(online, history, scorer, defaults_by_name(), _wall_ms, catalogue.feature_set)
         click.echo(f"Sluice API on http://{LOOPBACK}:{port}, documented at /docs; stop it with Ctrl-C")
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
         server.run(sockets=[listener])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 import msgspec
 from rich.console import Console
@@ -22,18 +24,22 @@ from schemas.settings import Settings
 def command(settings: Settings, only: str | None, *, quick: bool, as_json: bool) -> None:
     """Measure the running stack, and set the figures beside their budgets.
 
-    Every result is appended to bench/history.jsonl in the stack's home.
+    Every result is printed and appended to bench/history.jsonl in the stack's home as soon as it is there.
     """
     names = list(MEASUREMENTS) if only is None else [name.strip() for name in only.split(",")]
     if unknown := [name for name in names if name not in MEASUREMENTS]:
         raise InputError(f"--only {', '.join(unknown)}: no such measurement; there are {', '.join(MEASUREMENTS)}")
     wanted = [name for name in MEASUREMENTS if name in names]
-    # Progress goes where it does not mix with the table.
-    found = run(settings, wanted, QUICK if quick else FULL, Steps(Console(stderr=True)))
-    found["quick"] = quick
-    history = Home.of(settings).root / "bench" / "history.jsonl"
-    report.append(history, found)
+    history = report.History(Home.of(settings).root / "bench" / "history.jsonl")
+
+    def told(facts: dict[str, Any], result: dict[str, Any]) -> None:
+        history.add(facts | {"quick": quick}, result)
+        click.echo("\n".join(report.rows(result)))
+
+    # Progress goes where it does not mix with the figures.
+    found = run(settings, wanted, QUICK if quick else FULL, Steps(Console(stderr=True)), told) | {"quick": quick}
+    history.close(found)
     click.echo(report.table(found))
-    click.echo(f"\nkept in {history}")
+    click.echo(f"\nkept in {history.file}")
     if as_json:
         click.echo(msgspec.json.encode(report.summary(found)).decode())

@@ -15,7 +15,7 @@ import msgspec
 from infra import control_topic, promotion
 from schemas.control import Thresholds
 from schemas.errors import InputError, NotFoundError
-from schemas.models import Promotion, Stage
+from schemas.models import FRAUD, Promotion, Stage
 from schemas.settings import Settings
 from serving.registry import Registry
 from serving.thresholds import Costs, effects, suggest
@@ -40,22 +40,29 @@ def _now_ms() -> int:
 @command.command(name="list")
 @click.pass_obj
 def list_models(settings: Settings) -> None:
-    """Every version with its stage and its validation metrics."""
+    """Every version with its task, its stage and its validation metrics."""
     registry = _registry(settings)
     names = registry.names()
     if not names:
         click.echo(f"no models in {registry.root}; make one with `sluice train fraud`")
         return
     click.echo(
-        f"{'model':<12}{'stage':<12}{'average precision':>18}{'recall at 1% FPR':>18}{'AUC ROC':>9}  trained until"
+        f"{'model':<12}{'task':<10}{'stage':<12}{'average precision':>18}{'recall at 1% FPR':>18}{'AUC ROC':>9}"
+        "  trained until"
     )
     for name in names:
         stages = registry.stages(name).stages
         for version in registry.versions(name):
-            metrics, signature = registry.metrics(name, version), registry.signature(name, version)
+            signature = registry.signature(name, version)
+            measured = f"{'-':>18}{'-':>18}{'-':>9}"
+            if signature.task == FRAUD:
+                metrics = registry.metrics(name, version)
+                measured = (
+                    f"{metrics.average_precision:>18.4f}{metrics.recall_at_1pct_fpr:>18.4f}{metrics.roc_auc:>9.4f}"
+                )
             click.echo(
-                f"{name + '@' + version:<12}{stages.get(version, 'None'):<12}{metrics.average_precision:>18.4f}"
-                f"{metrics.recall_at_1pct_fpr:>18.4f}{metrics.roc_auc:>9.4f}  {_day(signature.trained_to_ms)}"
+                f"{name + '@' + version:<12}{signature.task:<10}{stages.get(version, 'None'):<12}{measured}"
+                f"  {_day(signature.trained_to_ms)}"
             )
 
 
@@ -147,7 +154,10 @@ def thresholds(
 ) -> None:
     """What each threshold catches and loses on the validation days, and which cost least."""
     registry = _registry(settings)
-    metrics = registry.metrics(name, version or _newest(registry, name))
+    version = version or _newest(registry, name)
+    if (task := registry.signature(name, version).task) != FRAUD:
+        raise InputError(f"{name}@{version} is for {task}; thresholds are those of a model for {FRAUD}")
+    metrics = registry.metrics(name, version)
     try:
         given = msgspec.convert({**costs, "review_capacity": capacity}, Costs)
     except msgspec.ValidationError as error:

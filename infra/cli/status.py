@@ -11,6 +11,7 @@ import click
 from infra.stack import flink_jobs, part_state
 from infra.stack.flink_jobs import JobState
 from infra.stack.part_state import PartState
+from schemas.errors import UnansweredError
 from schemas.settings import Settings
 
 PART_LINE = "{:<16}{:<10}{:>8}{:>7}{:>9}{:>9}  {}"
@@ -21,19 +22,38 @@ JOB_LINE = "{:<24}{:<12}{:>9}{:>10}  {}"
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on the last line.")
 @click.pass_obj
 def command(settings: Settings, as_json: bool) -> None:
-    """Show each part and each job; exit code 1 when a part is not healthy."""
+    """Show each part and each job; exit code 1 when a part is not healthy, or does not say how its jobs are."""
     parts = part_state.parts(settings)
     healthy = {part.name for part in parts if part.problem is None}
-    jobs = flink_jobs.jobs(settings) if "job-manager" in healthy else []
+    jobs, unanswered = _jobs(settings) if "job-manager" in healthy else ([], None)
     if as_json:
-        click.echo(json.dumps({"parts": [asdict(part) for part in parts], "jobs": [asdict(job) for job in jobs]}))
+        click.echo(
+            json.dumps(
+                {
+                    "parts": [asdict(part) for part in parts],
+                    "jobs": None if unanswered else [asdict(job) for job in jobs],
+                }
+            )
+        )
     else:
-        _print(parts, jobs, time.time())
+        _print_parts(parts, time.time())
+        if unanswered is None:
+            _print_jobs(jobs, time.time())
+    if unanswered is not None:
+        raise unanswered
     if len(healthy) < len(parts):
         raise click.exceptions.Exit(1)
 
 
-def _print(parts: list[PartState], jobs: list[JobState], now_s: float) -> None:
+def _jobs(settings: Settings) -> tuple[list[JobState], UnansweredError | None]:
+    """The jobs, or why they are not known: the parts are to be shown all the same."""
+    try:
+        return flink_jobs.jobs(settings), None
+    except UnansweredError as error:
+        return [], error
+
+
+def _print_parts(parts: list[PartState], now_s: float) -> None:
     click.echo(PART_LINE.format("part", "version", "pid", "port", "MiB", "up", "health"))
     for part in parts:
         memory = "-" if part.memory_mb is None else f"{part.memory_mb:.0f}"
@@ -42,6 +62,9 @@ def _print(parts: list[PartState], jobs: list[JobState], now_s: float) -> None:
             PART_LINE.format(part.name, part.version, part.pid or "-", part.port, memory, up, part.problem or "healthy")
         )
     click.echo("")
+
+
+def _print_jobs(jobs: list[JobState], now_s: float) -> None:
     if not jobs:
         click.echo("no jobs; submit one with `sluice submit JOB`")
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from infra import flink_client
+from infra import checkpoints, flink_client
 from jobs.names import JOB_NAMES
 from schemas.settings import Settings
 
@@ -20,4 +20,5 @@ def command(settings: Settings, job: str, now: bool) -> None:
         click.echo(f"{job} is cancelled")
         return
     savepoint = flink_client.stop(job, settings)
-    click.echo(f"{job} is stopped; resume with `sluice submit {job} --from {savepoint}`")
+    named = "" if checkpoints.kept_here(settings) else f" --from {savepoint}"
+    click.echo(f"{job} is stopped, its state is in {savepoint}; resume with `sluice submit {job}{named}`")

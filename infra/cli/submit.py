@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 import msgspec
 
-from infra import flink_client
+from infra import checkpoints, flink_client
 from jobs.names import JOB_NAMES
 from schemas.settings import Flink, Settings
 
@@ -13,11 +13,26 @@ from schemas.settings import Flink, Settings
 @click.command()
 @click.argument("job", type=click.Choice(JOB_NAMES))
 @click.option("--flink", metavar="ADDRESS", help="REST address of the cluster; default is the local stack's.")
-@click.option("--from", "savepoint", metavar="SAVEPOINT", help="Resume from the savepoint that `sluice stop` named.")
+@click.option(
+    "--from",
+    "state",
+    metavar="STATE",
+    help="Checkpoint or savepoint to resume from, or `none` for a fresh state; default is the newest of the job.",
+)
 @click.pass_obj
-def command(settings: Settings, job: str, flink: str | None, savepoint: str | None) -> None:
-    """Start JOB on the Flink cluster."""
+def command(settings: Settings, job: str, flink: str | None, state: str | None) -> None:
+    """Start JOB on the Flink cluster, where it stood when it ended.
+
+    Only the local stack's checkpoints are known here: on another cluster, JOB starts fresh without --from.
+    """
     if flink is not None:
         settings = msgspec.structs.replace(settings, flink=Flink(flink))
-    job_id = flink_client.submit(job, settings, savepoint)
-    click.echo(f"{job} runs as {job_id}; see `sluice status`")
+    begun = "with a fresh state"
+    if state is None and checkpoints.kept_here(settings):
+        state = checkpoints.newest(settings, job)
+        begun += f": {checkpoints.folder(settings, job)} holds no checkpoint"
+    elif state is None:
+        begun += f": which checkpoints {settings.flink.rest} keeps is not known here, name one with --from to resume"
+    state = None if state == "none" else state
+    job_id = flink_client.submit(job, settings, state)
+    click.echo(f"{job} runs as {job_id}, {begun if state is None else f'resumed from {state}'}; see `sluice status`")

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import msgspec
 
-from infra import flink_client
+from infra import checkpoints, flink_client
 from infra.stack import flink_jobs
 from infra.stack.home import Home
+from jobs.names import SCORE
+from schemas.errors import UnansweredError
 from schemas.settings import Settings
 
 
@@ -22,13 +24,16 @@ class Known(msgspec.Struct, frozen=True):
 
 
 def ensure(settings: Settings, name: str) -> str:
-    """The id of the running job, which is submitted when it does not run. Raises what `flink_client.submit` raises."""
-    return flink_client.running(settings).get(name) or flink_client.submit(name, settings)
+    """The id of the running job, which is resumed when it does not run. Raises what `flink_client.submit` raises."""
+    return flink_client.running(settings).get(name) or flink_client.resume(name, settings)
 
 
 def failure(settings: Settings, name: str) -> str | None:
-    """Why the job does not run, None while it does."""
-    found = next((job for job in flink_jobs.jobs(settings) if job.name == name), None)
+    """Why the job does not run as far as can be known, None while it does."""
+    try:
+        found = next((job for job in flink_jobs.jobs(settings) if job.name == name), None)
+    except UnansweredError as error:
+        return str(error)
     if found is None:
         return f"job {name} is gone"
     if found.state == "RUNNING":
@@ -42,7 +47,8 @@ def known_until_ms(settings: Settings, job_id: str, customers: int) -> int:
         known = msgspec.json.decode(_file(settings).read_bytes(), type=Known)
     except (FileNotFoundError, msgspec.MsgspecError):
         return 0
-    return known.until_ms if (known.job_id, known.customers) == (job_id, customers) else 0
+    same = known.customers == customers and checkpoints.goes_back_to(settings, SCORE, job_id, known.job_id)
+    return known.until_ms if same else 0
 
 
 def remember(settings: Settings, job_id: str, customers: int) -> None:

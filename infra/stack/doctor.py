@@ -12,7 +12,7 @@ from infra import topics
 from infra.stack import flink_jobs, install, part_state, ports, topology
 from infra.stack.home import Home
 from infra.stack.part_state import PartState
-from schemas.errors import PartFailedError, PortInUseError
+from schemas.errors import PartFailedError, PortInUseError, UnansweredError
 from schemas.settings import Settings
 
 MIN_FREE_MB = 2048
@@ -36,8 +36,12 @@ def examine(settings: Settings) -> list[Finding]:
     if "kafka" in healthy:
         findings += _topics(settings)
     if "job-manager" in healthy:
-        findings += _jobs(settings)
-        findings += _old_code(settings, states)
+        try:
+            findings += [*_jobs(settings), *_old_code(settings, states)]
+        except UnansweredError as error:
+            findings.append(
+                Finding(str(error).partition("; ")[0], "sluice status, until it answers; else: sluice down; sluice up")
+            )
     return findings
 
 

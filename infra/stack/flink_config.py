@@ -9,6 +9,8 @@ from pathlib import Path
 from infra.stack.part import LOOPBACK
 from schemas.settings import Settings
 
+# MetricGroup: the Kafka sink registers `pendingCommittables` anew at every checkpoint and `currentSendTime` for every
+# producer, and each time a warning says that the one before is kept: a line every few seconds that nobody can act on.
 LOG4J = """status = error
 rootLogger.level = INFO
 rootLogger.appenderRef.out.ref = out
@@ -20,6 +22,8 @@ logger.pekko.name = org.apache.pekko
 logger.pekko.level = WARN
 logger.kafka.name = org.apache.flink.kafka.shaded.org.apache.kafka
 logger.kafka.level = WARN
+logger.metrics.name = org.apache.flink.metrics.MetricGroup
+logger.metrics.level = ERROR
 logger.netty.name = org.jboss.netty.channel.DefaultChannelPipeline
 logger.netty.level = OFF
 """

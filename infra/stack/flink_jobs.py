@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import time
 import urllib.parse
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from infra.stack import probe
+from infra.stack import flink_rest, probe
+from schemas.errors import PartFailedError, UnansweredError
 from schemas.settings import Settings
 
+# A status without the lag is better than one that is waited for.
+LAG_TIMEOUT_S = 2.0
+POLL_S = 0.5
 LAG = "sum by (job_name) (flink_taskmanager_job_task_operator_pendingRecords)"
 
 
@@ -39,9 +45,9 @@ class JobState:
 def jobs(settings: Settings) -> list[JobState]:
     """Every job that runs, and of those that ended the last of each name that does not run.
 
-    Raises OSError when the JobManager does not answer.
+    Raises what `flink_rest.ask` raises.
     """
-    overview = probe.get_json(f"{settings.flink.rest}/jobs/overview")["jobs"]
+    overview = flink_rest.ask(settings, "/jobs/overview")["jobs"]
     newest_last = sorted(overview, key=lambda job: (not _ended(job["state"]), job["start-time"]))
     lags = _lags(settings)
     running = {job["name"] for job in overview if not _ended(job["state"])}
@@ -56,10 +62,48 @@ def jobs(settings: Settings) -> list[JobState]:
 def task_managers(settings: Settings) -> dict[str, bool]:
     """The TaskManagers that are registered, and whether each runs a task.
 
-    Raises OSError when the JobManager does not answer.
+    Raises what `flink_rest.ask` raises.
     """
-    listed = probe.get_json(f"{settings.flink.rest}/taskmanagers")["taskmanagers"]
+    listed = flink_rest.ask(settings, "/taskmanagers")["taskmanagers"]
     return {tm["id"]: tm["freeSlots"] < tm["slotsNumber"] for tm in listed}
+
+
+def wait_running(settings: Settings, names: Collection[str], timeout_s: float) -> None:
+    """Until these jobs run; a JobManager that does not answer is asked again.
+
+    Raises PartFailedError with what the jobs are instead, or with the last unanswered question.
+    """
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            states = _states(settings)
+            waiting = {name: states.get(name, "not there") for name in names if states.get(name) != "RUNNING"}
+            if not waiting:
+                return
+            said = ", ".join(f"{name} is {state.lower()}" for name, state in sorted(waiting.items()))
+        except UnansweredError as error:
+            said = str(error)
+        if time.monotonic() > deadline:
+            raise PartFailedError(f"not running after {timeout_s:.0f} s: {said}; see `sluice status`")
+        time.sleep(POLL_S)
+
+
+def runner(settings: Settings, job_id: str) -> str | None:
+    """A TaskManager that runs a task of the job, of its last operator if it can be had; None when none does.
+
+    Raises what `flink_rest.ask` raises.
+    """
+    path = f"/jobs/{job_id}"
+    for vertex in reversed(flink_rest.ask(settings, path)["vertices"]):
+        for found in flink_rest.ask(settings, f"{path}/vertices/{vertex['id']}/taskmanagers")["taskmanagers"]:
+            return str(found["taskmanager-id"])
+    return None
+
+
+def _states(settings: Settings) -> dict[str, str]:
+    """The state of the newest job of each name."""
+    overview = flink_rest.ask(settings, "/jobs/overview")["jobs"]
+    return {job["name"]: job["state"] for job in sorted(overview, key=lambda job: int(job["start-time"]))}
 
 
 def _ended(state: str) -> bool:
@@ -67,10 +111,10 @@ def _ended(state: str) -> bool:
 
 
 def _state(settings: Settings, job: dict[str, Any], lag_records: int | None) -> JobState:
-    address = f"{settings.flink.rest}/jobs/{job['jid']}"
-    checkpoints = probe.get_json(f"{address}/checkpoints")
+    path = f"/jobs/{job['jid']}"
+    checkpoints = flink_rest.ask(settings, f"{path}/checkpoints")
     last = (checkpoints.get("latest") or {}).get("completed")
-    metrics = {m["id"]: m["value"] for m in probe.get_json(f"{address}/metrics?get=numRestarts")}
+    metrics = {m["id"]: m["value"] for m in flink_rest.ask(settings, f"{path}/metrics?get=numRestarts")}
     return JobState(
         name=job["name"],
         job_id=job["jid"],
@@ -80,7 +124,7 @@ def _state(settings: Settings, job: dict[str, Any], lag_records: int | None) -> 
         failed_checkpoints=(checkpoints.get("counts") or {}).get("failed", 0),
         checkpoint=last and Checkpoint(last["latest_ack_timestamp"], last["end_to_end_duration"], last["state_size"]),
         lag_records=None if _ended(job["state"]) else lag_records,
-        root_cause=_root_cause(probe.get_json(f"{address}/exceptions")),
+        root_cause=_root_cause(flink_rest.ask(settings, f"{path}/exceptions")),
     )
 
 
@@ -97,8 +141,9 @@ def _root_cause(exceptions: dict[str, Any]) -> str | None:
 def _lags(settings: Settings) -> dict[str, int]:
     """Records not yet read, by job name, as Prometheus saw them last; empty while Prometheus is down."""
     query = urllib.parse.urlencode({"query": LAG})
+    address = f"http://127.0.0.1:{settings.stack.ports.prometheus}/api/v1/query?{query}"
     try:
-        found = probe.get_json(f"http://127.0.0.1:{settings.stack.ports.prometheus}/api/v1/query?{query}")
+        found = probe.get_json(address, LAG_TIMEOUT_S)
     except OSError:
         return {}
     return {row["metric"]["job_name"]: int(float(row["value"][1])) for row in found["data"]["result"]}

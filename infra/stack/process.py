@@ -19,7 +19,7 @@ from infra.stack.home import Home
 from infra.stack.part import Running
 
 MARK = "SLUICE_PART"
-KILL_TIMEOUT_S = 5.0
+KILL_TIMEOUT_S = 30.0
 MAX_LOG_BYTES = 16 * 1024 * 1024
 # The kernel counts start times in hundredths from a boot time that is rounded to seconds.
 START_TOLERANCE_S = 2.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 
 from jobs.runtime.stage import Door, Stage
 from serving.entity_cache import Writes
@@ -15,10 +16,12 @@ class Fused(Stage):
     def __init__(self, stages: Sequence[Stage]) -> None:
         self._stages = tuple(stages)
         self.uid = "+".join(stage.uid for stage in self._stages)
+        self._opened: list[Stage] = []
 
     def open(self, door: Door) -> None:
         for stage in self._stages:
             stage.open(door)
+            self._opened.append(stage)
 
     def step(self, batch: Sequence[Record] | Sequence[Message]) -> Sequence[Message]:
         first, *others = self._stages
@@ -34,5 +37,8 @@ class Fused(Stage):
         return writes
 
     def close(self) -> None:
-        for stage in self._stages:
-            stage.close()
+        """Close what was opened, the last first, each even when another can not be closed."""
+        with ExitStack() as closing:
+            for stage in self._opened:
+                closing.callback(stage.close)
+            self._opened = []

@@ -27,7 +27,7 @@ _PACKED = Types.ROW_NAMED(["bucket", "messages"], [Types.INT(), _BYTES])
 _OUTPUTS = Types.ROW_NAMED(["records"], [Types.OBJECT_ARRAY(Types.OBJECT_ARRAY(_BYTES))])
 
 
-def configuration(settings: Settings, job: Job, savepoint: str | None) -> Configuration:
+def configuration(settings: Settings, job: Job, savepoint: str | None, checkpoints: str | None) -> Configuration:
     """The job's own configuration; what is not here is the cluster's."""
     given = settings.job
     host, _, port = settings.flink.rest.removeprefix("http://").partition(":")
@@ -54,17 +54,22 @@ def configuration(settings: Settings, job: Job, savepoint: str | None) -> Config
     }
     if savepoint is not None:
         values["execution.state-recovery.path"] = savepoint
+    if checkpoints is not None:
+        values["execution.checkpointing.dir"] = checkpoints
     configured = Configuration()
     for key, value in values.items():
         configured.set_string(key, value)
     return configured
 
 
-def build(job: Job, settings: Settings, savepoint: str | None = None) -> StatementSet:
-    """The graph, ready to be executed on the cluster of the settings."""
+def build(job: Job, settings: Settings, savepoint: str | None = None, checkpoints: str | None = None) -> StatementSet:
+    """The graph, ready to be executed on the cluster of the settings.
+
+    It begins with the state of `savepoint` and puts its checkpoints under `checkpoints`, or where the cluster does.
+    """
     # PyFlink's own factory would start a cluster in this process; the constructor obeys `execution.target`.
     java_environment = get_gateway().jvm.org.apache.flink.streaming.api.environment.StreamExecutionEnvironment
-    configured = configuration(settings, job, savepoint)
+    configured = configuration(settings, job, savepoint, checkpoints)
     environment = StreamExecutionEnvironment(java_environment(configured._j_configuration))
     tables = StreamTableEnvironment.create(environment)
     keys = bucket_keys(settings.job.buckets)

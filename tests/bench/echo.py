@@ -36,7 +36,7 @@ class Echo:
 
     def __enter__(self) -> Echo:
         self._thread.start()
-        assert self._ready.wait(20)
+        assert self._ready.wait(60)
         return self
 
     def __exit__(self, *_: object) -> None:

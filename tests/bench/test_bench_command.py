@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from infra.cli import bench
 from infra.cli.bench import command
 from infra.stack.home import Home
-from schemas.errors import InputError
-from schemas.settings import Settings
+from schemas.errors import InputError, PartFailedError
+from schemas.settings import Settings, Stack
 
 SLUICE = str(Path(sys.executable).parent / "sluice")
 
@@ -20,6 +21,22 @@ def test_a_measurement_that_does_not_exist_is_refused_with_those_that_do():
     done = CliRunner().invoke(command, ["--only", "latency,speed"], obj=Settings())
     assert isinstance(done.exception, InputError)
     assert str(done.exception).startswith("--only speed: no such measurement; there are latency, freshness, ")
+
+
+def test_a_bench_that_fails_half_way_has_printed_and_kept_what_it_measured(monkeypatch, tmp_path):
+    facts = {"at_ms": 1, "machine": {"cores": 2}, "model": "fraud@1"}
+
+    def run(_settings, _names, _scale, _steps, told):
+        told(facts, {"memory": {"kafka": 300.0}})
+        raise PartFailedError("the broker is gone")
+
+    monkeypatch.setattr(bench, "run", run)
+    settings = Settings(stack=Stack(home=str(tmp_path)))
+    done = CliRunner().invoke(command, ["--only", "memory"], obj=settings)
+    assert isinstance(done.exception, PartFailedError)
+    assert "memory, MiB: 300" in done.stdout
+    (line,) = (tmp_path / "bench" / "history.jsonl").read_text().splitlines()
+    assert json.loads(line) == facts | {"quick": False, "memory": {"kafka": 300.0}, "partial": True}
 
 
 @pytest.mark.stack
@@ -41,4 +58,7 @@ def test_a_quick_bench_prints_a_table_a_json_line_and_keeps_its_result(stack):
     assert found["state_bytes_per_user"] > 0
     assert found["store_read_ms"]["p99"] > 0
     assert "latency at 2,000/s" in done.stdout
-    assert len(history.read_text().splitlines()) == before + 1
+    *parts, whole = [json.loads(line) for line in history.read_text().splitlines()[before:]]
+    assert [part["partial"] for part in parts] == [True] * 6, "three rates of latency, and the others"
+    assert "partial" not in whole
+    assert all(part["at_ms"] == whole["at_ms"] == found["at_ms"] for part in parts)

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
-from infra.bench import report
+from infra.bench import report, run
 from infra.bench.curves import Curve
 from infra.bench.freshness import Freshness
 from infra.bench.latency import Latency, Timeline
@@ -17,6 +18,8 @@ from infra.bench.reader import Read
 from infra.bench.recovery import judge
 from infra.bench.reference import Reference
 from infra.bench.throughput import Drain, Sample, steady
+from infra.demo.steps import Steps
+from schemas.errors import PartFailedError
 
 NAN = float("nan")
 
@@ -125,8 +128,44 @@ def test_what_was_not_measured_is_in_neither():
     assert "latency" not in report.table(found)
 
 
-def test_each_bench_is_a_line_of_history(tmp_path):
-    history = tmp_path / "bench" / "history.jsonl"
-    report.append(history, _found())
-    report.append(history, _found())
-    assert [msgspec.json.decode(line)["model"] for line in history.read_bytes().splitlines()] == ["fraud@1"] * 2
+def test_history_has_a_line_for_each_result_and_one_for_the_whole_bench(tmp_path):
+    history = report.History(tmp_path / "bench" / "history.jsonl")
+    found = _found()
+    facts = {key: found[key] for key in ("at_ms", "machine", "model")}
+    history.add(facts, {"memory": found["memory"]})
+    history.add(facts, {"store-read": found["store-read"]})
+    history.close(found)
+    *parts, whole = [msgspec.json.decode(line) for line in history.file.read_bytes().splitlines()]
+    assert [part.pop("partial") for part in parts] == [True, True]
+    assert [part.keys() - facts.keys() for part in parts] == [{"memory"}, {"store-read"}]
+    assert "partial" not in whole
+    assert all(whole[key] == value for part in parts for key, value in part.items())
+
+
+def test_the_rows_of_the_parts_are_the_rows_of_the_table():
+    found = _found()
+    parts = [{"latency": {rate: at}} for rate, at in found["latency"].items()]
+    parts += [{key: found[key]} for key in ("throughput", "plain-loop", "freshness", "store-read", "state")]
+    parts += [{key: found[key]} for key in ("recovery", "reference", "memory", "curves")]
+    rows = [row for part in parts for row in report.rows(part)]
+    assert rows == report.rows(found)
+    assert report.table(found).endswith("\n".join(rows))
+
+
+def test_a_bench_that_is_cut_short_has_told_what_it_measured(monkeypatch):
+    def fail(_):
+        raise PartFailedError("no more")
+
+    measured = {"state": (run.Part("state", lambda _: {"bytes": {"user": 1}}),)}
+    measured["latency"] = tuple(run.Part(rate, lambda _, at=rate: {at: 1.0}) for rate in ("1000", "2000"))
+    measured["throughput"] = (run.Part("throughput", fail),)
+    monkeypatch.setattr(run, "MEASUREMENTS", measured)
+    told, steps = [], Steps(Console(quiet=True))
+    wanted = [{"state": {"bytes": {"user": 1}}}, {"latency": {"1000": 1.0}}, {"latency": {"2000": 1.0}}]
+    whole = run.measure_all(None, ["state", "latency"], steps, told.append)
+    assert whole == {"state": {"bytes": {"user": 1}}, "latency": {"1000": 1.0, "2000": 1.0}}
+    assert told == wanted
+    told.clear()
+    with pytest.raises(PartFailedError):
+        run.measure_all(None, ["state", "latency", "throughput"], steps, told.append)
+    assert told == wanted

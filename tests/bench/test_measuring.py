@@ -33,7 +33,7 @@ def test_a_known_delay_is_what_is_measured(stack, names):
         found = latency.measure(stack.kafka, *names, rate=200, seconds=3, users=50)
     assert (found.answers.count, found.lost, found.repeated) == (600, 0, 0)
     # A loaded machine makes it later, never earlier.
-    assert 249 <= found.answers.p50 < 500
+    assert 249 <= found.answers.p50 < 2_500
 
 
 def test_answers_that_never_come_or_come_twice_are_counted(stack, names):
@@ -53,7 +53,8 @@ def test_a_backlog_is_drained_at_the_pace_of_the_system(stack, names):
     with Echo(stack.kafka, *names, per_s=1_000):
         found = throughput.drain(stack.kafka, *names, count=5_000, users=50)
     assert (found.lost, found.repeated) == (0, 0)
-    assert found.per_s == pytest.approx(1_000, rel=0.15)
+    # A loaded machine makes it slower, never faster.
+    assert 400 < found.per_s < 1_150
 
 
 def test_a_system_that_stops_answering_is_named(stack, names, monkeypatch):

@@ -9,8 +9,8 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 from schemas.settings import Settings
 from serving.inflight import Record
 
-TIMEOUT_S = 10.0
-READ_TIMEOUT_S = 60.0
+TIMEOUT_S = 30.0
+READ_TIMEOUT_S = 180.0
 
 
 def read(settings: Settings, topic: str) -> list[Record]:

@@ -48,10 +48,10 @@ def send_and_break(run: Run) -> None:
         client.produce(topic, None, b"user-0")
     client.flush(10)
     scoring = chaos_stack.READERS[0][0]
-    chaos_stack.wait(lambda: chaos_log.unread(settings, scoring, topics.LABELS.name) == 0, 120, "labels are read")
+    chaos_stack.wait(lambda: chaos_log.unread(settings, scoring, topics.LABELS.name) == 0, 240, "labels are read")
     # The first payments meet cold code; what is measured is the time without decisions after a kill, not that.
     publish.publish(sent.stream[:WARM_UP], client, publish.Pace(RATE))
-    chaos_stack.wait(lambda: chaos_log.unread(settings, scoring, topics.TRANSACTIONS.name) == 0, 120, "warm")
+    chaos_stack.wait(lambda: chaos_log.unread(settings, scoring, topics.TRANSACTIONS.name) == 0, 240, "warm")
     run.hit_ms["warm"] = _now_ms()
     stream = sent.stream[WARM_UP:]
     progress = [0]

@@ -13,14 +13,16 @@ from confluent_kafka import KafkaException
 
 from infra import flink_client, stack, topics
 from infra.demo import starting_rules
-from infra.stack import flink_jobs, probe
+from infra.stack import flink_jobs
 from jobs.names import JOB_NAMES
+from schemas.errors import UnansweredError
 from schemas.settings import Job, Ports, Settings, Stack
 from schemas.topics import DECISIONS, FEATURE_UPDATES, LABELS, TRANSACTIONS
 from serving.stores import cassandra_history
 
 BASE_PORT = 26000
 SCORING = "score_transactions"
+STARTED_S = 240
 READERS = (
     ("sluice-score_transactions-score", (TRANSACTIONS, LABELS)),
     ("sluice-materialize-online", (DECISIONS, FEATURE_UPDATES)),
@@ -48,29 +50,32 @@ def start(given: Settings) -> None:
     promote_small_model(given)
     with ThreadPoolExecutor() as pool:
         list(pool.map(lambda job: flink_client.submit(job, given), JOB_NAMES))
-    wait(lambda: all(job.state == "RUNNING" for job in flink_jobs.jobs(given)), 180, "both jobs run")
+    flink_jobs.wait_running(given, JOB_NAMES, STARTED_S)
 
 
 def host(given: Settings, job: str) -> str:
     """The TaskManager that runs the job."""
-    address = f"{given.flink.rest}/jobs/{flink_client.running(given)[job]}"
-    vertex = probe.get_json(address)["vertices"][0]["id"]
-    (found,) = probe.get_json(f"{address}/vertices/{vertex}/taskmanagers")["taskmanagers"]
-    return str(found["taskmanager-id"])
+    found = flink_jobs.runner(given, flink_client.running(given)[job])
+    assert found is not None, f"no TaskManager runs {job}"
+    return found
 
 
 def drained(given: Settings) -> bool:
     """Whether a checkpoint of each job covers all that lies in its topics."""
-    try:
-        return all(unread(given, group, topic.name) == 0 for group, read in READERS for topic in read)
-    except KafkaException:
-        # A broker that has just come back answers before it leads its partitions.
-        return False
+    return all(unread(given, group, topic.name) == 0 for group, read in READERS for topic in read)
 
 
 def wait(done: Callable[[], bool], timeout_s: float, what: str) -> None:
-    """Until it is done."""
+    """Until it is done; a part that does not answer is asked again."""
     deadline = time.monotonic() + timeout_s
-    while not done():
+    while not _answered(done):
         assert time.monotonic() < deadline, f"not within {timeout_s:.0f} s: {what}"
         time.sleep(0.5)
+
+
+def _answered(done: Callable[[], bool]) -> bool:
+    try:
+        return done()
+    except (UnansweredError, KafkaException):
+        # A broker that has just come back answers before it leads its partitions.
+        return False

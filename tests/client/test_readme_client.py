@@ -24,7 +24,7 @@ README = (ROOT / "README.md").read_text()
 MAX_LINES = 15
 GROUP = "bookshop"
 # The scoring job may have to be started, and to restore its state, before the first decision comes.
-DECISION_TIMEOUT_S = 90
+DECISION_TIMEOUT_S = 180
 # A second decision for the same payment would follow the first within a batch or two.
 SILENCE_S = 5
 
@@ -108,22 +108,22 @@ def consumer(stack: Settings, client: Path) -> Iterator[Queue[str]]:
     yield lines
     assert process.poll() is None, "consume.py ended by itself"
     process.terminate()
-    process.wait(timeout=10)
+    process.wait(timeout=60)
 
 
 def _go_to_end(stack: Settings) -> None:
     """Commit the end of the decisions for the README's group, as if it had read what others wrote."""
     mover = Consumer({"bootstrap.servers": stack.kafka.bootstrap, "group.id": GROUP})
     ends = []
-    for partition in mover.list_topics(DECISIONS.name, timeout=10).topics[DECISIONS.name].partitions:
-        _, end = mover.get_watermark_offsets(TopicPartition(DECISIONS.name, partition), timeout=10)
+    for partition in mover.list_topics(DECISIONS.name, timeout=30).topics[DECISIONS.name].partitions:
+        _, end = mover.get_watermark_offsets(TopicPartition(DECISIONS.name, partition), timeout=30)
         ends.append(TopicPartition(DECISIONS.name, partition, end))
     mover.commit(offsets=ends, asynchronous=False)
     mover.close()
 
 
 def produce(client: Path, event_id: str) -> None:
-    subprocess.run([client, client.parents[2] / "produce.py", event_id], check=True, timeout=60, cwd=client.parent)
+    subprocess.run([client, client.parents[2] / "produce.py", event_id], check=True, timeout=180, cwd=client.parent)
 
 
 @pytest.mark.stack

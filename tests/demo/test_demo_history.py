@@ -3,7 +3,9 @@
 import pytest
 from demo_builders import decision, payment
 
+from infra import checkpoints
 from infra.demo import history, jobs
+from jobs.names import SCORE
 from schemas.errors import PartFailedError
 from schemas.settings import Settings, Stack
 
@@ -49,3 +51,13 @@ def test_a_run_of_the_job_knows_only_its_own_customers(tmp_path):
     assert jobs.known_until_ms(settings, "job-1", 100) > 0
     assert jobs.known_until_ms(settings, "job-2", 100) == 0
     assert jobs.known_until_ms(settings, "job-1", 200) == 0
+
+
+def test_a_job_that_was_resumed_still_knows_the_customers_of_the_run_before(tmp_path):
+    settings = Settings(stack=Stack(home=str(tmp_path)))
+    first, second, fresh = "a" * 32, "b" * 32, "c" * 32
+    jobs.remember(settings, first, 100)
+    checkpoints.note(settings, SCORE, second, f"file:///checkpoints/{SCORE}/{first}/chk-7")
+    checkpoints.note(settings, SCORE, fresh, None)
+    assert jobs.known_until_ms(settings, second, 100) == jobs.known_until_ms(settings, first, 100) > 0
+    assert jobs.known_until_ms(settings, fresh, 100) == 0

@@ -43,13 +43,13 @@ def test_ctrl_c_in_the_middle_ends_it_cleanly_with_a_summary():
             break
     time.sleep(2)
     os.killpg(demo.pid, signal.SIGINT)
-    rest, errors = demo.communicate(timeout=60)
+    rest, errors = demo.communicate(timeout=180)
     assert demo.returncode == 0, errors
     assert "To look further" in rest
     assert "Traceback" not in errors
 
 
 def test_a_rate_that_can_not_be_is_refused_in_one_line():
-    done = subprocess.run([SLUICE, "demo", "--rate", "0"], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([SLUICE, "demo", "--rate", "0"], capture_output=True, text=True, timeout=180, check=False)
     assert done.returncode == 2
     assert "--rate" in done.stderr

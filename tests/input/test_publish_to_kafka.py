@@ -30,7 +30,7 @@ TOPIC = "input-test"
 def topic() -> Iterator[str]:
     host, port = KAFKA.bootstrap.rsplit(":", 1)
     with socket.socket() as probe:
-        probe.settimeout(2)
+        probe.settimeout(10)
         if probe.connect_ex((host, int(port))):
             pytest.skip(f"no broker at {KAFKA.bootstrap}; start one with `sluice up`")
     admin = AdminClient({"bootstrap.servers": KAFKA.bootstrap})
@@ -45,7 +45,7 @@ def consume(topic: str, count: int) -> list[confluent_kafka.Message]:
     )
     reader.subscribe([topic])
     found: list[confluent_kafka.Message] = []
-    while len(found) < count and (batch := reader.consume(count - len(found) + 1, timeout=15)):
+    while len(found) < count and (batch := reader.consume(count - len(found) + 1, timeout=60)):
         found += batch
     extra = reader.consume(1, timeout=1)
     reader.close()
@@ -75,7 +75,8 @@ def test_a_rate_is_kept_on_a_real_broker(topic: str) -> None:
     sent = events(Config(merchants=100, count=2_000, labels=False))
     records = [record._replace(topic=topic) for record in publish.records(sent)]
     summary = publish.publish(records, publish.connect(KAFKA), publish.Pace(rate=1_000))
-    assert 1.9 < summary.seconds < 4
+    # A busy machine is late; it is never early.
+    assert 1.9 < summary.seconds < 20
     assert summary.sent == 2_000
 
 
@@ -86,7 +87,7 @@ def test_a_record_that_the_broker_refuses_stops_the_run(topic: str) -> None:
 
 
 def test_the_command_publishes_and_ends_with_its_summary() -> None:
-    if AdminClient({"bootstrap.servers": KAFKA.bootstrap}).list_topics(timeout=5).topics.get("transactions") is None:
+    if AdminClient({"bootstrap.servers": KAFKA.bootstrap}).list_topics(timeout=30).topics.get("transactions") is None:
         pytest.skip("the topics are not created")
     arguments = ["generate", "--users", "50", "--merchants", "100", "--count", "20", "--rate", "100", "--json"]
     result = CliRunner().invoke(sluice, arguments, catch_exceptions=False)

@@ -9,10 +9,11 @@ import msgspec
 import pytest
 
 from schemas import codec
-from schemas.control import Rule, payload
+from schemas.control import ModelPointer, Rule, payload
 from schemas.errors import InvalidError, UnknownVersionError, UnreadableError
 from schemas.events import ControlRecord, DeadLetter, Transaction
 from schemas.json_schema import EVENTS
+from schemas.models import FRAUD, Signature
 
 FROZEN = Path(__file__).parent / "frozen"
 VERSIONS = [(kind, version) for kind in EVENTS for version in range(1, kind.VERSION + 1)]
@@ -34,6 +35,28 @@ def test_a_version_that_is_not_known_is_refused_by_name(kind):
     newer = msgspec.json.encode(raw | {"schema_version": kind.VERSION + 1})
     with pytest.raises(UnknownVersionError, match=f"{kind.__name__} schema_version {kind.VERSION + 1}, newest known"):
         codec.decode(kind, newer)
+
+
+def test_a_pointer_from_before_there_were_tasks_is_a_fraud_models_and_is_still_written_so():
+    raw = (FROZEN / "ModelPointer.v1.json").read_bytes()
+    pointer = msgspec.json.decode(raw, type=ModelPointer)
+    assert pointer.task == FRAUD
+    # A job of the release before refuses a field that it does not know.
+    assert json.loads(msgspec.json.encode(pointer)) == json.loads(raw)
+    other = msgspec.structs.replace(pointer, task="ranking")
+    assert msgspec.json.decode(msgspec.json.encode(other), type=ModelPointer) == other
+
+
+@pytest.mark.parametrize("task", ["", "Fraud", "a" * 41])
+def test_a_task_that_is_no_name_is_refused(task):
+    raw = json.loads((FROZEN / "ModelPointer.v1.json").read_bytes())
+    with pytest.raises(msgspec.ValidationError, match="task"):
+        msgspec.json.decode(msgspec.json.encode(raw | {"task": task}), type=ModelPointer)
+
+
+def test_a_signature_from_before_there_were_tasks_is_a_fraud_models():
+    signature = msgspec.json.decode((FROZEN / "Signature.v1.json").read_bytes(), type=Signature)
+    assert signature.task == FRAUD
 
 
 def test_the_frozen_control_payload_is_read_by_its_kind():

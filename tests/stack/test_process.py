@@ -73,7 +73,7 @@ def test_a_home_whose_name_begins_like_another_is_another(home):
 def test_a_killed_part_is_not_alive_though_nobody_reaped_it(home):
     started = process.spawn(home, "redis", SLEEP, {})
     os.kill(started.pid, signal.SIGKILL)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while process.alive(started) and time.monotonic() < deadline:
         time.sleep(0.01)
     assert not process.alive(started)
@@ -94,7 +94,7 @@ def test_a_part_that_ignores_sigterm_is_killed_after_the_timeout(home):
     _wait_for_log(home, "deaf")
     begun = time.monotonic()
     process.end(home, started, 0.5)
-    assert 0.4 < time.monotonic() - begun < 5
+    assert 0.4 < time.monotonic() - begun < 30
     assert not process.alive(started)
 
 
@@ -114,13 +114,13 @@ def _first_pid(home, name):
 
 
 def _wait_for_log(home, name):
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while not home.log(name).read_text().endswith("\n") and time.monotonic() < deadline:
         time.sleep(0.02)
 
 
 def _gone(running):
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while process.alive(running) and time.monotonic() < deadline:
         time.sleep(0.02)
     return not process.alive(running)

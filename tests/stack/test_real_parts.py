@@ -62,7 +62,7 @@ def test_what_was_acknowledged_survives_a_sigkill_of_the_broker(settings):
         {"bootstrap.servers": settings.kafka.bootstrap, "group.id": "reader", "auto.offset.reset": "earliest"}
     )
     consumer.subscribe(["interactions"])
-    read = consumer.consume(500, timeout=30)
+    read = consumer.consume(500, timeout=90)
     consumer.close()
     assert {message.value() for message in read} == {str(number).encode() for number in range(500)}
     assert topics.differences(settings) == []

@@ -18,7 +18,7 @@ def fresh():
     topic = replace(TRANSACTIONS, name=f"test-{uuid.uuid4().hex}")
     yield topic
     client = AdminClient({"bootstrap.servers": Settings().kafka.bootstrap})
-    client.delete_topics([topic.name])[topic.name].result(timeout=10)
+    client.delete_topics([topic.name])[topic.name].result(timeout=30)
 
 
 @pytest.mark.stack

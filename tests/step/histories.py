@@ -81,9 +81,14 @@ def histories(draw: st.DrawFn, max_size: int = 45) -> list[Step]:
     now = draw(st.sampled_from(STARTS_MS))
     steps: list[Step] = []
     paid: list[tuple[Transaction, Record]] = []
+    told: list[Label] = []
     moves = st.one_of(st.sampled_from(STEPS_MS), st.sampled_from(STEPS_MS), st.sampled_from(GAPS_MS))
     kinds = st.sampled_from(
-        ("pay",) * 8 + ("behind",) * 3 + ("too_late", "ahead", "again", "label", "label", "junk", "key")
+        ("pay",) * 8
+        + ("behind",) * 3
+        + ("too_late", "ahead", "again", "junk", "key")
+        + ("label",) * 3
+        + ("relabel",) * 2
     )
     for offset in range(draw(st.integers(1, max_size))):
         now += draw(moves)
@@ -92,6 +97,13 @@ def histories(draw: st.DrawFn, max_size: int = 45) -> list[Step]:
             raw, reason = draw(st.sampled_from(JUNK))
             steps.append(Step(Record(TRANSACTIONS.name, 0, offset, now, b"ann", raw), reason))
             continue
+        if kind == "relabel" and told:
+            # The same label again, another word at its very time, or a later word on the same payment.
+            label = draw(st.sampled_from(told[-6:]))
+            known_ms = draw(st.sampled_from((label.event_time_ms, label.event_time_ms, now)))
+            label = msgspec.structs.replace(label, event_time_ms=known_ms, is_fraud=draw(st.booleans()))
+            steps.append(Step(label_record(label, offset, now), label))
+            continue
         if kind in {"again", "label"} and paid:
             tx, record = draw(st.sampled_from(paid[-20:]))
             if kind == "again":
@@ -99,7 +111,7 @@ def histories(draw: st.DrawFn, max_size: int = 45) -> list[Step]:
                     Step(msgspec.structs.replace(record, offset=offset, arrival_ms=max(now, tx.event_time_ms)), tx)
                 )
                 continue
-            told = Label(
+            label = Label(
                 event_id=f"l{offset}",
                 event_time_ms=now,
                 user_id=tx.user_id,
@@ -108,7 +120,8 @@ def histories(draw: st.DrawFn, max_size: int = 45) -> list[Step]:
                 merchant_id=draw(st.sampled_from((tx.merchant_id, tx.merchant_id, None))),
                 is_fraud=draw(st.booleans()),
             )
-            steps.append(Step(label_record(told, offset, now), told))
+            steps.append(Step(label_record(label, offset, now), label))
+            told.append(label)
             continue
         time = now
         if kind == "behind":
@@ -122,4 +135,38 @@ def histories(draw: st.DrawFn, max_size: int = 45) -> list[Step]:
         record = transaction_record(tx, offset, now, key)
         steps.append(Step(record, tx))
         paid.append((tx, record))
+    return steps
+
+
+@st.composite
+def labelled(draw: st.DrawFn) -> list[Step]:
+    """Some payments, many labels about them and about others, in any order, and then a payment that sees the result."""
+    users, merchants = st.sampled_from(("ann", "bob")), st.sampled_from(("m1", "m2"))
+    steps: list[Step] = []
+    paid: list[Transaction] = []
+    for number in range(draw(st.integers(1, 6))):
+        at_ms = NOON_MS + number * draw(st.sampled_from((MINUTE, HOUR)))
+        tx = Transaction(
+            event_id=f"e{number}", event_time_ms=at_ms, user_id=draw(users), amount=1.0, merchant_id=draw(merchants)
+        )
+        paid.append(tx)
+        steps.append(Step(transaction_record(tx, len(steps), at_ms), tx))
+    now = NOON_MS + DAY
+    for number in range(draw(st.integers(1, 15))):
+        tx = draw(st.sampled_from(paid))
+        label = Label(
+            event_id=f"l{number}",
+            event_time_ms=now + draw(st.integers(0, 3)) * HOUR,
+            user_id=tx.user_id,
+            transaction_id=tx.event_id,
+            transaction_time_ms=tx.event_time_ms + draw(st.sampled_from((0, 0, HOUR))),
+            merchant_id=draw(st.sampled_from((tx.merchant_id, tx.merchant_id, "m1", None))),
+            is_fraud=draw(st.booleans()),
+        )
+        steps.append(Step(label_record(label, len(steps), now + DAY), label))
+    for merchant in ("m1", "m2"):
+        tx = Transaction(
+            event_id=f"after-{merchant}", event_time_ms=now + 8 * DAY, user_id="cleo", amount=1.0, merchant_id=merchant
+        )
+        steps.append(Step(transaction_record(tx, len(steps), tx.event_time_ms), tx))
     return steps

@@ -77,13 +77,32 @@ class Expected:
         return self.lateness_ms > LATENESS
 
 
-class Reference:
-    """Takes records one by one. `ids` and `tags` are how many event ids and how many merchants a user remembers."""
+@dataclass
+class Told:
+    """All labels about a payment since the first that called it fraud, and where it is counted as one."""
 
-    def __init__(self, ids: int = 16, tags: int = 64) -> None:
-        self._ids, self._tags = ids, tags
+    transaction_id: str
+    labels: list[Label] = field(default_factory=list)
+    counted: tuple[Known, int] | None = None
+
+    @property
+    def last_word(self) -> Label | None:
+        """That of the label known last; at the same time, the one that takes a fraud back."""
+        return max(self.labels, key=lambda label: (label.event_time_ms, not label.is_fraud), default=None)
+
+    @property
+    def is_fraud(self) -> bool:
+        return self.last_word is not None and self.last_word.is_fraud
+
+
+class Reference:
+    """Takes records one by one; `ids`, `tags`, `frauds`: how many events, merchants, frauds a user remembers."""
+
+    def __init__(self, ids: int = 16, tags: int = 64, frauds: int = 16) -> None:
+        self._ids, self._tags, self._frauds = ids, tags, frauds
         self._known: dict[tuple[str, str], Known] = {}
-        self._remembered: dict[str, list[tuple[str, str]]] = {}
+        self._remembered: dict[str, list[str]] = {}
+        self._told: dict[str, list[Told]] = {}
 
     def take(self, record: Record, event: Transaction | Label | str) -> Expected:
         """`event` is what the record's bytes say, or the reason why they say nothing."""
@@ -99,20 +118,39 @@ class Reference:
         return self._label(event) if isinstance(event, Label) else self._payment(event)
 
     def _label(self, label: Label) -> Expected:
-        if (
-            label.is_fraud
-            and not self._seen_before(label.user_id, ("fraud", label.transaction_id))
-            and label.merchant_id
-        ):
+        all_told = self._told.setdefault(label.user_id, [])
+        told = next((t for t in all_told if t.transaction_id == label.transaction_id), None)
+        if told is None:
+            if not label.is_fraud:
+                return Expected(label=True)
+            told = Told(label.transaction_id)
+        before = told.is_fraud
+        told.labels.append(label)
+        if told.is_fraud and not before:
+            self._count_fraud(told, label)
+        if before and not told.is_fraud:
+            self._take_back(told)
+        if told.last_word is label:
+            self._told[label.user_id] = [*(t for t in all_told if t is not told), told][-self._frauds :]
+        return Expected(label=True)
+
+    def _count_fraud(self, told: Told, label: Label) -> None:
+        if label.merchant_id:
             merchant = self._of("merchant", label.merchant_id)
             hour = label.transaction_time_ms // HOUR
             if merchant.newest_hour < 0 or hour >= merchant.newest_hour - 889:
                 merchant.fraud_hours.append(hour)
                 merchant.newest_hour = max(merchant.newest_hour, hour)
-        return Expected(label=True)
+                told.counted = merchant, hour
+
+    def _take_back(self, told: Told) -> None:
+        if told.counted is not None:
+            merchant, hour = told.counted
+            merchant.fraud_hours.remove(hour)
+            told.counted = None
 
     def _payment(self, tx: Transaction) -> Expected:
-        repeat = self._seen_before(tx.user_id, ("payment", tx.event_id))
+        repeat = self._seen_before(tx.user_id, tx.event_id)
         newest = self._of("user", tx.user_id).newest
         lateness = max(0, newest - tx.event_time_ms) if newest is not None else 0
         features: dict[str, Value] = payment(tx)
@@ -147,7 +185,7 @@ class Reference:
             found |= travel(before, tx, in_order and not repeat) | habit(before, tx, self._tags)
         return found
 
-    def _seen_before(self, user_id: str, key: tuple[str, str]) -> bool:
+    def _seen_before(self, user_id: str, key: str) -> bool:
         keys = self._remembered.setdefault(user_id, [])
         if key in keys[-self._ids :]:
             return True
@@ -268,7 +306,9 @@ def reputation(known: Known, time: int) -> dict[str, Value]:
             good = (now - hour) / 24
             break
         run += paid[hour]
-        began = (now - hour) / 24
+        # The run is one of payments: a fraud of which none came by here does not begin it.
+        if paid[hour]:
+            began = (now - hour) / 24
     found["merchant_fraud_run"] = run
     found["merchant_fraud_run_days"] = began if run else 0.0
     found["merchant_days_since_good"] = good

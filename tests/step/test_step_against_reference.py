@@ -6,7 +6,7 @@ import math
 import random
 
 import pytest
-from histories import NOON_MS, Step, histories, payments, transaction_record
+from histories import NOON_MS, Step, histories, labelled, payments, transaction_record
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from reference import DAY, HOUR, MINUTE, Between, Expected, Reference
@@ -14,7 +14,7 @@ from runs import merge, payments_of, seen, split
 
 from schemas.events import Transaction
 from serving import entities as entities_file
-from serving import windows
+from serving import verdicts, windows
 from serving.entity_cache import EntityCache
 from serving.features.catalogue import NAMES
 from serving.inflight import Output, Payment
@@ -81,7 +81,16 @@ def test_the_same_with_a_short_memory_of_ids_and_merchants(steps, remembered):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(entities_file, "REMEMBERED_IDS", remembered)
         patch.setattr(entities_file, "REMEMBERED_TAGS", remembered)
-        agree(steps, 4, [2], Reference(ids=remembered, tags=remembered))
+        patch.setattr(verdicts, "REMEMBERED_FRAUDS", remembered)
+        agree(steps, 4, [2], Reference(ids=remembered, tags=remembered, frauds=remembered))
+
+
+@many
+@given(labelled(), limits, st.integers(1, 3))
+def test_the_last_word_on_a_payment_counts_once_whatever_was_said_before(steps, limit, remembered):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(verdicts, "REMEMBERED_FRAUDS", remembered)
+        agree(steps, limit, [3], Reference(frauds=remembered))
 
 
 def long_history(seed: int, size: int, pace_ms: int) -> list[Step]:

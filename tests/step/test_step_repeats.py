@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from builders import Desk, change, decisions, record, scoring, tx
 from histories import NOON_MS, label_record
+from runs import clock_us, count
 
 from schemas.control import Blocklist, Policy, Rule, Thresholds
 from schemas.events import Label
-from serving.entities import REMEMBERED_IDS
+from serving.entities import REMEMBERED_IDS, stable_hash
+from serving.entity_cache import EntityCache
+from serving.inflight import Verdict
+from serving.user_stage import UserStage
+from serving.verdicts import REMEMBERED_FRAUDS
+from serving.windows import DAY_MS
 
 BLOCK_ALL = Rule("amount", "BLOCK", "everything", {"limit": 0})
 STRICT = Policy(Thresholds(0, 0, 0))
@@ -104,21 +111,99 @@ def test_two_labels_of_one_payment_count_one_fraud():
     assert desk.decide(tx(NOON_MS + 8 * 86_400_000)).features == after_fraud(paid, "l1").features
 
 
-def fraud(paid, event_id):
+def test_a_label_that_takes_a_fraud_back_leaves_what_was_before_it():
+    paid = tx()
+    assert after(paid, fraud(paid, "l1")) != after(paid)
+    assert after(paid, fraud(paid, "l1"), good(paid, hours=1)) == after(paid)
+
+
+def test_a_fraud_is_taken_back_once_however_often_it_is_said_and_whoever_repeats_the_first_label():
+    paid, other = tx(), tx()
+    first, back = fraud(paid, "l1"), good(paid, hours=1)
+    both = Desk()
+    both.decide(paid, other)
+    both.outputs(first, fraud(other, "l2"), back, back, first, back)
+    one = Desk()
+    one.decide(paid, other)
+    one.outputs(fraud(other, "l2"))
+    assert both.decide(probe := tx(NOON_MS + 8 * DAY_MS)).features == one.decide(probe).features
+
+
+def test_a_payment_may_be_fraud_after_all():
+    paid = tx()
+    again = fraud(paid, "l3", hours=2)
+    assert after(paid, fraud(paid, "l1"), good(paid, hours=1), again, again) == after(paid, fraud(paid, "l1"))
+
+
+def test_a_label_that_names_no_merchant_takes_the_fraud_back_where_it_was_counted():
+    paid = tx()
+    back = good(paid, hours=1, merchant_id=None, transaction_time_ms=paid.event_time_ms - 3_600_000)
+    assert after(paid, fraud(paid, "l1"), back) == after(paid)
+
+
+def test_of_two_labels_the_one_that_was_known_last_has_the_last_word_in_any_order():
+    paid = tx()
+    first, back, again = fraud(paid, "l1"), good(paid, hours=1), fraud(paid, "l3", hours=2)
+    assert after(paid, first, again, back) == after(paid, first)
+    assert after(paid, first, good(paid, hours=0)) == after(paid), "at the same time it is taken back"
+
+
+def test_a_payment_that_nobody_called_fraud_is_not_remembered_as_good():
+    desk, paid = Desk(), tx()
+    desk.decide(paid)
+    assert desk.outputs(good(paid, hours=1)) == []
+
+
+@pytest.mark.parametrize(("between", "taken"), [(REMEMBERED_FRAUDS - 1, True), (REMEMBERED_FRAUDS, False)])
+def test_the_newest_frauds_of_a_user_can_be_taken_back(between, taken):
+    paid, others = tx(), [tx(merchant_id="m2") for _ in range(between)]
+    labels = [fraud(paid, "l1"), *(fraud(other, other.event_id) for other in others)]
+    assert (after(paid, *labels, good(paid, hours=1)) == after(paid)) == taken
+
+
+def test_a_fraud_that_was_counted_before_verdicts_were_kept_is_known_among_the_ids():
+    paid = tx()
+    old = [2, *packed_user(paid)[1:]]
+    old[-1] = [*old[-1][:5], [*old[-1][5], stable_hash(f"fraud\0{paid.event_id}")]]
+    for label, says in ((fraud(paid, "l1"), []), (good(paid, hours=1), [False])):
+        stage = UserStage(count, clock_us)
+        messages = stage.step([label], EntityCache({"user:ann": msgspec.msgpack.encode(old)}.get, 10))
+        assert [m.is_fraud for m in messages if isinstance(m, Verdict)] == says
+
+
+def packed_user(paid):
+    cache = EntityCache({}.get, 10)
+    UserStage(count, clock_us).step([record(paid)], cache)
+    return msgspec.msgpack.decode(cache.take_writes()["user:ann"])
+
+
+def fraud(paid, event_id, hours=0, **given):
     label = Label(
         event_id=event_id,
-        event_time_ms=NOON_MS + 86_400_000,
+        event_time_ms=NOON_MS + DAY_MS + hours * 3_600_000,
         user_id=paid.user_id,
         transaction_id=paid.event_id,
         transaction_time_ms=paid.event_time_ms,
         merchant_id=paid.merchant_id,
         is_fraud=True,
     )
-    return label_record(label, 0, label.event_time_ms)
+    return label_record(msgspec.structs.replace(label, **given), 0, label.event_time_ms)
+
+
+def good(paid, hours, **given):
+    return fraud(paid, f"good-{paid.event_id}", hours, is_fraud=False, **given)
+
+
+def after(paid, *labels):
+    """What a payment of another user sees of the merchant, a week after these labels."""
+    desk = Desk()
+    desk.decide(paid)
+    desk.outputs(*labels)
+    return desk.decide(tx(NOON_MS + 8 * DAY_MS, user_id="bob")).features
 
 
 def after_fraud(paid, event_id):
     desk = Desk()
     desk.decide(paid)
     desk.outputs(fraud(paid, event_id))
-    return desk.decide(tx(NOON_MS + 8 * 86_400_000))
+    return desk.decide(tx(NOON_MS + 8 * DAY_MS))

@@ -222,6 +222,27 @@ def test_a_model_goes_with_its_own_record_only():
     assert control.model is None
 
 
+def test_a_model_for_another_task_passes_the_champion_by():
+    loaded = []
+
+    def load(pointer: ModelPointer) -> Amounts:
+        loaded.append(pointer.name)
+        return Amounts()
+
+    ranker = ModelPointer("ranker", "1", "Production", "ranker/1", "0", task="ranking")
+    control = Control(load)  # type: ignore[arg-type]  # same shape
+    control.apply(change("model", "ranker", ranker))
+    assert control.model is None
+    control.apply(change("model", "champion", POINTER))
+    control.apply(change("model", "ranker", ranker))
+    control.apply(change("model", "ranker", None))
+    assert control.model is not None
+    assert loaded == ["fraud"]
+    # The champion's own record can not say two things.
+    control.apply(change("model", "champion", ranker))
+    assert control.model is None
+
+
 def test_a_disabled_or_deleted_rule_does_not_fire():
     rule = Rule("amount", "REVIEW", "r", {"limit": 1})
     desk = Desk(scoring(change("rule", "r", rule)))

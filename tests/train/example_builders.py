@@ -12,7 +12,7 @@ from jobs.train_fraud import boosting
 from jobs.train_fraud.calibrate import IDENTITY
 from jobs.train_fraud.examples import Examples
 from jobs.train_fraud.parameters import Parameters
-from schemas.models import CurvePoint, Metrics, Signature
+from schemas.models import FRAUD, CurvePoint, Metrics, Signature
 from serving.features.catalogue import FEATURE_SET, NAMES
 from serving.registry import Registry
 
@@ -67,7 +67,7 @@ def onnx() -> bytes:
     return boosting.to_onnx(booster, len(NAMES))
 
 
-def signature(version: str, model: bytes) -> Signature:
+def signature(version: str, model: bytes, task: str = FRAUD) -> Signature:
     return Signature(
         name="fraud",
         version=version,
@@ -85,17 +85,24 @@ def signature(version: str, model: bytes) -> Signature:
         training_data="test",
         parameters={},
         code_version="0",
+        task=task,
     )
 
 
-def add(registry: Registry, measured: Metrics | None = None, model: bytes | None = None) -> str:
+def add(
+    registry: Registry,
+    measured: Metrics | None = None,
+    model: bytes | None = None,
+    name: str = "fraud",
+    task: str = FRAUD,
+) -> str:
     """A whole version in the registry."""
     content = model or onnx()
     return registry.add(
-        "fraud",
+        name,
         lambda version: {
             "model.onnx": content,
-            "signature.json": msgspec.json.encode(signature(version, content)),
+            "signature.json": msgspec.json.encode(signature(version, content, task)),
             "metrics.json": msgspec.json.encode(measured or metrics()),
             "reference.json": b"{}",
             "card.md": b"# card",

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
+from click.testing import CliRunner
 from example_builders import START_MS, add, files, metrics, onnx
 
+from infra.cli import models
 from infra.promotion import Force, promote, roll_back
 from schemas import control
 from schemas.control import Audit, ModelPointer
 from schemas.errors import GateError, InputError, MissingPartError, NotFoundError, SignatureError
 from schemas.models import Promotion
+from schemas.settings import Registry as SettingsRegistry
+from schemas.settings import Settings
 from serving.control import Control
 from serving.gate import judge
 from serving.model import load
@@ -44,9 +49,9 @@ def topic() -> Topic:
     return Topic()
 
 
-def _enter(registry, topic, version, stage="Production", note="", **by_hand):
+def _enter(registry, topic, version, stage="Production", note="", name="fraud", **by_hand):
     wanted = Promotion(version, stage, START_MS + int(version), "tester", note)
-    return promote(registry, topic, "fraud", wanted, Force(**by_hand))
+    return promote(registry, topic, name, wanted, Force(**by_hand))
 
 
 def _champion_of(topic: Topic, registry: Registry) -> str:
@@ -163,6 +168,57 @@ def test_promoting_the_champion_again_changes_nothing_but_the_story(registry, to
     _enter(registry, topic, "1")
     _enter(registry, topic, "1")
     assert registry.stages("fraud").champions == ["1"]
+
+
+def test_a_model_for_another_task_goes_by_hand_and_leaves_the_fraud_champion(registry, topic, model):
+    add(registry, model=model)
+    add(registry, model=model, name="ranker", task="ranking")
+    _enter(registry, topic, "1")
+    with pytest.raises(GateError, match="ranker@1: no gate judges models for ranking, or override with --force"):
+        _enter(registry, topic, "1", name="ranker")
+    with pytest.raises(InputError, match="--note"):
+        _enter(registry, topic, "1", name="ranker", force=True)
+    _enter(registry, topic, "1", name="ranker", force=True, note="measured elsewhere")
+    pointer = control.payload(topic.records[-2])
+    assert (pointer.name, pointer.task) == ("ranker", "ranking")
+    assert _champion_of(topic, registry) == "fraud@1"
+
+
+def test_a_damaged_artifact_for_another_task_is_not_announced(registry, topic, model):
+    add(registry, model=model, name="ranker", task="ranking")
+    (registry.root / "ranker" / "1" / "model.onnx").write_bytes(b"")
+    with pytest.raises(SignatureError, match="differs"):
+        _enter(registry, topic, "1", name="ranker", force=True, note="x")
+    assert topic.records == []
+
+
+def test_a_name_keeps_its_task(registry, topic, model):
+    add(registry, model=model)
+    add(registry, model=model, task="ranking")
+    _enter(registry, topic, "1")
+    with pytest.raises(InputError, match="fraud@2 is for ranking, fraud@1 for fraud; register it under another name"):
+        _enter(registry, topic, "2", force=True, note="x")
+    assert registry.champion("fraud") == "1"
+
+
+def test_a_pointer_that_lies_about_the_task_is_refused(registry, topic, model):
+    add(registry, model=model, name="ranker", task="ranking")
+    pointer = registry.pointer("ranker", "1", "Production")
+    with pytest.raises(SignatureError, match="ranker@1 is for ranking, not for fraud"):
+        load(pointer, registry.root)
+    with pytest.raises(SignatureError, match="ranker@1 is for ranking, its pointer says fraud"):
+        load(msgspec.structs.replace(pointer, task="fraud"), registry.root)
+
+
+def test_the_list_shows_each_models_task_and_the_thresholds_are_refused_to_a_ranker(registry, model):
+    add(registry, model=model)
+    add(registry, model=model, name="ranker", task="ranking")
+    (registry.root / "ranker" / "1" / "metrics.json").write_bytes(b'{"ndcg": 0.4}')
+    settings = Settings(registry=SettingsRegistry(str(registry.root)))
+    listed = CliRunner().invoke(models.command, ["list"], obj=settings, catch_exceptions=False).stdout.splitlines()
+    assert [line.split()[:2] for line in listed[1:]] == [["fraud@1", "fraud"], ["ranker@1", "ranking"]]
+    refused = CliRunner().invoke(models.command, ["thresholds", "ranker"], obj=settings)
+    assert str(refused.exception) == "ranker@1 is for ranking; thresholds are those of a model for fraud"
 
 
 def test_rollback_points_the_jobs_at_the_version_before(registry, topic, model):

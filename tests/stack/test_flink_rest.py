@@ -1,0 +1,130 @@
+"""Questions to a JobManager that is slow, starting, gone, or says no."""
+
+import http.server
+import json
+import threading
+import time
+
+import pytest
+from click.testing import CliRunner
+
+from infra import flink_client
+from infra.cli.status import command as status
+from infra.demo import jobs as demo_jobs
+from infra.stack import doctor, flink_jobs, flink_rest, part_state
+from infra.stack.part_state import PartState
+from schemas.errors import NotFoundError, PartFailedError, UnansweredError
+from schemas.settings import Flink, Settings
+from tests.stack.stack_parts import free_port
+
+RUNNING = {"jobs": [{"jid": "a", "name": "score", "state": "RUNNING", "start-time": 2}]}
+ENDED = {"jobs": [{"jid": "z", "name": "score", "state": "FAILED", "start-time": 1}]}
+
+
+@pytest.fixture
+def cluster(monkeypatch):
+    """Each answer is given once, the last for good: a JSON body, a status code, or seconds of silence before it."""
+    monkeypatch.setattr(flink_rest, "TIMEOUT_S", 0.3)
+    monkeypatch.setattr(flink_jobs, "POLL_S", 0.01)
+    answers = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            answer = answers.pop(0) if len(answers) > 1 else answers[0]
+            if isinstance(answer, float):
+                time.sleep(answer)
+            self.send_response(answer if isinstance(answer, int) else 200)
+            if answer == "cut":
+                self.send_header("Content-Length", "1000")
+            self.end_headers()
+            self.wfile.write(json.dumps({"errors": ["no such job"]} if isinstance(answer, int) else answer).encode())
+
+        def do_POST(self):
+            self.do_GET()
+
+        def log_message(self, *words):
+            """Keep quiet."""
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.handle_error = lambda *_: None
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield answers, Settings(flink=Flink(rest=f"http://127.0.0.1:{server.server_port}"))
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize("answer", [1.0, 503, "cut"])
+def test_a_job_manager_that_is_slow_starting_or_cut_off_has_not_answered(cluster, answer):
+    answers, settings = cluster
+    answers.append(answer)
+    with pytest.raises(UnansweredError, match=r"Flink at http://127\.0\.0\.1:\d+ does not answer \(.*\); see `sluice"):
+        flink_rest.ask(settings, "/jobs/overview")
+
+
+def test_one_that_is_gone_has_not_answered():
+    with pytest.raises(UnansweredError, match="refused"):
+        flink_rest.ask(Settings(flink=Flink(rest=f"http://127.0.0.1:{free_port()}")), "/jobs/overview")
+
+
+def test_a_refusal_is_an_answer(cluster):
+    answers, settings = cluster
+    answers.append(404)
+    with pytest.raises(PartFailedError, match=r"refused /jobs/a: .*no such job"):
+        flink_rest.ask(settings, "/jobs/a")
+
+
+def test_who_waits_for_a_job_asks_again_until_it_runs(cluster):
+    answers, settings = cluster
+    answers += [503, 0.5, {"jobs": []}, ENDED, {"jobs": ENDED["jobs"] + RUNNING["jobs"]}]
+    flink_jobs.wait_running(settings, ["score"], 30)
+    assert len(answers) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [(503, "does not answer"), ({"jobs": []}, "score is not there"), (ENDED, "score is failed")],
+)
+def test_who_waits_in_vain_is_told_what_the_job_is_instead(cluster, answer, said):
+    answers, settings = cluster
+    answers.append(answer)
+    with pytest.raises(PartFailedError, match=f"not running after 0 s: .*{said}.*; see `sluice status`"):
+        flink_jobs.wait_running(settings, ["score"], 0.2)
+
+
+def test_a_savepoint_is_waited_for_while_the_job_manager_is_too_busy_to_answer(cluster):
+    answers, settings = cluster
+    done = {"status": {"id": "COMPLETED"}, "operation": {"location": "file:/savepoint"}}
+    answers += [RUNNING, {"request-id": "r"}, 503, {"status": {"id": "IN_PROGRESS"}}, done]
+    assert flink_client.stop("score", settings) == "file:/savepoint"
+
+
+def test_a_job_that_does_not_run_can_not_be_stopped(cluster):
+    answers, settings = cluster
+    answers.append(RUNNING)
+    with pytest.raises(NotFoundError, match="no job other runs; running: score"):
+        flink_client.stop("other", settings)
+
+
+@pytest.mark.parametrize("flags", [[], ["--json"]])
+def test_the_status_shows_the_parts_and_one_line_about_the_jobs(cluster, monkeypatch, flags):
+    answers, settings = cluster
+    answers.append(503)
+    monkeypatch.setattr(part_state, "parts", lambda _: [PartState("job-manager", "2", 1, None, 1, 1.0, 1.0)])
+    done = CliRunner().invoke(status, flags, obj=settings)
+    assert isinstance(done.exception, UnansweredError)
+    assert "job-manager" in done.stdout
+    assert "no jobs" not in done.stdout
+
+
+def test_the_doctor_finds_a_job_manager_that_does_not_answer(cluster, monkeypatch):
+    answers, settings = cluster
+    answers.append(503)
+    monkeypatch.setattr(part_state, "parts", lambda _: [PartState("job-manager", "2", 1, None, 1, 1.0, 1.0)])
+    found = {finding.what for finding in doctor.examine(settings)}
+    assert any(what.startswith(f"Flink at {settings.flink.rest} does not answer (") for what in found)
+
+
+def test_the_demo_says_that_nothing_is_known_of_its_job(cluster):
+    answers, settings = cluster
+    answers.append(503)
+    assert "does not answer" in demo_jobs.failure(settings, "score")
