@@ -61,6 +61,21 @@ class Interaction(Event, frozen=True, kw_only=True, omit_defaults=True):
     context: dict[str, str] = {}
 
 
+class Item(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """An item of the catalogue as it is from now on: a later event replaces it whole. The record key is `item_id`.
+
+    `stock` is None where nobody counts it. `flags` are words that rules know, such as `banned`.
+    """
+
+    item_id: Id
+    title: Annotated[str, Meta(max_length=300)] = ""
+    categories: list[Word] = []
+    price: Annotated[float, Meta(ge=0)] = 0.0
+    created_ms: TimeMs = 0
+    stock: Annotated[int, Meta(ge=0)] | None = None
+    flags: list[Word] = []
+
+
 class Label(Event, frozen=True, kw_only=True, omit_defaults=True):
     """What a transaction turned out to be. `event_time_ms` is when that became known, not when it was paid."""
 
