@@ -11,8 +11,8 @@ import click
 
 from infra import publish
 from infra.cli import publishing
-from infra.generator.config import DAY_MS, Config
-from infra.generator.stream import events
+from infra.generator.payments.config import DAY_MS, Config
+from infra.generator.payments.stream import events
 from schemas.errors import InputError
 from schemas.settings import Settings
 from serving.history import log_file

@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from infra.cli import sluice
-from infra.generator.config import Config
-from infra.generator.stream import events
+from infra.generator.payments.config import Config
+from infra.generator.payments.stream import events
 from schemas.errors import InputError, MappingError
 from serving.history import log_file
 
