@@ -72,9 +72,10 @@ class Id(_Table, frozen=True):
 class Field(_Table, frozen=True):
     """One field: a constant `value`, a `column`, several `columns`, or a `time` in ms.
 
-    A time before 1970 counts as 1970, one that can not be read as missing. A column may have `prefix` in front of text or numbers times `scale`; `words` replaces values by others; `default`
+    A column may have `prefix` in front of text or numbers times `scale`; `words` replaces values by others; `default`
     stands in where it is empty. Columns are joined by "-", or are the members of a field that is a list; of each only
-    the first `cut` characters are taken. `split` makes the members of a list of one column.
+    the first `cut` characters are taken. `split` makes the members of a list of one column. A time before 1970 counts
+    as 1970, one that can not be read as missing.
     """
 
     column: Column | None = None
