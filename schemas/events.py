@@ -49,7 +49,11 @@ class Transaction(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Interaction(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """What a shopper did with an item. The record key is `user_id`."""
+    """What a shopper did with an item. The record key is `user_id`.
+
+    A `view` with `position` is an item that a list showed, the first place being 0; one without is a page that was
+    opened. `value` is pieces of a purchase, stars of a rating, seconds of time spent. `context` may hold `segment`.
+    """
 
     user_id: Id
     item_id: Id

@@ -17,10 +17,9 @@ from schemas.errors import InputError
 
 ROWS, REPEATS = 800, 300
 
+shares = st.integers(0, 1_000).map(lambda thousandths: thousandths / 1_000)
 rows = st.lists(
-    st.tuples(
-        st.integers(0, 1), st.floats(0.01, 1), st.floats(0, 1), st.integers(0, 5), st.floats(0, 1), st.floats(0, 1)
-    ),
+    st.tuples(st.integers(0, 1), st.floats(0.01, 1), shares, st.integers(0, 5), shares, shares),
     min_size=2,
     max_size=40,
 )
