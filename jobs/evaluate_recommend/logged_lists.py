@@ -2,6 +2,9 @@
 
 A list is read by the few names below, so that lists of any release serve. A list that nobody saw says nothing: where
 the log has views that name their list, only the items so seen are rows.
+
+A place's propensity is given the places before it, so a row's weight is the product over the places down to it: what
+stands above may move a click, what stands below may not (reward interaction IPS; McInerney et al., 2020).
 """
 
 from __future__ import annotations
@@ -20,11 +23,12 @@ from schemas.errors import EventError, InputError
 from schemas.events import Interaction
 
 MAX_ROWS = 5_000_000
+SMALLEST = 1e-12
 LISTS_TOPIC, INTERACTIONS_TOPIC = "recommendations", "interactions"
 
 
 class ShownItem(Protocol):
-    """An item of a list: where it stood, and how probable it was that the policy put it there."""
+    """An item of a list: where it stood, and how probable that was, given the places before it."""
 
     @property
     def item_id(self) -> str: ...
@@ -71,7 +75,7 @@ class Listed(msgspec.Struct, frozen=True):
         return self.list_id or self.event_id
 
 
-# The probability with which another policy would have put each item of a logged list in its place.
+# The probability with which another policy would have put each item of a logged list in its place, given those before.
 Target = Callable[[ShownList], Sequence[float]]
 
 
@@ -103,7 +107,7 @@ class Joined(msgspec.Struct, frozen=True):
 def join(lists: Iterable[ShownList], interactions: Iterable[Interaction], target: Target = logged) -> Joined:
     """Lists with the clicks that name them. A second click on an item, and a list that comes again, count once.
 
-    Raises InputError when there are no lists, more than MAX_ROWS items, or something is no probability.
+    Raises InputError when no item was seen, there are more than MAX_ROWS items, or something is no probability.
     """
     clicked: set[tuple[str, str]] = set()
     seen: set[tuple[str, str]] = set()
@@ -120,15 +124,20 @@ def join(lists: Iterable[ShownList], interactions: Iterable[Interaction], target
             repeated += 1
             continue
         known.add(shown.list_id)
-        for item, probability in zip(shown.items, target(shown), strict=True):
+        logged_so_far = wanted_so_far = 1.0
+        places = sorted(zip(shown.items, target(shown), strict=True), key=lambda place: place[0].position)
+        for item, probability in places:
+            _require_probability(shown, item, probability)
+            logged_so_far *= item.propensity
+            wanted_so_far *= probability
             row = (shown.list_id, item.item_id)
             if seen and row not in seen and row not in clicked:
                 unseen += 1
                 continue
             matched += row in clicked
             reward.append(float(row in clicked))
-            propensity.append(item.propensity)
-            wanted.append(probability)
+            propensity.append(logged_so_far)
+            wanted.append(wanted_so_far)
             unit.append(users.setdefault(shown.user_id, len(users)))
             position.append(item.position)
         if len(reward) > MAX_ROWS:
@@ -137,6 +146,15 @@ def join(lists: Iterable[ShownList], interactions: Iterable[Interaction], target
         raise InputError("no item of a logged list was seen; give lists, and interactions that name their list")
     log = Log(np.array(reward), np.array(propensity), np.array(wanted), np.array(unit))
     return Joined(log, np.array(position), len(known), repeated, unseen, len(clicked) - matched)
+
+
+def _require_probability(shown: ShownList, item: ShownItem, probability: float) -> None:
+    """A product over twenty places of at least SMALLEST each is still a number above zero."""
+    if not (SMALLEST <= item.propensity <= 1 and 0 <= probability <= 1):
+        raise InputError(
+            f"list {shown.list_id}, place {item.position}: propensity {item.propensity:g} and target {probability:g}; "
+            f"give probabilities, and logged ones of at least {SMALLEST:g}"
+        )
 
 
 def model(joined: Joined) -> Model:

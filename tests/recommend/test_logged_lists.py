@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs.evaluate_recommend import logged_lists, off_policy
+from jobs.evaluate_recommend.estimators import estimates
 from jobs.evaluate_recommend.logged_lists import Listed, Shown, join, read, written_by
 from schemas.codec import encode
 from schemas.errors import InputError
@@ -89,6 +91,49 @@ def test_a_target_of_other_propensities_moves_the_estimate() -> None:
     assert result.logged_rate == pytest.approx(0.5, abs=0.1)
     own = off_policy.evaluate_lists(lists, clicks)
     assert own.estimates["ips"].value == own.logged_rate
+
+
+def test_lists_of_places_that_depend_on_each_other_give_the_targets_true_rate_on_average() -> None:
+    """Two places of three items; a second place is clicked less below item 0, so its weight must know the first."""
+    rng = np.random.default_rng(12)
+    logging, target = np.array([0.2, 0.3, 0.5]), np.array([0.7, 0.2, 0.1])
+    first_rate, second_rate = np.array([0.6, 0.3, 0.1]), np.array([0.1, 0.5, 0.4])
+
+    def second(policy: np.ndarray, first: int) -> np.ndarray:
+        left = np.where(np.arange(3) == first, 0, policy)
+        return left / left.sum()
+
+    def rate(first: int, item: int) -> float:
+        return float(second_rate[item] * (0.3 if first == 0 else 1))
+
+    truth = np.mean(
+        [
+            (target * first_rate).sum(),
+            sum(target[f] * second(target, f)[i] * rate(f, i) for f in range(3) for i in range(3)),
+        ]
+    )
+    values: dict[str, list[float]] = {"ips": [], "snips": [], "dr": []}
+    for _ in range(60):
+        lists, wanted, clicks = [], [], []
+        for number in range(250):
+            f = int(rng.choice(3, p=logging))
+            i = int(rng.choice(3, p=second(logging, f)))
+            for made, policy in ((lists, logging), (wanted, target)):
+                places = [Shown(f"x{f}", 0, policy[f]), Shown(f"x{i}", 1, second(policy, f)[i])]
+                made.append(Listed(f"u{number}", places, f"l{number}"))
+            clicks += [event("click", f"l{number}", f"x{f}")] * bool(rng.random() < first_rate[f])
+            clicks += [event("click", f"l{number}", f"x{i}")] * bool(rng.random() < rate(f, i))
+        joined = join(lists, clicks, written_by(wanted))
+        for name, estimate in estimates(joined.log, logged_lists.model(joined), clip=math.inf).items():
+            values[name].append(estimate.value)
+    for name, found in values.items():
+        assert abs(np.mean(found) - truth) < 4 * np.std(found) / math.sqrt(60), name
+
+
+@pytest.mark.parametrize(("propensity", "wanted"), [(0.0, 0.5), (1.5, 0.5), (float("nan"), 0.5), (0.5, 1.5)])
+def test_a_place_without_a_probability_is_refused_by_its_list(propensity: float, wanted: float) -> None:
+    with pytest.raises(InputError, match=r"list l1, place 0: propensity .* and target .*; give probabilities"):
+        join([a_list("l1", "u1", "a", propensity=propensity)], [], lambda _: [wanted])
 
 
 def lines(path: Path, *events: tuple[str, bytes]) -> Path:
