@@ -34,5 +34,7 @@ def _helps(command: click.Command, path: str) -> Iterator[str]:
             yield from _helps(inner, f"{path} {name}")
         return
     # A fixed width: the page must not depend on the terminal that made it.
-    context = click.Context(command, info_name=path, terminal_width=110, max_content_width=110)
+    context = click.Context(
+        command, info_name=path, terminal_width=110, max_content_width=110, **sluice.context_settings
+    )
     yield command.get_help(context).strip()

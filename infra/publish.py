@@ -119,11 +119,11 @@ def connect(kafka: Kafka, *, linger_ms: float = 3, compression: str = "none") ->
 
 
 def records(events: Iterable[Event]) -> Iterator[Record]:
-    """Events as records of the topics that carry them, keyed by user."""
-    names = {topic.schema: topic.name for topic in topics.TOPICS}
+    """Input events as records of the topics that carry them, keyed as the table of topics says."""
+    carriers = {topic.schema: (topic.name, topic.key) for topic in topics.TOPICS}
     for event in events:
-        user: str = event.user_id  # type: ignore[attr-defined]  # every input event names its user
-        yield Record(names[type(event)], user.encode(), encode(event), event.event_time_ms)
+        name, key = carriers[type(event)]
+        yield Record(name, getattr(event, key).encode(), encode(event), event.event_time_ms)
 
 
 def publish(

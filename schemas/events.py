@@ -49,7 +49,11 @@ class Transaction(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Interaction(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """What a shopper did with an item. The record key is `user_id`."""
+    """What a shopper did with an item. The record key is `user_id`.
+
+    A `view` with `position` is an item that a list showed, the first place being 0; one without is a page that was
+    opened. `value` is pieces of a purchase, stars of a rating, seconds of time spent. `context` may hold `segment`.
+    """
 
     user_id: Id
     item_id: Id
@@ -59,6 +63,21 @@ class Interaction(Event, frozen=True, kw_only=True, omit_defaults=True):
     position: Annotated[int, Meta(ge=0)] | None = None
     list_id: Word = ""
     context: dict[str, str] = {}
+
+
+class Item(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """An item of the catalogue as it is from now on: a later event replaces it whole. The record key is `item_id`.
+
+    `stock` is None where nobody counts it. `flags` are words that rules know, such as `banned`.
+    """
+
+    item_id: Id
+    title: Annotated[str, Meta(max_length=300)] = ""
+    categories: list[Word] = []
+    price: Annotated[float, Meta(ge=0)] = 0.0
+    created_ms: TimeMs = 0
+    stock: Annotated[int, Meta(ge=0)] | None = None
+    flags: list[Word] = []
 
 
 class Label(Event, frozen=True, kw_only=True, omit_defaults=True):

@@ -31,6 +31,15 @@ TRANSACTIONS = Topic(
 INTERACTIONS = Topic(
     "interactions", "user_id", events.Interaction, "What shoppers did with items.", timestamp="LogAppendTime"
 )
+ITEMS = Topic(
+    "items",
+    "item_id",
+    events.Item,
+    "The catalogue: each item as it is now.",
+    retention_ms=-1,
+    cleanup="compact",
+    timestamp="LogAppendTime",
+)
 LABELS = Topic(
     "labels", "user_id", events.Label, "What transactions turned out to be, days later.", timestamp="LogAppendTime"
 )
@@ -57,6 +66,7 @@ CONTROL = Topic(
 TOPICS = (
     TRANSACTIONS,
     INTERACTIONS,
+    ITEMS,
     LABELS,
     DECISIONS,
     FEATURE_UPDATES,

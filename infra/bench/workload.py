@@ -9,8 +9,8 @@ import re
 
 import msgspec
 
-from infra.generator.config import Config
-from infra.generator.stream import payments
+from infra.generator.payments.config import Config
+from infra.generator.payments.stream import payments
 from schemas.codec import encode
 from schemas.events import Transaction
 

@@ -26,7 +26,7 @@ COMMANDS = {
     "models": "List, show, promote and roll back models; suggest thresholds.",
     "evaluate": "Measure a model by a published protocol on a real data set.",
     "control": "See and change rules, blocklists, thresholds and flags.",
-    "generate": "Publish seeded, generated customers' transactions and labels.",
+    "generate": "Publish seeded, generated events: payments with labels, or shoppers with items.",
     "replay": "Publish a CSV or Parquet file as events.",
     "bench": "Measure throughput, latency, recovery and cost per event on this machine.",
     "dead-letters": "List, show and play back records that could not be processed.",

@@ -14,8 +14,8 @@ import msgspec
 from rich.console import Console
 
 from infra import decision_log
-from infra.generator import stream
-from infra.generator.config import Config
+from infra.generator.payments import stream
+from infra.generator.payments.config import Config
 from jobs.train_fraud import parameters as tree_parameters
 from jobs.train_fraud.backfill import FOREVER_MS, backfill
 from jobs.train_fraud.split import by_days, by_shares

@@ -13,8 +13,8 @@ from typing import TypeVar
 
 import msgspec
 
-from infra.generator.config import DAY_MS, HOUR_MS, Config
-from infra.generator.stream import Payment, events, payments
+from infra.generator.payments.config import DAY_MS, HOUR_MS, Config
+from infra.generator.payments.stream import Payment, events, payments
 from schemas.events import Event
 
 E = TypeVar("E", bound=Event)

@@ -10,7 +10,7 @@ import msgspec
 
 from infra import publish
 from infra.demo.scoreboard import Scoreboard
-from infra.generator.stream import Payment
+from infra.generator.payments.stream import Payment
 from infra.topic_tail import Tail
 from schemas import codec
 from schemas.events import Decision, Transaction

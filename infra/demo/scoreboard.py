@@ -9,7 +9,7 @@ from threading import Lock
 
 import numpy as np
 
-from infra.generator.stream import Payment
+from infra.generator.payments.stream import Payment
 from schemas.events import Decision
 
 # Percentiles are of the newest so many decisions, rates of the newest seconds.

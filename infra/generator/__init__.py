@@ -1,1 +1,1 @@
-"""The seeded generator: customers, merchants, fraud patterns and late labels. Pure: seed and time in, events out."""
+"""Generated events, seeded: the same configuration gives the same bytes."""

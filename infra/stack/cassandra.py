@@ -137,6 +137,10 @@ def _command(settings: Settings, home: Home, conf: Path) -> list[str]:
     agent = next(jar for jar in jars if jar.name.startswith("jamm-"))
     heap_mb = settings.stack.cassandra_heap_mb
     return [
+        # On a machine that all parts share, history waits while decisions are made.
+        "nice",
+        "-n",
+        "10",
         str(install.java()),
         f"-Xms{heap_mb // 2}m",
         f"-Xmx{heap_mb}m",

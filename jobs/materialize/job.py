@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 import time
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -21,6 +23,7 @@ from serving.stores.online import Freshness
 PATIENCE_S = 60.0
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 2.0
+NICENESS = 10
 
 
 class _Write(Stage):
@@ -85,6 +88,8 @@ class _History(_Write):
 
     def open(self, door: Door) -> None:
         super().open(door)
+        # Of this thread alone: a backlog of history must not take the processor from fresh features and decisions.
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
         self._store = cassandra_history.connect(door.settings.cassandra)
 
     def _write(self, writes: Writes) -> None:

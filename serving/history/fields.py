@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.events import Event
-from serving.history.mapping import Drop, Field, Mapping
+from serving.history import times
+from serving.history.mapping import Drop, Field, Mapping, lists
 
 
 @cache
@@ -32,6 +33,8 @@ def rows(batch: pa.Table, mapping: Mapping, numbers: list[int], time_ms: list[in
     for name, field in mapping.fields.items():
         if name.startswith("context."):
             context[name.removeprefix("context.")] = _values(batch, field, as_text=True)
+        elif name in lists(mapping.kind):
+            columns[name] = _lists(batch, field)
         else:
             columns[name] = _values(batch, field, as_text=name in _texts(mapping.kind))
     if context:
@@ -74,13 +77,37 @@ def _ids(batch: pa.Table, mapping: Mapping, numbers: list[int]) -> list[str | No
     return [None if value is None else mapping.id.prefix + value for value in joined]
 
 
+def _lists(batch: pa.Table, field: Field) -> list[Any]:
+    """A list a row; missing cells are no members."""
+    if field.value is not None:
+        return [field.value] * batch.num_rows
+    if field.columns:
+        members = [_cut(text(batch[column]), field.cut).to_pylist() for column in field.columns]
+        return [[member for member in row if member is not None] for row in zip(*members, strict=True)]
+    cells = _values(batch, field, as_text=True)
+    return [[] if cell is None else [cell] if field.split is None else cell.split(field.split) for cell in cells]
+
+
+def _cut(column: pa.ChunkedArray, length: int | None) -> pa.ChunkedArray:
+    return column if length is None else pc.utf8_slice_codeunits(column, 0, length)
+
+
 def _values(batch: pa.Table, field: Field, *, as_text: bool) -> list[Any]:
+    if field.time is not None:
+        instants = times.of_rows(batch, field.time).tolist()
+        return [None if instant == times.UNREADABLE else max(0, instant) for instant in instants]
+    if field.columns:
+        parts = [_cut(text(batch[column]), field.cut) for column in field.columns]
+        joined: list[Any] = pc.binary_join_element_wise(*parts, "-").to_pylist()
+        return [None if value is None else field.prefix + value for value in joined]
     if field.column is None:
         return [field.value] * batch.num_rows
     column = batch[field.column]
     if pa.types.is_floating(column.type):
         column = pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
     values: list[Any] = (text(column) if as_text or field.words or field.prefix else column).to_pylist()
+    if field.cut is not None:
+        values = [value[: field.cut] if isinstance(value, str) else value for value in values]
     if field.words:
         values = [field.words.get(value, value) for value in values]
     if field.scale is not None:

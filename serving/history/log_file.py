@@ -25,6 +25,7 @@ _SCHEMA = pa.schema(
     [("topic", pa.string()), ("key", pa.string()), ("event_time_ms", pa.int64()), ("value", pa.binary())]
 )
 _TOPIC_OF = {topic.schema: topic.name for topic in TOPICS}
+_KEY_OF = {topic.schema: topic.key for topic in TOPICS}
 _KIND_OF = {topic.name: topic.schema for topic in TOPICS}
 
 
@@ -93,7 +94,7 @@ def _write_parquet(part: Path, events: Iterable[Event]) -> int:
         while batch := list(islice(source, BATCH_EVENTS)):
             columns: dict[str, list[Any]] = {
                 "topic": [_TOPIC_OF[type(event)] for event in batch],
-                "key": [getattr(event, "user_id", None) for event in batch],
+                "key": [getattr(event, _KEY_OF[type(event)], None) for event in batch],
                 "event_time_ms": [event.event_time_ms for event in batch],
                 "value": [encode(event) for event in batch],
             }

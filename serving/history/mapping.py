@@ -1,14 +1,18 @@
 """A mapping says how the rows of a file become events: a small TOML file, read strictly.
 
-event = "transaction"            # or "interaction", "label"
+event = "transaction"            # or "interaction", "item", "label"
+first_of = ["TX_ID"]             # only the first row of each, by event time
 [time]                           # the event time
-column = "TX_DATETIME"
+column = "TX_DATETIME"           # or value = "2018-04-01", the same for every row
 zone = "UTC"                     # of times that carry none; unit = "s" for numbers, format = "%d.%m.%Y" for text
 [id]                             # the event id: of columns, or of the row number
 columns = ["TRANSACTION_ID"]
 [fields.user_id]                 # one table a field of the event; "context.X" fills the context
 column = "CUSTOMER_ID"
 prefix = "c"
+[fields.categories]              # items only: a field that is a list
+column = "GENRES"
+split = " "
 [[drop]]                         # rows to leave out, counted by reason
 reason = "no customer"
 column = "CUSTOMER_ID"
@@ -23,6 +27,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
@@ -31,11 +36,11 @@ import msgspec
 from msgspec import Meta
 
 from schemas.errors import MappingError
-from schemas.events import Event, Interaction, Label, Transaction
+from schemas.events import Event, Interaction, Item, Label, Transaction
 from serving.history.label import Source
 
 SHIPPED = Path(__file__).parent / "mappings"
-KINDS: dict[str, type[Event]] = {"transaction": Transaction, "interaction": Interaction, "label": Label}
+KINDS: dict[str, type[Event]] = {"transaction": Transaction, "interaction": Interaction, "item": Item, "label": Label}
 
 Column = Annotated[str, Meta(min_length=1)]
 
@@ -45,9 +50,13 @@ class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Time(_Table, frozen=True):
-    """Where the event time is. Text is ISO 8601 unless `format` (strptime) is given; numbers are counted in `unit`."""
+    """Where a time is: in a `column`, or the same `value` for every row.
 
-    column: Column
+    Text is ISO 8601 unless `format` (strptime) is given; numbers are counted in `unit`.
+    """
+
+    column: Column | None = None
+    value: str | None = None
     zone: str = "UTC"
     unit: Literal["s", "ms", "us"] | None = None
     format: str | None = None
@@ -61,17 +70,30 @@ class Id(_Table, frozen=True):
 
 
 class Field(_Table, frozen=True):
-    """One field: a constant `value`, or a `column`, with `prefix` in front of text or numbers times `scale`.
+    """One field: a constant `value`, a `column`, several `columns`, or a `time` in ms.
 
-    `words` replaces values by others; `default` stands in where the column is empty.
+    A column may have `prefix` in front of text or numbers times `scale`; `words` replaces values by others; `default`
+    stands in where it is empty. Columns are joined by "-", or are the members of a field that is a list; of each only
+    the first `cut` characters are taken. `split` makes the members of a list of one column. A time before 1970 counts
+    as 1970, one that can not be read as missing.
     """
 
     column: Column | None = None
-    value: str | float | bool | None = None
+    columns: list[Column] = []
+    value: str | float | bool | list[str] | None = None
+    time: Time | None = None
+    split: Annotated[str, Meta(min_length=1)] | None = None
+    cut: Annotated[int, Meta(ge=1)] | None = None
     prefix: str = ""
     scale: float | None = None
     words: dict[str, str] = {}
     default: str | float | bool | None = None
+
+    @property
+    def read(self) -> list[str]:
+        """The columns of the file that the field is made of."""
+        named = [self.column, *self.columns, None if self.time is None else self.time.column]
+        return [column for column in named if column is not None]
 
 
 class Drop(_Table, frozen=True):
@@ -96,13 +118,14 @@ class Labels(_Table, frozen=True):
 
 
 class Mapping(_Table, frozen=True):
-    """The whole file. `delimiter` is that of a CSV file."""
+    """The whole file. `delimiter` is that of a CSV file; of rows alike in `first_of` only the first counts."""
 
-    event: Literal["transaction", "interaction", "label"]
+    event: Literal["transaction", "interaction", "item", "label"]
     time: Time
     fields: dict[str, Field]
     id: Id = msgspec.field(default_factory=Id)
     drop: list[Drop] = []
+    first_of: list[Column] = []
     labels: Labels | None = None
     delimiter: Annotated[str, Meta(min_length=1, max_length=1)] = ","
 
@@ -114,11 +137,20 @@ class Mapping(_Table, frozen=True):
     @property
     def columns(self) -> list[str]:
         """Every column of the file that is read, each once."""
-        named = [self.time.column, *self.id.columns, *(drop.column for drop in self.drop)]
-        named += [field.column for field in self.fields.values() if field.column is not None]
+        named = [] if self.time.column is None else [self.time.column]
+        named += [*self.id.columns, *(drop.column for drop in self.drop), *self.first_of]
+        for field in self.fields.values():
+            named += field.read
         if self.labels is not None:
             named.append(self.labels.column)
         return list(dict.fromkeys(named))
+
+
+@cache
+def lists(kind: type[Event]) -> frozenset[str]:
+    """The fields of an event type that are lists."""
+    found = msgspec.inspect.type_info(kind).fields  # type: ignore[attr-defined]  # an event is a struct
+    return frozenset(field.name for field in found if isinstance(field.type, msgspec.inspect.ListType))
 
 
 def shipped() -> list[str]:
@@ -152,8 +184,11 @@ def _faults(mapping: Mapping) -> Iterator[str]:
             yield f"fields.{name} is set by {own[name]}; remove it"
         elif name.partition(".")[0] not in fields or ("." in name and not name.startswith("context.")):
             yield f"fields.{name} is no field of {mapping.event}; it has {', '.join(f for f in fields if f not in own)}"
-        if (field.column is None) == (field.value is None):
-            yield f"fields.{name} needs either column or value"
+        sources = [field.column is not None, bool(field.columns), field.value is not None, field.time is not None]
+        if sum(sources) != 1:
+            yield f"fields.{name} needs either column or value, or columns, or time"
+        if field.split is not None and (field.column is None or name not in lists(mapping.kind)):
+            yield f"fields.{name} has split, which makes a list of one column; remove it"
     for name, known in fields.items():
         if known.required and name not in mapping.fields and name not in own:
             yield f"fields.{name} is missing; {mapping.event} needs it"
@@ -162,9 +197,18 @@ def _faults(mapping: Mapping) -> Iterator[str]:
             yield f"drop '{drop.reason}' has no condition; give missing, starts_with, equals or at_most"
     if mapping.labels is not None and mapping.kind is not Transaction:
         yield f"labels belong to transactions, not to {mapping.event}; remove [labels]"
-    if mapping.time.unit is not None and mapping.time.format is not None:
-        yield "time has unit (for numbers) and format (for text); keep one"
+    yield from _time_faults("time", mapping.time)
+    for name, field in mapping.fields.items():
+        if field.time is not None:
+            yield from _time_faults(f"fields.{name}.time", field.time)
+
+
+def _time_faults(name: str, time: Time) -> Iterator[str]:
+    if (time.column is None) == (time.value is None):
+        yield f"{name} needs either column or value"
+    if time.unit is not None and time.format is not None:
+        yield f"{name} has unit (for numbers) and format (for text); keep one"
     try:
-        ZoneInfo(mapping.time.zone)
+        ZoneInfo(time.zone)
     except (KeyError, ValueError, OSError):
-        yield f"time.zone '{mapping.time.zone}' is no IANA zone; give one like Europe/London"
+        yield f"{name}.zone '{time.zone}' is no IANA zone; give one like Europe/London"

@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from schemas.errors import MappingError
 from schemas.events import Event, Label, Transaction
@@ -21,6 +22,7 @@ from serving.history.mapping import Labels, Mapping
 DAY_MS = 24 * 3600 * 1000
 BATCH_ROWS = 20_000
 ROW = "#row"
+REPEATED = "a later row of the same"
 
 WhichLabels = Literal["mapped", "all", "fraud", "none"]
 
@@ -39,7 +41,8 @@ def events(
 
     `since_ms` (inclusive) and `until_ms` (exclusive) bound the event time of each event by itself, so a label inside
     the bounds comes even if its transaction lies before them. `which_labels` overrides the mapping's choice.
-    `left_out` counts dropped rows by the reason of the mapping and, with `skip_bad`, bad ones as "bad row".
+    `left_out` counts dropped rows by the reason of the mapping, later rows of one `first_of`, and, with `skip_bad`, bad
+    ones as "bad row".
     Raises MappingError that names file, row (from 1, without a header) and field of the first bad row.
     """
     counts = Counter[str]() if left_out is None else left_out
@@ -48,15 +51,16 @@ def events(
     rows = table.read(file, mapping.columns, mapping.delimiter)
     rows = rows.append_column(ROW, pa.array(np.arange(1, rows.num_rows + 1)))
     rows = _drop(rows, mapping, counts)
-    time_ms = times.milliseconds(rows[mapping.time.column], mapping.time)
+    time_ms = times.of_rows(rows, mapping.time)
     number = rows[ROW].to_numpy()
 
     unreadable = np.flatnonzero(time_ms == times.UNREADABLE)
     if len(unreadable) and not skip_bad:
         row = int(unreadable[0])
-        cell = rows[mapping.time.column][row].as_py()
+        column = mapping.time.column
+        cell = mapping.time.value if column is None else rows[column][row].as_py()
         raise MappingError(
-            f"{file}: row {number[row]}: {mapping.time.column}: {cell!r} is no time; see [time] of the mapping"
+            f"{file}: row {number[row]}: {column or 'time'}: {cell!r} is no time; see [time] of the mapping"
         )
     counts["bad row"] += len(unreadable)
     wanted = time_ms != times.UNREADABLE
@@ -66,6 +70,10 @@ def events(
         wanted &= time_ms < until_ms
     chosen = np.flatnonzero(wanted)
     order = chosen[np.argsort(time_ms[chosen], kind="stable")]
+    if mapping.first_of:
+        first = _first(rows, mapping.first_of, order)
+        counts[REPEATED] += len(order) - len(first)
+        order = first
 
     low = -1 if since_ms is None else since_ms
     known: deque[Label] = deque()
@@ -93,6 +101,14 @@ def _choice(mapping: Mapping, which: WhichLabels) -> Labels | None:
     if mapping.labels is None:
         raise MappingError(f"labels '{which}' are asked for, but the mapping has no [labels]")
     return msgspec.structs.replace(mapping.labels, which=which)
+
+
+def _first(rows: pa.Table, columns: list[str], order: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Of the rows in that order, those whose values in the columns were not there before."""
+    codes = [rows[column].combine_chunks().dictionary_encode(null_encoding="encode").indices for column in columns]
+    keys = np.stack([code.to_numpy(zero_copy_only=False)[order] for code in codes], axis=1)
+    _, found = np.unique(keys, axis=0, return_index=True)
+    return order[np.sort(found)]
 
 
 def _drop(rows: pa.Table, mapping: Mapping, counts: Counter[str]) -> pa.Table:

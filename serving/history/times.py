@@ -17,6 +17,14 @@ UNREADABLE = -(2**62)
 _MS_OF_UNIT = {"s": 1000.0, "ms": 1.0, "us": 0.001}
 
 
+def of_rows(rows: pa.Table, time: Time) -> NDArray[np.int64]:
+    """The time of each row, of its column or the constant; UNREADABLE where there is none."""
+    if time.column is not None:
+        return milliseconds(rows[time.column], time)
+    one = milliseconds(pa.chunked_array([pa.array([time.value])]), time)
+    return np.repeat(one, rows.num_rows)
+
+
 def milliseconds(column: pa.ChunkedArray, time: Time) -> NDArray[np.int64]:
     """One time a row; UNREADABLE where the cell is missing or can not be read as a time.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from infra.generator.stream import Payment
+from infra.generator.payments.stream import Payment
 from schemas.events import Decision, DecisionKind, Transaction
 
 PAID_MS = 1_000

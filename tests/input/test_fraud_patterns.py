@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infra.generator.config import DAY_MS, HOUR_MS, Config
-from infra.generator.draft import Draft
-from infra.generator.patterns import PATTERNS, Pattern
-from infra.generator.places import CITIES
-from infra.generator.stream import payments
-from infra.generator.travel import PLANE_KM_PER_H, distance_km
-from infra.generator.world import World, build
+from infra.generator.payments.config import DAY_MS, HOUR_MS, Config
+from infra.generator.payments.draft import Draft
+from infra.generator.payments.patterns import PATTERNS, Pattern
+from infra.generator.payments.places import CITIES
+from infra.generator.payments.stream import payments
+from infra.generator.payments.travel import PLANE_KM_PER_H, distance_km
+from infra.generator.payments.world import World, build
 from schemas.events import Transaction
 
 START_MS = 1_750_000_000_000

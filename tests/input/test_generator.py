@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infra.generator.config import DAY_MS, HOUR_MS, Config
-from infra.generator.stream import events, payments
+from infra.generator.payments.config import DAY_MS, HOUR_MS, Config
+from infra.generator.payments.stream import events, payments
 from schemas.codec import decode, encode
 from schemas.errors import InputError
 from schemas.events import Label, Transaction
@@ -24,8 +24,8 @@ SMALL = Config(seed=5, users=300, merchants=100, days=10, fraud_share=0.02)
 
 HASH_OF_A_STREAM = """
 import hashlib
-from infra.generator.config import Config
-from infra.generator.stream import events
+from infra.generator.payments.config import Config
+from infra.generator.payments.stream import events
 from schemas.codec import encode
 digest = hashlib.sha256()
 for event in events(Config(seed={seed}, users=300, merchants=100, days=10, fraud_share=0.02)):

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.errors import MappingError
-from schemas.events import Event, Interaction, Label, Transaction
+from schemas.events import Event, Interaction, Item, Label, Transaction
 from serving.history import table
 from serving.history.mapping import load
 from serving.history.reader import DAY_MS, events
@@ -281,3 +281,77 @@ def test_a_local_time_that_never_was_or_was_twice_is_taken_as_the_earlier(tmp_pa
     found = [e.event_time_ms for e in events(tmp_path / "rows.parquet", load(str(tmp_path / "m.toml")))]
     assert datetime.fromtimestamp(found[0] / 1000, UTC) <= datetime(2024, 3, 31, 1, 0, tzinfo=UTC)
     assert found[1] == round(datetime(2024, 10, 27, 0, 30, tzinfo=UTC).timestamp() * 1000)
+
+
+ITEMS = """
+event = "item"
+[time]
+value = "2024-03-01T12:00"
+[id]
+columns = ["sku"]
+[fields.item_id]
+columns = ["sku", "size"]
+cut = 2
+prefix = "x-"
+[fields.categories]
+column = "genres"
+split = " "
+[fields.created_ms.time]
+column = "year"
+format = "%Y"
+"""
+ITEM_HEADER = "sku,size,genres,year\n"
+
+
+def test_a_column_is_split_into_a_list_columns_are_joined_and_a_constant_is_the_time(read: Reader) -> None:
+    found = read(ITEM_HEADER + "abc,large,Comedy Drama,1995\n", ITEMS)
+    assert found == [
+        Item(
+            event_id="abc",
+            event_time_ms=NOON_MS,
+            item_id="x-ab-la",
+            categories=["Comedy", "Drama"],
+            created_ms=788_918_400_000,
+        )
+    ]
+
+
+def test_cells_that_are_missing_give_empty_lists_and_defaults(read: Reader) -> None:
+    items = read(ITEM_HEADER + "abc,large,,unknown\nabd,large,Drama,1950\n", ITEMS)
+    assert [(item.categories, item.created_ms) for item in items if isinstance(item, Item)] == [([], 0), (["Drama"], 0)]
+
+
+def test_several_columns_are_the_members_of_a_list(read: Reader) -> None:
+    mapping = ITEMS.replace('column = "genres"\nsplit = " "', 'columns = ["genres", "size"]\ncut = 3')
+    (item,) = read(ITEM_HEADER + "abc,xl,Comedy Drama,1995\n", mapping)
+    assert isinstance(item, Item)
+    assert item.categories == ["Com", "xl"]
+
+
+def test_a_joined_field_with_a_missing_part_is_missing(read: Reader) -> None:
+    with pytest.raises(MappingError, match="row 1: Object missing required field `item_id`"):
+        read(ITEM_HEADER + "abc,,Comedy,1995\n", ITEMS)
+
+
+@settings(max_examples=40, deadline=None)
+@given(keys=st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3)), max_size=40))
+def test_of_rows_alike_only_the_first_in_time_is_kept(
+    tmp_path_factory: pytest.TempPathFactory, keys: list[tuple[int, int]]
+) -> None:
+    folder = tmp_path_factory.mktemp("first")
+    rows = "".join(f"{key},large,g{number},{2000 + year}\n" for number, (key, year) in enumerate(keys))
+    (folder / "rows.csv").write_text(ITEM_HEADER + rows)
+    timed = ITEMS.replace('value = "2024-03-01T12:00"', 'column = "year"\nformat = "%Y"')
+    (folder / "m.toml").write_text('first_of = ["sku"]\n' + timed)
+    left_out: Counter[str] = Counter()
+    found = list(events(folder / "rows.csv", load(str(folder / "m.toml")), left_out=left_out))
+    expected: dict[int, str] = {}
+    for number, (key, _) in sorted(enumerate(keys), key=lambda row: row[1][1]):
+        expected.setdefault(key, f"g{number}")
+    assert {int(item.event_id): item.categories[0] for item in found if isinstance(item, Item)} == expected
+    assert left_out["a later row of the same"] == len(keys) - len(expected)
+
+
+def test_a_constant_that_is_no_time_is_named(read: Reader) -> None:
+    with pytest.raises(MappingError, match=r"row 1: time: 'soon' is no time; see \[time\] of the mapping"):
+        read(ITEM_HEADER + "abc,large,Comedy,1995\n", ITEMS.replace("2024-03-01T12:00", "soon"))

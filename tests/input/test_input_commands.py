@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from infra.cli import sluice
-from infra.generator.config import Config
-from infra.generator.stream import events
+from infra.generator.payments.config import Config
+from infra.generator.payments.stream import events
 from schemas.errors import InputError, MappingError
 from serving.history import log_file
 
@@ -45,7 +45,7 @@ def test_by_default_the_stream_ends_about_now_and_not_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, length: tuple[str, str]
 ) -> None:
     now_ms = 1_750_000_000_000
-    monkeypatch.setattr("infra.cli.generate.time.time_ns", lambda: now_ms * 1_000_000)
+    monkeypatch.setattr("infra.cli.generation.time.time_ns", lambda: now_ms * 1_000_000)
     call(*SMALL, *length, "--out", tmp_path / "log.jsonl")
     last_ms = [event.event_time_ms for event in log_file.read(tmp_path / "log.jsonl")][-1]
     assert now_ms - 2 * 24 * 3_600_000 < last_ms <= now_ms

@@ -23,15 +23,31 @@ value = "m1"
 
 
 def test_the_mappings_that_come_with_sluice_are_valid() -> None:
-    assert shipped() == ["fraud-handbook", "online-retail"]
-    assert load("fraud-handbook").kind.__name__ == "Transaction"
-    assert load("online-retail").kind.__name__ == "Interaction"
+    assert {name: load(name).kind.__name__ for name in shipped()} == {
+        "fraud-handbook": "Transaction",
+        "movielens-100k": "Interaction",
+        "movielens-100k-items": "Item",
+        "online-retail": "Interaction",
+        "online-retail-items": "Item",
+        "open-bandit": "Interaction",
+        "open-bandit-items": "Item",
+    }
 
 
 def test_each_column_that_is_needed_is_listed_once(tmp_path: Path) -> None:
     path = tmp_path / "m.toml"
     path.write_text(GOOD + '[id]\ncolumns = ["at", "n"]\n[labels]\ncolumn = "bad"\nfraud = ["1"]\ndelay_days = 1\n')
     assert load(str(path)).columns == ["at", "n", "who", "sum", "bad"]
+
+
+def test_columns_that_are_joined_timed_or_looked_at_once_are_listed_too(tmp_path: Path) -> None:
+    path = tmp_path / "m.toml"
+    path.write_text(
+        'event = "item"\nfirst_of = ["sku"]\n[time]\nvalue = "2024-01-01"\n'
+        '[fields.item_id]\ncolumns = ["sku", "size"]\n'
+        '[fields.created_ms.time]\ncolumn = "born"\n'
+    )
+    assert load(str(path)).columns == ["sku", "size", "born"]
 
 
 @pytest.mark.parametrize(
@@ -42,7 +58,17 @@ def test_each_column_that_is_needed_is_listed_once(tmp_path: Path) -> None:
         (GOOD.replace('column = "at"', 'column = "at"\nzones = "UTC"'), r"unknown field `zones` - at `\$\.time`"),
         (GOOD.replace('"transaction"', '"decision"'), "Invalid enum value 'decision'"),
         (GOOD.replace('column = "sum"', "column = 5"), "Expected `str | null`, got `int`"),
-        (GOOD.replace('column = "at"', ""), "missing required field `column`"),
+        (GOOD.replace('column = "at"', ""), "time needs either column or value"),
+        (GOOD.replace('column = "at"', 'column = "at"\nvalue = "2024-01-01"'), "time needs either column or value"),
+        (
+            GOOD.replace('column = "sum"', 'column = "sum"\ncolumns = ["a"]'),
+            "fields.amount needs either column or value",
+        ),
+        (GOOD.replace('column = "sum"', 'column = "sum"\nsplit = " "'), "fields.amount has split, which makes a list"),
+        (
+            GOOD.replace('column = "sum"', 'time = { column = "x", zone = "Mars" }'),
+            "fields.amount.time.zone 'Mars' is no",
+        ),
         (GOOD.replace("fields.amount", "fields.amounts"), "fields.amounts is no field of transaction; it has user_id"),
         (GOOD.replace("fields.user_id", 'fields."context.user"'), "context.user is no field of transaction"),
         (GOOD.replace("[fields.amount]", "[fields.event_id]"), r"fields\.event_id is set by \[id\]; remove it"),

@@ -13,8 +13,8 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from infra import publish
 from infra.cli import sluice
-from infra.generator.config import Config
-from infra.generator.stream import events
+from infra.generator.payments.config import Config
+from infra.generator.payments.stream import events
 from schemas import settings
 from schemas.codec import decode
 from schemas.errors import PartFailedError

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from schemas.events import Interaction, Label, Transaction
+from schemas.events import Interaction, Item, Label, Transaction
 from serving.history.mapping import load
 from serving.history.reader import DAY_MS, events
 
@@ -40,3 +40,39 @@ def test_online_retail_gives_the_lines_of_known_customers() -> None:
     assert all(isinstance(event, Interaction) and event.value > 0 for event in found)
     assert left_out == {"no customer": 135_080, "cancelled": 8_905, "no pieces": 0, "bad row": 0}
     assert len(found) == 541_909 - left_out.total() == len({event.event_id for event in found})
+
+
+def test_movielens_gives_ratings_in_order_and_films_with_their_genres() -> None:
+    ratings = list(events(DATA / "movielens-100k" / "ratings.csv.gz", load("movielens-100k")))
+    films = list(events(DATA / "movielens-100k" / "items.csv.gz", load("movielens-100k-items")))
+    assert len(ratings) == 100_000
+    assert len({event.event_id for event in ratings}) == 100_000
+    assert all(isinstance(event, Interaction) and 1 <= event.value <= 5 for event in ratings)
+    assert [event.event_time_ms for event in ratings] == sorted(event.event_time_ms for event in ratings)
+    assert {rating.item_id for rating in ratings if isinstance(rating, Interaction)} == {
+        film.item_id for film in films if isinstance(film, Item)
+    }
+    first = films[0]
+    assert isinstance(first, Item)
+    assert (first.title, first.categories) == ("Toy Story", ["Animation", "Children's", "Comedy"])
+    assert first.created_ms == 788_918_400_000  # 1995
+
+
+def test_online_retail_gives_each_article_once() -> None:
+    left_out: Counter[str] = Counter()
+    found = list(events(DATA / "online-retail" / "lines.parquet", load("online-retail-items"), left_out=left_out))
+    assert len(found) == len({item.item_id for item in found if isinstance(item, Item)}) == 3_922
+    assert left_out.total() + len(found) == 541_909
+    assert all(isinstance(item, Item) and item.title and item.price > 0 for item in found)
+    assert all(isinstance(item, Item) and item.created_ms == item.event_time_ms for item in found)
+
+
+@pytest.mark.parametrize(("policy", "clicks"), [("random", 46), ("bts", 69)])
+def test_open_bandit_gives_impressions_and_clicks_by_place(policy: str, clicks: int) -> None:
+    found = list(events(DATA / "open-bandit-men" / f"{policy}.csv.gz", load("open-bandit")))
+    kinds = Counter(event.kind for event in found if isinstance(event, Interaction))
+    assert kinds == {"view": 10_000 - clicks, "click": clicks}
+    assert {event.position for event in found if isinstance(event, Interaction)} == {0, 1, 2}
+    items = list(events(DATA / "open-bandit-men" / "item_context.csv.gz", load("open-bandit-items")))
+    assert len(items) == 34
+    assert {e.item_id for e in found if isinstance(e, Interaction)} <= {i.item_id for i in items if isinstance(i, Item)}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from infra.generator.config import DAY_MS, Config
-from infra.generator.stream import events as generated
+from infra.generator.payments.config import DAY_MS, Config
+from infra.generator.payments.stream import events as generated
 from jobs.train_fraud.backfill import backfill
 from schemas.errors import InputError
 from schemas.events import Decision, Label, Transaction

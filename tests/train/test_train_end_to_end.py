@@ -12,8 +12,8 @@ from click.testing import CliRunner
 from example_builders import files
 
 from infra.cli import evaluate, models, train
-from infra.generator.config import Config
-from infra.generator.stream import events
+from infra.generator.payments.config import Config
+from infra.generator.payments.stream import events
 from jobs.evaluate_fraud.evaluate import PARAMETERS as HANDBOOK
 from jobs.train_fraud.parameters import Parameters, read, shipped
 from schemas.errors import InputError, MappingError, MissingPartError, NotFoundError, SettingsError

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from infra.generator.draft import Draft
-from infra.generator.patterns import account_takeover, amount_creep, card_testing, compromised_merchant
-from infra.generator.world import World
+from infra.generator.payments.draft import Draft
+from infra.generator.payments.patterns import account_takeover, amount_creep, card_testing, compromised_merchant
+from infra.generator.payments.world import World
 
 Campaign = Callable[[World, np.random.Generator, int], list[Draft]]
 

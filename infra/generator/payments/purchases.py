@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from infra.generator.config import DAY_MS, Config
-from infra.generator.places import CITIES
-from infra.generator.travel import BLOCK_MS, trips
-from infra.generator.world import FAVOURITES, Floats, Ints, World
+from infra.generator.payments.config import DAY_MS, Config
+from infra.generator.payments.places import CITIES
+from infra.generator.payments.travel import BLOCK_MS, trips
+from infra.generator.payments.world import FAVOURITES, Floats, Ints, World
 
 
 class Purchases(NamedTuple):
@@ -26,7 +26,7 @@ class Purchases(NamedTuple):
     card: Ints
 
 
-class Shoppers:
+class Customers:
     """Draws what good customers pay: each slice is a pure function of the world and the slice's number."""
 
     def __init__(self, config: Config, world: World) -> None:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from infra.generator.config import Config
-from infra.generator.habits import CATEGORIES, HABITS, hour_weights
-from infra.generator.places import CITIES
+from infra.generator.payments.config import Config
+from infra.generator.payments.habits import CATEGORIES, HABITS, hour_weights
+from infra.generator.payments.places import CITIES
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]

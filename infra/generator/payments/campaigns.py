@@ -6,10 +6,10 @@ from collections import defaultdict
 
 import numpy as np
 
-from infra.generator.config import HOUR_MS, Config
-from infra.generator.draft import Draft
-from infra.generator.patterns import PATTERNS
-from infra.generator.world import World
+from infra.generator.payments.config import HOUR_MS, Config
+from infra.generator.payments.draft import Draft
+from infra.generator.payments.patterns import PATTERNS
+from infra.generator.payments.world import World
 
 LOOKBACK_HOURS = 24 * max(pattern.max_days for pattern in PATTERNS)
 LOOKBACK_PAYMENTS = 20_000

@@ -11,14 +11,14 @@ import heapq
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from infra.generator.campaigns import Campaigns
-from infra.generator.config import DAY_MS, Config
-from infra.generator.draft import Draft
-from infra.generator.habits import CATEGORIES, HABITS
-from infra.generator.labels import labels
-from infra.generator.places import CITIES
-from infra.generator.purchases import Purchases, Shoppers
-from infra.generator.world import World, build
+from infra.generator.payments.campaigns import Campaigns
+from infra.generator.payments.config import DAY_MS, Config
+from infra.generator.payments.draft import Draft
+from infra.generator.payments.habits import CATEGORIES, HABITS
+from infra.generator.payments.labels import labels
+from infra.generator.payments.places import CITIES
+from infra.generator.payments.purchases import Customers, Purchases
+from infra.generator.payments.world import World, build
 from schemas.events import Label, Transaction
 
 
@@ -58,13 +58,13 @@ def payments(config: Config) -> Iterator[Payment]:
 def _slices(config: Config) -> Iterator[tuple[int, list[Payment]]]:
     """Slice number and payments of each slice, cut to the start and the end of the config."""
     world = build(config)
-    shoppers, campaigns, till = Shoppers(config, world), Campaigns(config, world), _Till(config, world)
+    customers, campaigns, till = Customers(config, world), Campaigns(config, world), _Till(config, world)
     left = config.count
     index = config.start_ms // config.slice_ms
     while (left is None or left > 0) and (config.end_ms is None or index * config.slice_ms < config.end_ms):
         found = [
             payment
-            for payment in till.ring_up(index, shoppers.of_slice(index), campaigns.of_slice(index))
+            for payment in till.ring_up(index, customers.of_slice(index), campaigns.of_slice(index))
             if payment.transaction.event_time_ms >= config.start_ms
             and (config.end_ms is None or payment.transaction.event_time_ms < config.end_ms)
         ]

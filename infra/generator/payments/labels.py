@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from infra.generator.config import DAY_MS, HOUR_MS, Config
+from infra.generator.payments.config import DAY_MS, HOUR_MS, Config
 from schemas.events import Label, Transaction
 from serving.history.label import label_of
 

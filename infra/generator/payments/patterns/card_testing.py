@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from infra.generator.draft import Draft, cents
-from infra.generator.places import CITIES
-from infra.generator.world import World
+from infra.generator.payments.draft import Draft, cents
+from infra.generator.payments.places import CITIES
+from infra.generator.payments.world import World
 
 MEAN_PAYMENTS = 20.0
 

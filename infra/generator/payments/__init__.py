@@ -1,0 +1,1 @@
+"""Payments of generated customers, with frauds among them and labels after them."""

@@ -1,0 +1,1 @@
+"""What generated shoppers do with a generated catalogue."""

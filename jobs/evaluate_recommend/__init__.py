@@ -1,0 +1,1 @@
+"""Measures recommendations: by published protocols, and off-policy from logs with propensities."""
