@@ -35,6 +35,7 @@ LABELS = Topic(
     "labels", "user_id", events.Label, "What transactions turned out to be, days later.", timestamp="LogAppendTime"
 )
 DECISIONS = Topic("decisions", "user_id", events.Decision, "The answer to each transaction.")
+RECOMMENDATIONS = Topic("recommendations", "user_id", events.RecommendationList, "Each user's newest list.")
 FEATURE_UPDATES = Topic(
     "feature-updates", "kind/shard", events.FeatureUpdate, "New feature values and state of the entities touched."
 )
@@ -59,6 +60,7 @@ TOPICS = (
     INTERACTIONS,
     LABELS,
     DECISIONS,
+    RECOMMENDATIONS,
     FEATURE_UPDATES,
     LATE_EVENTS,
     DEAD_LETTERS,

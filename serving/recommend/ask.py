@@ -1,0 +1,38 @@
+"""One request for a list: all that sources, rules and features may look at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from schemas.control import RecommendPolicy
+from serving.recommend.items import Items
+from serving.recommend.linear import Linear
+from serving.recommend.trends import Trends
+from serving.recommend.user import User
+from serving.recommend.vectors import Vectors
+from serving.recommend.workspace import Scores
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """For whom, when, and what is known. `vector` is the user's, zeros when there is none or no embeddings."""
+
+    user: User
+    now_ms: int
+    segment: str
+    items: Items
+    trends: Trends
+    linear: Linear | None
+    vectors: Vectors | None
+    vector: Scores
+    policy: RecommendPolicy
+
+    @property
+    def new_user(self) -> bool:
+        """Whether so little is known of the user that more is explored."""
+        return self.user.events < self.policy.new_user_events
+
+
+NO_VECTOR: Scores = np.zeros(0, np.float32)
