@@ -79,8 +79,8 @@ class RecommendPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     new_user_events: Annotated[int, Meta(ge=0, le=1000)] = 5
     new_item_boost: Share = 0.1
     new_item_days: Annotated[float, Meta(gt=0)] = 7.0
-    rules: list[str] = ["stock", "banned", "bought"]
-    banned_flags: list[str] = ["banned"]
+    rules: tuple[str, ...] = ("stock", "banned", "bought")
+    banned_flags: tuple[str, ...] = ("banned",)
     rebuy_hours: Annotated[float, Meta(ge=0)] | None = None
 
 

@@ -17,7 +17,10 @@ from serving.recommend.workspace import Scores
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """For whom, when, and what is known. `vector` is the user's, zeros when there is none or no embeddings."""
+    """For whom, when, and what is known. `vector` is the user's, zeros when there is none or no embeddings.
+
+    A new user is one of whom so little is known that more is explored.
+    """
 
     user: User
     now_ms: int
@@ -28,11 +31,7 @@ class Ask:
     vectors: Vectors | None
     vector: Scores
     policy: RecommendPolicy
-
-    @property
-    def new_user(self) -> bool:
-        """Whether so little is known of the user that more is explored."""
-        return self.user.events < self.policy.new_user_events
+    new_user: bool
 
 
 NO_VECTOR: Scores = np.zeros(0, np.float32)

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from serving.compiled import compiled
 from serving.recommend.rows import NumberedRows
-from serving.recommend.user import ITEM
 from serving.recommend.workspace import Numbers, Scores, add
 
 # A user's newest items speak.
@@ -53,5 +52,3 @@ def gather(
             if item >= 0:
                 size = add(score, found, size, item, weights[index])
     return size
-
-
