@@ -9,6 +9,7 @@ import click
 import msgspec
 from rich.console import Console
 
+from infra.cli.evaluate_recommend import command as recommend
 from jobs.evaluate_fraud import evaluate
 from jobs.train_fraud import parameters as tree_parameters
 
@@ -16,6 +17,9 @@ from jobs.train_fraud import parameters as tree_parameters
 @click.group()
 def command() -> None:
     """Measure a model by a published protocol on a real data set."""
+
+
+command.add_command(recommend)
 
 
 @command.command()

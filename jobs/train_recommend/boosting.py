@@ -91,7 +91,8 @@ def train(examples: Lists, parameters: Parameters, *, threads: int = 1) -> Train
 def _base(examples: Lists, parameters: Parameters) -> Floats:
     """Weights of the features as they come; standardised while they are fitted, so that each is shrunk alike."""
     mean, deviation = examples.vectors.mean(axis=0), examples.vectors.std(axis=0)
-    scale = np.where(deviation > 1e-6, deviation, np.inf)
+    # A feature that hardly moves would get a weight of any size.
+    scale = np.where(deviation > 1e-3 * (1.0 + np.abs(mean)), deviation, np.inf)
     fitted = LogisticRegression(C=0.1, max_iter=500, random_state=parameters.seed)
     fitted.fit((examples.vectors - mean) / scale, examples.taken)
     weights: Floats = (fitted.coef_[0] / scale).astype(np.float32)

@@ -41,7 +41,10 @@ def build(interactions: Sequence[Interaction], parameters: Parameters) -> Built:
     found = touches(interactions)
     given = parameters.embeddings
     dense = linear.weights(
-        found, regularisation=parameters.linear.regularisation, length_power=parameters.linear.length_power
+        found,
+        regularisation=parameters.linear.regularisation,
+        length_power=parameters.linear.length_power,
+        item_power=parameters.linear.item_power,
     )
     vectors = factors.factors(
         found,
@@ -51,9 +54,7 @@ def build(interactions: Sequence[Interaction], parameters: Parameters) -> Built:
         rounds=given.rounds,
         seed=parameters.seed,
     )
-    model = ItemModel(
-        found.item_ids, vectors, factors.index(vectors), *linear.sparse(dense, parameters.linear.kept)
-    )
+    model = ItemModel(found.item_ids, vectors, factors.index(vectors), *linear.sparse(dense, parameters.linear.kept))
     checked = Vectors(
         "new",
         model.ids,

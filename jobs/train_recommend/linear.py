@@ -1,6 +1,7 @@
 """The linear item-to-item model: EASE (Steck, 2019), ridge regression of each item on all others, in closed form.
 
-Users' rows are divided by a power of their length, so that those who touch everything speak less for each thing.
+Users' rows are divided by a power of their length, so that those who touch everything speak less for each thing;
+items' columns by a power of how often they were touched, so that rare items are shrunk less.
 Only the weights of largest size are kept in each row.
 """
 
@@ -19,7 +20,7 @@ MOST_ITEMS = 20_000
 Sparse = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]
 
 
-def weights(found: Touches, *, regularisation: float, length_power: float) -> NDArray[np.float64]:
+def weights(found: Touches, *, regularisation: float, length_power: float, item_power: float) -> NDArray[np.float64]:
     """Weights, shape (items, items), zero on the diagonal: row i is what item i speaks for.
 
     Raises InputError for more items than MOST_ITEMS.
@@ -27,21 +28,16 @@ def weights(found: Touches, *, regularisation: float, length_power: float) -> ND
     count = len(found.item_ids)
     if count > MOST_ITEMS:
         raise InputError(f"{count:,} items, the linear model takes {MOST_ITEMS:,}; train on a shorter history")
-    gram = _gram(found, length_power)
-    gram[np.diag_indices(count)] += regularisation
-    inverse = np.linalg.inv(gram)
-    made = -inverse / np.diag(inverse)
-    made[np.diag_indices(count)] = 0.0
-    return made
-
-
-def _gram(found: Touches, length_power: float) -> NDArray[np.float64]:
-    """X'X of the touches, each user's row divided by its length to a power."""
-    lengths = np.bincount(found.users, minlength=found.user_count)
-    values = (1.0 / np.maximum(lengths, 1) ** length_power)[found.users]
-    rows = csr_array((values, (found.users, found.items)), shape=(found.user_count, len(found.item_ids)))
+    lengths = np.maximum(np.bincount(found.users, minlength=found.user_count), 1)
+    scale = np.maximum(np.bincount(found.items, minlength=count), 1) ** -item_power
+    values = scale[found.items] / lengths[found.users] ** length_power
+    rows = csr_array((values, (found.users, found.items)), shape=(found.user_count, count))
     gram: NDArray[np.float64] = (rows.T @ rows).toarray()
-    return gram
+    gram[np.diag_indices(count)] += regularisation * scale.mean() ** 2
+    inverse = np.linalg.inv(gram)
+    made: NDArray[np.float64] = -inverse / np.diag(inverse)
+    made[np.diag_indices(count)] = 0.0
+    return made * (scale[:, None] / scale)
 
 
 def sparse(dense: NDArray[np.float64], kept: int) -> Sparse:

@@ -19,15 +19,16 @@ Count = Annotated[int, Meta(ge=1)]
 class Linear(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """EASE: see jobs/train_recommend/linear.py. `kept` weights of a row go into the artifact."""
 
-    regularisation: Positive = 10.0
-    length_power: Annotated[float, Meta(ge=0, le=1)] = 0.5
+    regularisation: Positive = 300.0
+    length_power: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    item_power: Annotated[float, Meta(ge=0, le=1)] = 0.25
     kept: Count = 200
 
 
 class Embeddings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Implicit factorisation: see jobs/train_recommend/factors.py."""
 
-    dimension: Annotated[int, Meta(ge=2, le=128)] = 16
+    dimension: Annotated[int, Meta(ge=2, le=128)] = 12
     confidence: Positive = 4.0
     regularisation: Positive = 5.0
     rounds: Count = 12
@@ -47,7 +48,7 @@ class Trees(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """All of a training. `holdout` is the share of each user's interactions that a split keeps to learn ranking from."""
+    """All of a training. A split holds the share `holdout` of each user's interactions out, to learn ranking from."""
 
     policy: RecommendPolicy = RecommendPolicy()
     linear: Linear = Linear()

@@ -28,7 +28,7 @@ def uniform(state: Chance) -> float:
     word = (word ^ (word >> np.uint64(30))) * _FIRST
     word = (word ^ (word >> np.uint64(27))) * _SECOND
     word = word ^ (word >> np.uint64(31))
-    return ((word >> np.uint64(11)) + 0.5) / 9007199254740992.0
+    return float((word >> np.uint64(11)) + 0.5) / 9007199254740992.0
 
 
 @compiled

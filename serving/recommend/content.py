@@ -93,6 +93,6 @@ def neighbours(
     last = items.shape[1] - 1
     for other in range(size):
         if other != one:
-            value = np.float32(alike(all_bits, counts, one, other))
+            value = float(np.float32(alike(all_bits, counts, one, other)))
             if value > 0 and (items[one, last] < 0 or value > likeness[one, last]):
                 insert(items, likeness, one, other, value)

@@ -167,6 +167,6 @@ def _announce(
     """Offer a new item to the rows of lookalikes that are filled: they stay the best of all items."""
     for other in range(number):
         if known[other]:
-            value = np.float32(content.alike(bits, counts, number, other))
+            value = float(np.float32(content.alike(bits, counts, number, other)))
             if value > 0:
                 content.insert(lookalikes, likeness, other, number, value)

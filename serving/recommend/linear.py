@@ -43,7 +43,7 @@ def gather(
 ) -> int:
     """Sum the rows of what the user touched; returns how many items were found. Negative weights count, too."""
     size = 0
-    for place in range(max(0, known_size - 512), known_size):
+    for place in range(max(0, known_size - MOST_VOICES), known_size):
         row = row_of[known[place, 1]]
         if row < 0:
             continue

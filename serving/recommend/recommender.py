@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -79,15 +79,8 @@ class Recommender:
         waiting: list[Waiting] = []
         for arrived in batch:
             event = arrived.event
-            if isinstance(event, Item):
-                self.counts.items += 1
-                self.counts.refused_items += not self.world.put(event)
-                continue
-            self.counts.interactions += 1
-            self.counts.unknown_items += event.item_id not in self.world.items.numbers
-            user, new = self.world.learn(event)
-            if not new:
-                self.counts.repeats += 1
+            user = self._learn(event)
+            if user is None or isinstance(event, Item):
                 continue
             now_ms = max(user.newest_ms, event.event_time_ms)
             waiting.append(self._wait(control, user, event.user_id, event.event_id, now_ms, arrived.source))
@@ -95,6 +88,11 @@ class Recommender:
                 lists += self._finish(waiting, control, watch)
                 waiting = []
         return lists + self._finish(waiting, control, watch)
+
+    def learn(self, batch: Iterable[Interaction | Item]) -> None:
+        """The step without its lists: for a backfill over history."""
+        for event in batch:
+            self._learn(event)
 
     def recommend(
         self,
@@ -115,6 +113,18 @@ class Recommender:
     def take_writes(self) -> Writes:
         """State that changed since the last call, by key; to be stored before the lists leave."""
         return self.world.take_writes()
+
+    def _learn(self, event: Interaction | Item) -> User | None:
+        """Take an event in; returns the user who is to get a list."""
+        if isinstance(event, Item):
+            self.counts.items += 1
+            self.counts.refused_items += not self.world.put(event)
+            return None
+        self.counts.interactions += 1
+        self.counts.unknown_items += event.item_id not in self.world.items.numbers
+        user, new = self.world.learn(event)
+        self.counts.repeats += not new
+        return user if new else None
 
     def _take(self, control: RecommendControl) -> None:
         """What is in force now; the artifact's rows follow the items that came."""

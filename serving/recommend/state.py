@@ -1,7 +1,8 @@
 """Users, items and trends as bytes with a version, by state key.
 
 `u:<user>` a user, `i:<item>` what people do with an item, `c:<item>` its catalogue entry, `n:<block>` the ids of 256
-items in the order of their numbers, `t` the names of the trends, `t:<name>` a row of them. `n:0` on is read until one is missing, then all items are known.
+items in the order of their numbers, `t` the names of the trends, `t:<name>` a row of them. Blocks are read from `n:0`
+until one is missing: then all items are known.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from serving.recommend.workspace import Numbers, Scores
 
 CONNECTIVITY, EXPANSION_ADD, EXPANSION_SEARCH = 16, 200, 100
 # A user's newest items make the vector.
-MOST_FOLDED = 256
+MOST_FOLDED = 512
 _NORM_TOLERANCE = 1e-3
 
 
@@ -49,7 +49,8 @@ class Vectors:
     def nearest(self, vector: Scores, count: int) -> Numbers:
         """Rows of the items with about the largest products, best first."""
         asked = np.append(vector, np.float32(0.0))
-        keys: Numbers = self._index.search(asked, count, threads=1).keys.astype(np.int32)
+        found = self._index.search(asked, count, threads=1)
+        keys: Numbers = np.asarray(found.keys, np.int32)
         return keys
 
 
@@ -65,7 +66,9 @@ def build(factors: Scores) -> bytes:
     """The index of vectors as bytes: HNSW, M 16, ef_construction 200, ef_search 100 (VEC-1)."""
     index = _empty(factors.shape[1] + 1)
     index.add(np.arange(len(factors)), unit(factors), threads=1)
-    return bytes(index.save())
+    raw = index.save()
+    assert raw is not None  # only when it is given a path
+    return bytes(raw)
 
 
 def _empty(dimension: int) -> Index:
@@ -94,7 +97,6 @@ def _load(label: str, raw: bytes, factors: Scores) -> Index:
         norm = float(np.linalg.norm(np.asarray(index.get(row), np.float32)))
         if abs(norm - 1.0) > _NORM_TOLERANCE:
             raise SignatureError(f"embeddings {label}: vector {row} has norm {norm:.3f}, not 1; build them again")
-    index.expansion_search = EXPANSION_SEARCH
     return index
 
 
@@ -107,12 +109,12 @@ def fold_in(
     gram: NDArray[np.float64],
     confidence: float,
 ) -> Scores:
-    """Solve (gram + c Q'Q) x = (1 + c) Q'1 for the newest items touched, by Cholesky."""
+    """Solve (gram + c Q'Q) x = (1 + c) Q'1 for the newest items touched."""
     dimension = factors.shape[1]
     matrix = gram.copy()
     right = np.zeros(dimension)
     voices = 0
-    for place in range(max(0, known_size - 256), known_size):
+    for place in range(max(0, known_size - MOST_FOLDED), known_size):
         row = row_of[known[place, 1]]
         if row < 0:
             continue
@@ -122,18 +124,21 @@ def fold_in(
             right[i] += (1.0 + confidence) * factors[row, i]
             for j in range(i + 1):
                 matrix[i, j] += scaled * factors[row, j]
-    solved = np.zeros(dimension, np.float32)
     if voices == 0:
-        return solved
+        return np.zeros(dimension, np.float32)
+    return _solve(matrix, right)
+
+
+@compiled
+def _solve(matrix: NDArray[np.float64], right: NDArray[np.float64]) -> Scores:
+    """Solve a symmetric system by Cholesky, in place; only the lower half of the matrix is read."""
+    dimension = len(right)
     for i in range(dimension):
         for j in range(i + 1):
             total = matrix[i, j]
             for k in range(j):
                 total -= matrix[i, k] * matrix[j, k]
-            if i == j:
-                matrix[i, i] = np.sqrt(max(total, 1e-12))
-            else:
-                matrix[i, j] = total / matrix[j, j]
+            matrix[i, j] = np.sqrt(max(total, 1e-12)) if i == j else total / matrix[j, j]
     for i in range(dimension):
         for k in range(i):
             right[i] -= matrix[i, k] * right[k]
@@ -143,5 +148,4 @@ def fold_in(
         for k in range(i + 1, dimension):
             right[i] -= matrix[k, i] * right[k]
         right[i] /= matrix[i, i]
-        solved[i] = right[i]
-    return solved
+    return right.astype(np.float32)

@@ -110,7 +110,11 @@ class World:
 
     def _restore_item(self, item_id: str) -> None:
         entry = self._read(f"c:{item_id}")
-        number = self.items.put(Item("", 0, item_id=item_id) if entry is None else state.unpack_entry(item_id, entry))
+        number = self.items.put(
+            Item(event_id=item_id, event_time_ms=0, item_id=item_id)
+            if entry is None
+            else state.unpack_entry(item_id, entry)
+        )
         done = self._read(f"i:{item_id}")
         if number is not None and done is not None:
             state.restore_item(self.items, number, f"i:{item_id}", done)

@@ -10,7 +10,7 @@ from serving.recommend.ask import Ask
 from serving.recommend.features.group import RankFeature, Shortlist
 from serving.recommend.workspace import Scores
 
-FEATURES = (
+FEATURES: tuple[RankFeature, ...] = (
     RankFeature("user_events_1h", "The user's interactions of the last hour, at most 64, log(1+x)."),
     RankFeature("user_events_7d", "The user's interactions of the last 7 days, by whole days, log(1+x)."),
     RankFeature("user_events_30d", "The user's interactions of the last 30 days, by whole days, log(1+x)."),
@@ -21,7 +21,7 @@ FEATURES = (
 )
 
 
-def compute(ask: Ask, shortlist: Shortlist, out: Scores) -> None:
+def compute(ask: Ask, shortlist: Shortlist, out: Scores) -> None:  # one shape for all
     """The same row for every candidate."""
     user = ask.user
     _compute(user.recent, user.recent_size, user.days, user.days_size, user.known_size, ask.now_ms, out)

@@ -11,7 +11,7 @@ from serving.recommend.clicks import posterior
 from serving.recommend.features.group import RankFeature, Shortlist
 from serving.recommend.workspace import Numbers, Scores
 
-FEATURES = (
+FEATURES: tuple[RankFeature, ...] = (
     RankFeature("popular_hour", "Interactions with half-life of an hour, log(1+x)."),
     RankFeature("popular_day", "Interactions with half-life of a day, log(1+x)."),
     RankFeature("popular_week", "Interactions with half-life of a week, log(1+x)."),

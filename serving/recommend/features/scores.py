@@ -8,7 +8,7 @@ from serving.recommend.features.group import RankFeature, Shortlist
 from serving.recommend.sources.catalogue import NAMES
 from serving.recommend.workspace import Scores
 
-FEATURES = (
+FEATURES: tuple[RankFeature, ...] = (
     *(
         RankFeature(f"{name}_score", f"Score of the source {name}, in deviations from the list's mean.")
         for name in NAMES

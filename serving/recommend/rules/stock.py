@@ -12,4 +12,5 @@ HARD = True
 
 def keep(ask: Ask, candidates: Numbers) -> Kept:
     """All but those with a stock of zero."""
-    return ask.items.stock[candidates] != 0
+    kept: Kept = ask.items.stock[candidates] != 0
+    return kept

@@ -34,5 +34,5 @@ def _gather(
             product = np.float32(0.0)
             for i in range(len(vector)):
                 product += vector[i] * factors[row, i]
-            size = add(score, found, size, item, product)
+            size = add(score, found, size, item, float(product))
     return size
