@@ -65,13 +65,16 @@ def alike(all_bits: Bits, counts: Counts, one: int, other: int) -> float:
 
 @compiled
 def insert(items: Counts, likeness: NDArray[np.float32], row: int, item: int, value: float) -> None:
-    """Put an item into a row of neighbours that is sorted by likeness, then number; the last one may fall out."""
+    """Put an item into a row of neighbours, sorted by likeness; of equals the one that came later stands first.
+
+    The last one may fall out.
+    """
     width = items.shape[1]
     slot = width
     while slot > 0 and (
         items[row, slot - 1] < 0
         or likeness[row, slot - 1] < value
-        or (likeness[row, slot - 1] == value and items[row, slot - 1] > item)
+        or (likeness[row, slot - 1] == value and items[row, slot - 1] < item)
     ):
         slot -= 1
         if slot + 1 < width:
@@ -94,5 +97,5 @@ def neighbours(
     for other in range(size):
         if other != one:
             value = float(np.float32(alike(all_bits, counts, one, other)))
-            if value > 0 and (items[one, last] < 0 or value > likeness[one, last]):
+            if value > 0 and (items[one, last] < 0 or value >= likeness[one, last]):
                 insert(items, likeness, one, other, value)

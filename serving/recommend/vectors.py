@@ -50,7 +50,7 @@ class Vectors:
         """Rows of the items with about the largest products, best first."""
         asked = np.append(vector, np.float32(0.0))
         found = self._index.search(asked, count, threads=1)
-        keys: Numbers = np.asarray(found.keys, np.int32)
+        keys: Numbers = np.asarray(found.keys).astype(np.int32)
         return keys
 
 
