@@ -50,16 +50,25 @@ def rerank(
     chosen = np.empty(length, np.int32)
     propensity = np.empty(length, np.float32)
     closest = np.zeros(size, np.float32)
+    compared = np.zeros(size, np.int32)
     left = np.ones(size, np.bool_)
     by_relevance = np.argsort(-relevance, kind="mergesort")
     by_age = np.argsort(ages_ms, kind="mergesort")
     for place in range(length):
         best, most = -1, -np.inf
         for row in by_relevance:
-            if left[row]:
-                value = (1.0 - diversity) * relevance[row] - diversity * closest[row]
-                if value > most:
-                    best, most = row, value
+            # Likeness only takes away, so none of those behind can win, and one that lost already needs no update.
+            if (1.0 - diversity) * relevance[row] <= most:
+                break
+            if not left[row] or (1.0 - diversity) * relevance[row] - diversity * closest[row] <= most:
+                continue
+            if diversity > 0:
+                for earlier in range(compared[row], place):
+                    closest[row] = max(closest[row], alike(bits, counts, chosen[earlier], row))
+                compared[row] = place
+            value = (1.0 - diversity) * relevance[row] - diversity * closest[row]
+            if value > most:
+                best, most = row, value
         likely = 1.0
         if explore > 0 and place < size - 1:
             likely = 1.0 - explore
@@ -74,10 +83,6 @@ def rerank(
         chosen[place] = best
         propensity[place] = likely
         left[best] = False
-        if diversity > 0:
-            for row in range(size):
-                if left[row]:
-                    closest[row] = max(closest[row], alike(bits, counts, best, row))
     return chosen, propensity
 
 
