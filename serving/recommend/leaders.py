@@ -56,9 +56,8 @@ def touch(
 
 
 def packed(items: Numbers, weights: Weights, row: int) -> tuple[bytes, bytes]:
-    """The taken slots of a row as little-endian bytes."""
-    taken = int(np.count_nonzero(items[row] != NOBODY))
-    return items[row, :taken].astype("<i4").tobytes(), weights[row, :taken].astype("<f4").tobytes()
+    """A row as bytes, free slots too; little-endian, as the machines are that this runs on."""
+    return items[row].tobytes(), weights[row].tobytes()
 
 
 def restore(items: Numbers, weights: Weights, row: int, raw: tuple[bytes, bytes]) -> None:

@@ -59,7 +59,8 @@ def unit(factors: Scores) -> Scores:
     squares = np.sum(factors.astype(np.float64) ** 2, axis=1)
     largest = max(float(squares.max(initial=0.0)), 1e-12)
     extra = np.sqrt(np.maximum(largest - squares, 0.0))
-    return (np.column_stack([factors, extra]) / np.sqrt(largest)).astype(np.float32)
+    made: Scores = (np.column_stack([factors, extra]) / np.sqrt(largest)).astype(np.float32)
+    return made
 
 
 def build(factors: Scores) -> bytes:

@@ -24,12 +24,10 @@ def keep(ask: Ask, candidates: Numbers) -> Kept:
 @compiled
 def without(known: NDArray[np.int64], known_size: int, candidates: Numbers, column: int, since: int) -> Kept:
     """Which candidates the user does not know with a value of `since` or more in that column."""
-    struck = np.zeros(len(candidates), np.bool_)
-    order = np.argsort(candidates)
-    held = candidates[order]
-    for place in range(known_size):
-        if known[place, column] >= since:
-            at = np.searchsorted(held, known[place, 1])
-            if at < len(held) and held[at] == known[place, 1]:
-                struck[order[at]] = True
-    return ~struck
+    kept = np.ones(len(candidates), np.bool_)
+    struck = np.sort(known[:known_size, 1][known[:known_size, column] >= since])
+    if len(struck):
+        for row in range(len(candidates)):
+            at = np.searchsorted(struck, candidates[row])
+            kept[row] = at == len(struck) or struck[at] != candidates[row]
+    return kept
