@@ -51,6 +51,40 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     segments: dict[str, Thresholds] = {}
 
 
+Share = Annotated[float, Meta(ge=0, le=1)]
+Quota = Annotated[int, Meta(ge=0, le=1000)]
+
+
+class SourceShare(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How many candidates a source may bring, and what its scores weigh before the ranker; quota 0 switches it off."""
+
+    quota: Quota
+    weight: Annotated[float, Meta(ge=0)] = 1.0
+
+
+class RecommendPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How lists are made (REC-1, REC-5, REC-7). `sources` changes what serving/recommend/sources/ states as default.
+
+    `candidates` -> `ranked` -> `length` is the funnel. `rules` name files of serving/recommend/rules. A user with
+    fewer than `new_user_events` interactions is new. A new item's boost halves every `new_item_days`. Something
+    bought is offered again `rebuy_hours` later, never when that is None.
+    """
+
+    sources: dict[str, SourceShare] = {}
+    candidates: Annotated[int, Meta(ge=20, le=1000)] = 1000
+    ranked: Annotated[int, Meta(ge=20, le=200)] = 100
+    length: Annotated[int, Meta(ge=1, le=20)] = 20
+    diversity: Share = 0.3
+    explore: Share = 0.1
+    explore_new_user: Share = 0.5
+    new_user_events: Annotated[int, Meta(ge=0, le=1000)] = 5
+    new_item_boost: Share = 0.1
+    new_item_days: Annotated[float, Meta(gt=0)] = 7.0
+    rules: tuple[str, ...] = ("stock", "banned", "bought")
+    banned_flags: tuple[str, ...] = ("banned",)
+    rebuy_hours: Annotated[float, Meta(ge=0)] | None = None
+
+
 class ModelPointer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Which artifact answers for a task: a folder of the registry, and the hash its files must have.
 
@@ -78,12 +112,13 @@ class Audit(msgspec.Struct, frozen=True):
     detail: dict[str, str]
 
 
-Payload = Rule | Blocklist | Policy | ModelPointer | Flag | Audit
+Payload = Rule | Blocklist | Policy | RecommendPolicy | ModelPointer | Flag | Audit
 
 PAYLOADS: dict[str, type[Payload]] = {
     "rule": Rule,
     "blocklist": Blocklist,
     "policy": Policy,
+    "recommend_policy": RecommendPolicy,
     "model": ModelPointer,
     "flag": Flag,
     "audit": Audit,

@@ -190,13 +190,46 @@ class DeadLetter(Event, frozen=True, kw_only=True, omit_defaults=True):
     replayed_ms: TimeMs = 0
 
 
+class Recommended(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One place of a list: `position` counts from 0, `score` is the ranker's, `source` brought the item in first.
+
+    `propensity` is the probability that the item stands at this position, given the places before it. `features`
+    follow the vector order of the list's `feature_set`.
+    """
+
+    item_id: str
+    position: int
+    score: float
+    source: str
+    propensity: float
+    features: list[float] = []
+
+
+class RecommendationList(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A user's new list. `event_id` is that of the interaction that called for it: consumers deduplicate by it.
+
+    `list_id` is what later interactions with its items name. The record key is `user_id`.
+    """
+
+    user_id: Id
+    list_id: Id
+    items: list[Recommended]
+    feature_set: str = ""
+    ranker: str = ""
+    embeddings: str = ""
+    policy: str = ""
+    segment: str = ""
+    new_user: bool = False
+    source: SourcePosition | None = None
+
+
 class ControlRecord(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A change of rules, thresholds, lists, flags or model pointers. The record key is `kind/name`.
 
     `payload` is JSON of the type that `schemas.control` names for `kind`; `null` deletes the entry.
     """
 
-    kind: Literal["rule", "blocklist", "policy", "model", "flag", "audit"]
+    kind: Literal["rule", "blocklist", "policy", "model", "flag", "audit", "recommend_policy"]
     name: Id
     payload: msgspec.Raw
     author: Word = ""

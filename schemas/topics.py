@@ -44,6 +44,7 @@ LABELS = Topic(
     "labels", "user_id", events.Label, "What transactions turned out to be, days later.", timestamp="LogAppendTime"
 )
 DECISIONS = Topic("decisions", "user_id", events.Decision, "The answer to each transaction.")
+RECOMMENDATIONS = Topic("recommendations", "user_id", events.RecommendationList, "Each user's newest list.")
 FEATURE_UPDATES = Topic(
     "feature-updates", "kind/shard", events.FeatureUpdate, "New feature values and state of the entities touched."
 )
@@ -69,6 +70,7 @@ TOPICS = (
     ITEMS,
     LABELS,
     DECISIONS,
+    RECOMMENDATIONS,
     FEATURE_UPDATES,
     LATE_EVENTS,
     DEAD_LETTERS,

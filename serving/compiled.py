@@ -19,7 +19,7 @@ def _folder() -> str:
     Numba looks only at the file of the function that is called, and would keep what another file said before.
     """
     here = Path(__file__).parent
-    sources = [path.read_bytes() for path in sorted(here.glob("*.py"))]
+    sources = [path.read_bytes() for path in sorted(here.rglob("*.py"))]
     digest = sha256(b"".join(source for source in sources if b"\n@compiled" in source))
     return str(here / "__pycache__" / f"compiled-{digest.hexdigest()[:12]}")
 
@@ -28,7 +28,7 @@ _FOLDER = _folder()
 
 
 def compiled(function: Callable[P, R]) -> Callable[P, R]:
-    """The function as machine code; it may call compiled functions of other files of this folder."""
+    """The function as machine code; it may call compiled functions of other files of this package."""
     settings: Any = numba.config  # a module that Numba fills from the environment
     before = settings.CACHE_DIR
     settings.CACHE_DIR = _FOLDER

@@ -10,6 +10,7 @@ import msgspec
 from rich.console import Console
 
 from infra.cli import evaluate_off_policy
+from infra.cli.evaluate_recommend import command as recommend
 from jobs.evaluate_fraud import evaluate
 from jobs.train_fraud import parameters as tree_parameters
 
@@ -20,6 +21,7 @@ def command() -> None:
 
 
 command.add_command(evaluate_off_policy.command)
+command.add_command(recommend)
 
 
 @command.command()

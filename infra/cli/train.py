@@ -14,6 +14,7 @@ import msgspec
 from rich.console import Console
 
 from infra import decision_log
+from infra.cli.train_recommend import command as recommend
 from infra.generator.payments import stream
 from infra.generator.payments.config import Config
 from jobs.train_fraud import parameters as tree_parameters
@@ -36,6 +37,9 @@ TRAINING_SEED = 7
 @click.group()
 def command() -> None:
     """Train a model on history and put it into the registry."""
+
+
+command.add_command(recommend)
 
 
 @command.command()

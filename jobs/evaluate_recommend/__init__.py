@@ -1,1 +1,1 @@
-"""Measures recommendations: by published protocols, and off-policy from logs with propensities."""
+"""Measures recommendations: by published protocols, in order of time, and off-policy from logs with propensities."""

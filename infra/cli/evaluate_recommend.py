@@ -1,0 +1,95 @@
+"""`sluice evaluate recommend`"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import msgspec
+from rich.console import Console
+
+from jobs.evaluate_recommend import beyond, data_set, prequential, random_split
+from jobs.train_recommend import parameters as training
+from schemas.errors import InputError
+
+RANDOM, PREQUENTIAL = "random-75-25", "prequential"
+_HOME = Path(data_set.__file__).parent
+
+
+@click.command("recommend")
+@click.option("--data", type=click.Path(path_type=Path), required=True, help="Folder of the data set.")
+@click.option("--protocol", type=click.Choice([RANDOM, PREQUENTIAL]), default=RANDOM, show_default=True)
+@click.option("--limit", type=click.IntRange(min=1000), help="Prequential: the first so many interactions only.")
+@click.option("--validate", is_flag=True, help="Random split: on a part cut from the training part, to choose by.")
+@click.option(
+    "--parameters", "file", type=click.Path(path_type=Path), help="TOML file.  [default: those chosen for the data set]"
+)
+@click.option("--threads", default=1, show_default=True, help="Threads that grow trees.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on the last line.")
+def command(
+    *,
+    data: Path,
+    protocol: str,
+    limit: int | None,
+    validate: bool,
+    file: Path | None,
+    threads: int,
+    as_json: bool,
+) -> None:
+    """Measure recommendations: a published random split, or each next item before it is learned."""
+    read = data_set.read(data)
+    given = training.read(file if file is not None else _HOME / f"{read.name}-{protocol}.toml")
+    figures: dict[str, float] | dict[str, dict[str, float]]
+    with Console(stderr=True).status("reading") as line:
+        if protocol == RANDOM:
+            if read.again:
+                raise InputError(f"{RANDOM} is defined on movielens-100k; use --protocol {PREQUENTIAL} for {data}")
+            figures = _random(read, given, validate=validate, threads=threads, tell=line.update)
+        else:
+            figures = _prequential(read, given, limit=limit, threads=threads, tell=line.update)
+    if as_json:
+        click.echo(msgspec.json.encode(figures).decode())
+
+
+def _random(
+    read: data_set.DataSet, given: training.Parameters, *, validate: bool, threads: int, tell: random_split.Tell
+) -> dict[str, float]:
+    found = random_split.run(read, given, validate=validate, threads=threads, tell=tell)
+    click.echo(f"{'':<12}{'MAP':>8}{'nDCG@10':>10}{'precision@10':>14}{'recall@10':>11}")
+    for name, row in () if validate else random_split.PUBLISHED.items():
+        click.echo(f"{name:<12}{row[0]:>8.3f}{row[1]:>10.3f}{row[2]:>14.3f}{row[3]:>11.3f}")
+    one = found.accuracy
+    name = "validation" if validate else "Sluice"
+    click.echo(f"{name:<12}{one.map:>8.4f}{one.ndcg:>10.4f}{one.precision:>14.4f}{one.recall:>11.4f}")
+    _beyond(found.beyond)
+    return {
+        "map": one.map,
+        "ndcg_at_10": one.ndcg,
+        "precision_at_10": one.precision,
+        "recall_at_10": one.recall,
+        **msgspec.structs.asdict(found.beyond),
+    }
+
+
+def _prequential(
+    read: data_set.DataSet, given: training.Parameters, *, limit: int | None, threads: int, tell: prequential.Tell
+) -> dict[str, dict[str, float]]:
+    found = prequential.run(read, given, limit=limit, threads=threads, tell=tell)
+    click.echo(f"{found.events:,} next items of {found.users:,} users; {found.rebuilds} trainings on the way")
+    click.echo(f"{'':<14}{'hit rate@20':>12}{'nDCG@20':>10}")
+    for name in found.hit_rate:
+        click.echo(f"{name:<14}{found.hit_rate[name]:>12.4f}{found.ndcg[name]:>10.4f}")
+    _beyond(found.beyond)
+    return {
+        "hit_rate_at_20": found.hit_rate,
+        "ndcg_at_20": found.ndcg,
+        "beyond": msgspec.structs.asdict(found.beyond),
+    }
+
+
+def _beyond(found: beyond.Beyond) -> None:
+    click.echo(
+        f"likeness within lists {found.intra_list_similarity:.3f}, catalogue covered {found.catalogue_coverage:.3f}, "
+        f"mean item age {found.mean_item_age_days:,.0f} days, serendipity {found.serendipity:.3f}, "
+        f"popularity lift {found.popularity_lift:.2f}"
+    )

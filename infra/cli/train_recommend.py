@@ -1,0 +1,75 @@
+"""`sluice train recommend`"""
+
+from __future__ import annotations
+
+import getpass
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+import click
+import msgspec
+from rich.console import Console
+
+from jobs.evaluate_recommend import data_set
+from jobs.evaluate_recommend.split import stratified
+from jobs.train_recommend import held_out, register
+from jobs.train_recommend import parameters as training
+from schemas.errors import InputError
+from schemas.events import Interaction, Item
+from schemas.settings import Settings
+from serving.history import log_file
+from serving.registry import Registry
+
+
+@click.command("recommend")
+@click.option("--data", type=click.Path(path_type=Path), help="Folder of movielens-100k or online-retail.")
+@click.option("--log", type=click.Path(path_type=Path), help="File of items and interactions, as the topics hold them.")
+@click.option("--parameters", "file", type=click.Path(path_type=Path), help="TOML file.  [default: those of the code]")
+@click.option("--threads", default=1, show_default=True, help="Threads that grow trees.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on the last line.")
+@click.pass_obj
+def command(
+    settings: Settings, *, data: Path | None, log: Path | None, file: Path | None, threads: int, as_json: bool
+) -> None:
+    """Train the recommender: linear item model, embeddings with their index, and a LambdaMART ranker as ONNX."""
+    given = training.read(file)
+    items, interactions, named = _history(data, log)
+    with Console(stderr=True).status("training") as line:
+        fitted = held_out.fit(items, interactions, given, stratified, threads=threads, tell=line.update)
+    registry = Registry(Path(settings.registry.path))
+    number = register.register(
+        registry,
+        fitted,
+        given,
+        data=named,
+        code_version=version("sluice"),
+        author=getpass.getuser(),
+        at_ms=time.time_ns() // 1_000_000,
+    )
+    built = fitted.built
+    click.echo(
+        f"{built.interactions:,} interactions, {len(built.model.ids):,} items; the ranker learned from "
+        f"{fitted.lists:,} lists; recall@10 of the index {built.recall_at_10:.4f}"
+    )
+    click.echo(f"{register.NAME}@{number} is in {registry.root}, stage Staging")
+    if as_json:
+        found = {"name": register.NAME, "version": number, "recall_at_10": built.recall_at_10, "lists": fitted.lists}
+        click.echo(msgspec.json.encode(found).decode())
+
+
+def _history(data: Path | None, log: Path | None) -> tuple[list[Item], list[Interaction], str]:
+    if (data is None) == (log is None):
+        raise InputError("give one of --data FOLDER and --log FILE")
+    if data is not None:
+        read = data_set.read(data)
+        return read.items, read.interactions, f"Data set {read.name}"
+    assert log is not None
+    items: dict[str, Item] = {}
+    interactions: list[Interaction] = []
+    for event in log_file.read(log):
+        if isinstance(event, Item):
+            items[event.item_id] = event
+        elif isinstance(event, Interaction):
+            interactions.append(event)
+    return list(items.values()), interactions, f"File {log.name}"

@@ -1,0 +1,66 @@
+"""A trained recommender as a version in the registry."""
+
+from __future__ import annotations
+
+import msgspec
+
+from jobs.train_recommend.held_out import Fitted
+from jobs.train_recommend.parameters import Parameters
+from schemas.errors import GateError
+from serving.recommend.artifact import ITEMS, RANKER, SIGNATURE
+from serving.recommend.control import MODEL
+from serving.recommend.features.catalogue import FEATURES, NAMES
+from serving.registry import Registry
+
+NAME = MODEL
+# Below this the index misses too much of what it is asked for (VEC-4).
+LEAST_RECALL = 0.95
+
+
+def register(
+    registry: Registry,
+    fitted: Fitted,
+    parameters: Parameters,
+    *,
+    data: str,
+    code_version: str,
+    author: str,
+    at_ms: int,
+) -> str:
+    """Add it in Staging and return its version. Raises GateError when the index finds too little."""
+    recall = fitted.built.recall_at_10
+    if recall < LEAST_RECALL:
+        raise GateError(
+            f"{NAME}: the index finds {recall:.3f} of the nearest 10, less than {LEAST_RECALL}; "
+            "raise embeddings.regularisation or lower embeddings.dimension"
+        )
+    items = fitted.built.model.to_bytes()
+
+    def files(version: str) -> dict[str, bytes]:
+        signature = fitted.signature(parameters, version=version, data=data, code_version=code_version)
+        metrics = {"recall_at_10": recall, "lists": fitted.lists, "interactions": fitted.built.interactions}
+        return {
+            SIGNATURE: msgspec.json.format(msgspec.json.encode(signature), indent=1),
+            RANKER: fitted.ranker.onnx,
+            ITEMS: items,
+            "metrics.json": msgspec.json.encode(metrics),
+            "card.md": card(fitted, version, data).encode(),
+        }
+
+    return registry.add(NAME, files, author=author, at_ms=at_ms)
+
+
+def card(fitted: Fitted, version: str, data: str) -> str:
+    """The model card, Markdown: what it is, what it learned from, what moves it."""
+    total = sum(fitted.ranker.gains.values()) or 1.0
+    base = sorted(zip(NAMES, fitted.ranker.base, strict=True), key=lambda pair: -abs(pair[1]))[:10]
+    gains = sorted(fitted.ranker.gains.items(), key=lambda pair: -pair[1])[:10]
+    return (
+        f"# {NAME}@{version}\n\n{data}: {fitted.built.interactions:,} interactions with "
+        f"{len(fitted.built.model.ids):,} items.\nThe ranker learned from {fitted.lists:,} lists; the index finds "
+        f"{fitted.built.recall_at_10:.4f} of the nearest 10.\n\n"
+        "Largest weights of the linear base:\n\n"
+        + "".join(f"- `{name}` {weight:+.3f}\n" for name, weight in base)
+        + "\nLargest shares of the trees' gain:\n\n"
+        + "".join(f"- `{FEATURES[place].name}` {gain / total:.3f}\n" for place, gain in gains)
+    )

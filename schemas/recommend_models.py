@@ -1,0 +1,40 @@
+"""The contract of a recommender artifact: a ranker, and the item model that its features come from.
+
+A folder has `signature.json` (this file's RecommendSignature), `ranker.onnx`, `items.npz` and `metrics.json`. The
+pointer on the control topic carries the SHA-256 of `signature.json`, which carries those of the other two.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class RecommendSignature(msgspec.Struct, frozen=True):
+    """What a recommender takes and gives.
+
+    `inputs` are ranking features in order; the score is their product with `base` plus what the trees of
+    `ranker.onnx` say, which is absent when `onnx_sha256` is empty. `items.npz` holds item ids, vectors of `dimension`
+    with their index, and the sparse linear model. `recall_at_10` is of the index, against brute force.
+    """
+
+    name: str
+    version: str
+    feature_set: str
+    inputs: list[str]
+    base: list[float]
+    input_tensor: str
+    output_tensor: str
+    onnx_sha256: str
+    items_sha256: str
+    items: int
+    dimension: int
+    confidence: float
+    regularisation: float
+    recall_at_10: float
+    trained_from_ms: int
+    trained_to_ms: int
+    interactions: int
+    lists: int
+    training_data: str
+    parameters: dict[str, float | int | str]
+    code_version: str

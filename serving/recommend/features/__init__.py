@@ -1,0 +1,1 @@
+"""What the ranker looks at, one group a file."""

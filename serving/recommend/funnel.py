@@ -1,0 +1,141 @@
+"""The funnel: about 1,000 candidates, a shortlist of 100 with features, a list of 20."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from serving.recommend import rerank
+from serving.recommend.ask import Ask
+from serving.recommend.chance import chance
+from serving.recommend.features.catalogue import vectors
+from serving.recommend.features.group import Shortlist
+from serving.recommend.rules.catalogue import RULES
+from serving.recommend.sources.catalogue import NAMES, SOURCES, shares
+from serving.recommend.workspace import Numbers, Scores, Workspace, blend, take
+
+FALLBACK = "fallback"
+DAY_MS = 86_400_000.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A shortlist that waits for its scores, with all that the last steps need; nothing here changes any more.
+
+    `features` has shape (candidates, features); `lead` is the source that speaks most for each candidate, by number.
+    """
+
+    items: Numbers
+    lead: Numbers
+    blend: Scores
+    features: Scores
+    ages_ms: np.ndarray[tuple[int], np.dtype[np.int64]]
+    bits: np.ndarray[tuple[int, int], np.dtype[np.uint64]]
+    term_counts: Numbers
+    clicks: Scores
+    looks: Scores
+    fallback: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The list: rows of a Ranked, in order, with the final scores of its candidates and each place's propensity."""
+
+    rows: Numbers
+    scores: Scores
+    propensity: Scores
+
+
+class Funnel:
+    """Sources, rules and features over one workspace."""
+
+    def __init__(self) -> None:
+        self._room = Workspace(len(SOURCES))
+
+    def shortlist(self, ask: Ask) -> Ranked:
+        """The best candidates by the blend of their sources, with features; empty only when no item is allowed."""
+        room, items, policy = self._room, ask.items, ask.policy
+        room.fit(len(items.totals))
+        pooled = 0
+        portions = shares(policy)
+        for number, (source, share) in enumerate(zip(SOURCES, portions, strict=True)):
+            if share.quota:
+                found = source.gather(ask, room.score, room.found)
+                pooled = take(
+                    room.score, room.found, found, share.quota, number, room.pool, room.scores, room.place, pooled
+                )
+        room.clear(pooled)
+        kept = np.flatnonzero(_allowed(ask, room.pool[:pooled], hard_only=False))[: policy.candidates]
+        candidates, scores = room.pool[kept], room.scores[kept]
+        fallback = len(candidates) < policy.length
+        if fallback:
+            more = _more(ask, candidates)
+            candidates = np.concatenate([candidates, more])
+            scores = np.concatenate([scores, np.zeros((len(more), len(SOURCES)), np.float32)])
+        weights = np.array([share.weight for share in portions], np.float32)
+        blended, lead = np.zeros(len(candidates), np.float32), np.full(len(candidates), -1, np.int32)
+        blend(scores, len(candidates), weights, blended, lead)
+        best = np.argsort(-blended, kind="stable")[: policy.ranked]
+        chosen = candidates[best]
+        features = vectors(ask, Shortlist(chosen, scores[best], blended[best]))
+        return Ranked(
+            chosen,
+            lead[best],
+            blended[best],
+            features,
+            ask.now_ms - items.created_ms[chosen],
+            items.bits[chosen],
+            items.term_counts[chosen],
+            items.clicks[chosen],
+            items.looks[chosen],
+            fallback,
+        )
+
+
+def listed(ask: Ask, ranked: Ranked, scores: Scores, seed: int, length: int | None = None) -> Listed:
+    """The list from a shortlist and its scores; the same seed gives the same list."""
+    policy = ask.policy
+    if len(ranked.items) == 0:
+        return Listed(np.zeros(0, np.int32), scores, np.zeros(0, np.float32))
+    relevance = rerank.boosted(
+        scores.astype(np.float32), ranked.ages_ms, policy.new_item_boost, policy.new_item_days * DAY_MS
+    )
+    rows, propensity = rerank.rerank(
+        chance(seed),
+        relevance,
+        ranked.ages_ms,
+        ranked.bits,
+        ranked.term_counts,
+        ranked.clicks,
+        ranked.looks,
+        policy.length if length is None else length,
+        policy.diversity,
+        policy.explore_new_user if ask.new_user else policy.explore,
+    )
+    return Listed(rows, scores, propensity)
+
+
+def source_name(lead: int) -> str:
+    """The name of a source by its number."""
+    return NAMES[lead] if lead >= 0 else FALLBACK
+
+
+def _allowed(ask: Ask, candidates: Numbers, *, hard_only: bool) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    kept = np.ones(len(candidates), np.bool_)
+    for name in ask.policy.rules:
+        rule = RULES[name]
+        if rule.HARD or not hard_only:
+            kept &= rule.keep(ask, candidates)
+    return kept
+
+
+def _more(ask: Ask, candidates: Numbers) -> Numbers:
+    """Newest items that fill a list up; rules that are not hard give way only when it would be empty."""
+    newest = np.array([number for _, number in ask.items.newest], np.int32)
+    rest = newest[~np.isin(newest, candidates)]
+    found = rest[_allowed(ask, rest, hard_only=False)]
+    if len(found) + len(candidates) == 0:
+        found = rest[_allowed(ask, rest, hard_only=True)]
+    more: Numbers = found[: ask.policy.length - len(candidates)]
+    return more

@@ -1,0 +1,67 @@
+"""Lists on their way out: RecommendationList of schemas/events.py, the feature values JSON already."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+import numpy as np
+import orjson
+
+from schemas.events import SourcePosition
+from serving.recommend.funnel import Listed, Ranked
+
+# Features are told with so many decimals: more is noise, and most of the bytes of a list.
+DECIMALS = 4
+
+
+class OutgoingItem(msgspec.Struct, omit_defaults=True, gc=False):
+    """Recommended on its way out."""
+
+    item_id: str
+    position: int
+    score: float
+    source: str
+    propensity: float
+    features: msgspec.Raw
+
+
+class OutgoingList(msgspec.Struct, omit_defaults=True):
+    """RecommendationList on its way out: the same fields."""
+
+    event_id: str
+    event_time_ms: int
+    user_id: str
+    list_id: str
+    items: list[OutgoingItem]
+    feature_set: str = ""
+    ranker: str = ""
+    embeddings: str = ""
+    policy: str = ""
+    segment: str = ""
+    new_user: bool = False
+    source: SourcePosition | None = None
+
+
+def outgoing_items(
+    ids: list[str], ranked: Ranked, found: Listed, source_name: Callable[[int], str]
+) -> list[OutgoingItem]:
+    """The places of a list, in their order."""
+    rows = found.rows
+    if len(rows) == 0:
+        return []
+    text = orjson.dumps(np.round(ranked.features[rows], DECIMALS), option=orjson.OPT_SERIALIZE_NUMPY)
+    features = text[2:-2].split(b"],[")
+    numbers, leads = ranked.items[rows].tolist(), ranked.lead[rows].tolist()
+    scores, propensities = found.scores[rows].tolist(), found.propensity.tolist()
+    return [
+        OutgoingItem(
+            ids[numbers[place]],
+            place,
+            scores[place],
+            source_name(leads[place]),
+            propensities[place],
+            msgspec.Raw(b"[" + features[place] + b"]"),
+        )
+        for place in range(len(numbers))
+    ]

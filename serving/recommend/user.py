@@ -1,0 +1,153 @@
+"""What is known of a user: items touched, newest interactions, days, ids that were seen. All of it bounded."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from serving.compiled import compiled
+from serving.entities import REMEMBERED_IDS, stable_hash
+
+MOST_KNOWN = 1024
+MOST_RECENT = 64
+MOST_DAYS = 32
+DAY_MS = 86_400_000
+HOUR_MS = 3_600_000
+_FIRST_ROOM = 8
+
+# Columns of `known`, sorted by LAST_MS: the item touched last stands last.
+LAST_MS, ITEM, COUNT, BOUGHT_S = range(4)
+# Columns of `recent`, sorted by time; `days`: day since the epoch, interactions, purchases.
+KINDS = ("view", "click", "cart", "purchase", "rating", "time_spent")
+PURCHASE = KINDS.index("purchase")
+
+Table = NDArray[np.int64]
+
+
+@compiled
+def touch(known: Table, size: int, item: int, time_ms: int, bought: bool) -> int:
+    """Move an item to its place by time, or put it there; the one touched longest ago falls out of a full table.
+
+    Returns the new size.
+    """
+    count = 0
+    bought_s = time_ms // 1000 if bought else 0
+    for row in range(size):
+        if known[row, 1] == item:
+            time_ms = max(time_ms, known[row, 0])
+            count = known[row, 2]
+            bought_s = max(bought_s, known[row, 3])
+            size -= 1
+            for later in range(row, size):
+                known[later] = known[later + 1]
+            break
+    if size == len(known):
+        if time_ms < known[0, 0]:
+            return size
+        size -= 1
+        for later in range(size):
+            known[later] = known[later + 1]
+    place = size
+    while place > 0 and known[place - 1, 0] > time_ms:
+        known[place] = known[place - 1]
+        place -= 1
+    known[place, 0] = time_ms
+    known[place, 1] = item
+    known[place, 2] = count + 1
+    known[place, 3] = bought_s
+    return size + 1
+
+
+@compiled
+def keep(rows: Table, size: int, key: int, second: int, third: int) -> int:
+    """Put a row (key, second, third) in order of the keys; the first falls out of a full table. Returns the size."""
+    if size == len(rows):
+        if key < rows[0, 0]:
+            return size
+        size -= 1
+        for later in range(size):
+            rows[later] = rows[later + 1]
+    place = size
+    while place > 0 and rows[place - 1, 0] > key:
+        rows[place] = rows[place - 1]
+        place -= 1
+    rows[place, 0] = key
+    rows[place, 1] = second
+    rows[place, 2] = third
+    return size + 1
+
+
+@compiled
+def count_day(days: Table, size: int, day: int, bought: bool) -> int:
+    """Count an interaction on its day; a day older than the table is forgotten. Returns the size."""
+    for row in range(size):
+        if days[row, 0] == day:
+            days[row, 1] += 1
+            days[row, 2] += bought
+            return size
+    return keep(days, size, day, 1, int(bought))
+
+
+class User:
+    """One user. Tables grow to their bound; the first `..._size` rows are taken."""
+
+    __slots__ = (
+        "days",
+        "days_size",
+        "events",
+        "first_ms",
+        "ids",
+        "known",
+        "known_size",
+        "newest_ms",
+        "recent",
+        "recent_size",
+        "segment",
+    )
+
+    def __init__(self) -> None:
+        self.known = np.zeros((_FIRST_ROOM, 4), np.int64)
+        self.recent = np.zeros((_FIRST_ROOM, 3), np.int64)
+        self.days = np.zeros((1, 3), np.int64)
+        self.known_size = self.recent_size = self.days_size = 0
+        self.events = 0
+        self.first_ms = self.newest_ms = 0
+        self.segment = ""
+        self.ids: dict[int, None] = {}
+
+    def is_repeat(self, event_id: str) -> bool:
+        """Whether this event id is among the newest; it is remembered from now on."""
+        key = stable_hash(event_id)
+        if key in self.ids:
+            return True
+        self.ids[key] = None
+        if len(self.ids) > REMEMBERED_IDS:
+            del self.ids[next(iter(self.ids))]
+        return False
+
+    def learn(self, item: int, time_ms: int, kind: int) -> None:
+        """Take one interaction in, in any order of time."""
+        self.known = _roomy(self.known, self.known_size, MOST_KNOWN)
+        self.recent = _roomy(self.recent, self.recent_size, MOST_RECENT)
+        self.days = _roomy(self.days, self.days_size, MOST_DAYS)
+        bought = kind == PURCHASE
+        self.known_size = touch(self.known, self.known_size, item, time_ms, bought)
+        self.recent_size = keep(self.recent, self.recent_size, time_ms, item, kind)
+        self.days_size = count_day(self.days, self.days_size, time_ms // DAY_MS, bought)
+        self.first_ms = min(self.first_ms, time_ms) if self.events else time_ms
+        self.newest_ms = max(self.newest_ms, time_ms)
+        self.events += 1
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the tables."""
+        return self.known.nbytes + self.recent.nbytes + self.days.nbytes
+
+
+def _roomy(table: Table, size: int, most: int) -> Table:
+    """The table with a free row, or as large as it may be."""
+    if size < len(table) or size == most:
+        return table
+    larger = np.zeros((min(2 * len(table), most), table.shape[1]), np.int64)
+    larger[:size] = table
+    return larger

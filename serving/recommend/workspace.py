@@ -1,0 +1,120 @@
+"""Memory that one request after another uses: scores by item, what a source found, the pool of candidates."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from serving.compiled import compiled
+
+MOST_CANDIDATES = 1000
+
+Scores = NDArray[np.float32]
+Numbers = NDArray[np.int32]
+
+
+@compiled
+def add(score: Scores, found: Numbers, size: int, item: int, value: float) -> int:
+    """Add to an item's score; an item scored for the first time is appended to `found`. Returns how many there are."""
+    if score[item] == 0.0:
+        found[size] = item
+        size += 1
+    score[item] += value
+    if score[item] == 0.0:
+        score[item] = 1e-30  # found stays found
+    return size
+
+
+@compiled
+def take(
+    score: Scores,
+    found: Numbers,
+    size: int,
+    quota: int,
+    source: int,
+    pool: Numbers,
+    scores: Scores,
+    place: Numbers,
+    pooled: int,
+) -> int:
+    """Put a source's best `quota` into the pool, and clean `score`; returns the new size of the pool.
+
+    `scores` has shape (MOST_CANDIDATES, sources), `place` an item's row in the pool or -1. Ties go to what was found
+    first.
+    """
+    least, ties = np.float32(-np.inf), size
+    if size > quota:
+        values = np.empty(size, np.float32)
+        for index in range(size):
+            values[index] = score[found[index]]
+        least = np.partition(values, size - quota)[size - quota]
+        above = 0
+        for index in range(size):
+            above += values[index] > least
+        ties = quota - above
+    for index in range(size):
+        item = found[index]
+        value = score[item]
+        score[item] = 0.0
+        if value < least:
+            continue
+        if value == least:
+            if ties == 0:
+                continue
+            ties -= 1
+        if place[item] < 0:
+            if pooled == len(pool):
+                continue
+            place[item] = pooled
+            pool[pooled] = item
+            scores[pooled] = 0.0
+            pooled += 1
+        scores[place[item], source] = value
+    return pooled
+
+
+@compiled
+def blend(scores: Scores, size: int, weights: Scores, out: Scores, lead: Numbers) -> None:
+    """Weighted sum of the sources' scores, each by its largest; `lead` is the source that gives most of it."""
+    sources = scores.shape[1]
+    scale = np.zeros(sources, np.float32)
+    for source in range(sources):
+        largest = np.float32(0.0)
+        for row in range(size):
+            largest = max(largest, scores[row, source])
+        if largest > 0:
+            scale[source] = weights[source] / largest
+    for row in range(size):
+        total = np.float32(0.0)
+        most = np.float32(-1.0)
+        for source in range(sources):
+            part = scores[row, source] * scale[source]
+            total += part
+            if scores[row, source] != 0 and part > most:
+                most = part
+                lead[row] = source
+        out[row] = total
+
+
+class Workspace:
+    """Room for `items` items and `sources` sources."""
+
+    def __init__(self, sources: int) -> None:
+        self.score: Scores = np.zeros(0, np.float32)
+        self.found: Numbers = np.zeros(0, np.int32)
+        self.place: Numbers = np.zeros(0, np.int32)
+        self.pool: Numbers = np.zeros(MOST_CANDIDATES, np.int32)
+        self.scores: Scores = np.zeros((MOST_CANDIDATES, sources), np.float32)
+        self.blend: Scores = np.zeros(MOST_CANDIDATES, np.float32)
+        self.lead: Numbers = np.zeros(MOST_CANDIDATES, np.int32)
+
+    def fit(self, items: int) -> None:
+        """Make room for so many items."""
+        if len(self.score) < items:
+            self.score = np.zeros(items, np.float32)
+            self.found = np.zeros(items, np.int32)
+            self.place = np.full(items, -1, np.int32)
+
+    def clear(self, pooled: int) -> None:
+        """Forget the pool."""
+        self.place[self.pool[:pooled]] = -1

@@ -1,0 +1,146 @@
+"""All that the recommender knows: items, trends and users, learning from events, with the state that changed."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.events import Interaction, Item
+from serving.compiled import compiled
+from serving.entity_cache import Read, Writes
+from serving.recommend import state
+from serving.recommend.clicks import look
+from serving.recommend.items import Items, count
+from serving.recommend.leaders import touch
+from serving.recommend.trends import Trends
+from serving.recommend.user import KINDS, User
+from serving.recommend.users import Users
+from serving.recommend.workspace import Numbers, Scores
+
+# How many of the items touched before become neighbours of the next, and how fast neighbours are forgotten.
+COMPANIONS = 10
+NEIGHBOUR_HALF_MS = 60 * 86_400_000.0
+_CLICKED = frozenset({"click", "cart", "purchase"})
+_KIND_NUMBERS = {kind: number for number, kind in enumerate(KINDS)}
+
+
+class World:
+    """`read` gives the state bytes of a key; at most `cached_users` users are held between batches."""
+
+    def __init__(self, read: Read = lambda _: None, cached_users: int = 200_000) -> None:
+        self._read = read
+        self.items = Items()
+        self.trends = Trends()
+        self.users = Users(self._stored, cached_users)
+        self._writes: Writes = {}
+        self._changed_users: dict[str, User] = {}
+        self._changed_items: dict[int, None] = {}
+        self._changed_trends: dict[str, None] = {}
+        self._restore()
+
+    def put(self, entry: Item) -> bool:
+        """Take a catalogue entry; False when there is room for no more items."""
+        number = self.items.put(entry)
+        if number is None:
+            return False
+        self._writes[f"c:{entry.item_id}"] = state.pack_entry(entry)
+        block = number // state.BLOCK
+        self._writes[f"n:{block}"] = state.pack_block(self.items, block)
+        return True
+
+    def learn(self, event: Interaction) -> tuple[User, bool]:
+        """Take an interaction in; returns its user, and whether it was new.
+
+        A repeat teaches nothing; neither does an item that no catalogue entry made known.
+        """
+        user = self.users.get(event.user_id)
+        if user.is_repeat(event.event_id):
+            return user, False
+        self._changed_users[event.user_id] = user
+        segment = event.context.get("segment", "")
+        if segment:
+            user.segment = segment
+        item = self.items.numbers.get(event.item_id)
+        if item is None:
+            return user, True
+        items, time_ms = self.items, event.event_time_ms
+        companions = accompany(
+            user.known, user.known_size, item, time_ms, items.near, items.near_weights, items.near_ms
+        )
+        count(items.popularity, items.popular_ms, item, time_ms)
+        items.totals[item] += 1
+        if event.position is not None and (event.kind == "view" or event.kind in _CLICKED):
+            look(items.clicks, items.looks, item, event.position, event.kind in _CLICKED)
+        for name in self.trends.learn(item, time_ms, user.segment):
+            self._changed_trends[name] = None
+        user.learn(item, time_ms, _KIND_NUMBERS[event.kind])
+        self._changed_items[item] = None
+        for companion in companions.tolist():
+            self._changed_items[companion] = None
+        return user, True
+
+    def take_writes(self) -> Writes:
+        """State that changed since the last call, by key."""
+        writes = self._writes
+        for user_id, user in self._changed_users.items():
+            writes[state.user_key(user_id)] = state.pack_user(user)
+        for number in self._changed_items:
+            writes[f"i:{self.items.ids[number]}"] = state.pack_item(self.items, number)
+        for name in self._changed_trends:
+            writes[state.trend_key(name)] = state.pack_trend(self.trends, name)
+        if self._changed_trends:
+            writes[state.TRENDS_KEY] = state.pack_trend_names(self.trends)
+        self._writes = {}
+        self._changed_users, self._changed_items, self._changed_trends = {}, {}, {}
+        self.users.trim()
+        return writes
+
+    def _stored(self, key: str) -> bytes | None:
+        return self._writes[key] if key in self._writes else self._read(key)
+
+    def _restore(self) -> None:
+        names = self._read(state.TRENDS_KEY)
+        if names is not None:
+            state.restore_trends(self.trends, names, self._read)
+        block = 0
+        while (raw := self._read(f"n:{block}")) is not None:
+            for item_id in state.unpack_block(f"n:{block}", raw):
+                self._restore_item(item_id)
+            block += 1
+
+    def _restore_item(self, item_id: str) -> None:
+        entry = self._read(f"c:{item_id}")
+        number = self.items.put(
+            Item(event_id=item_id, event_time_ms=0, item_id=item_id)
+            if entry is None
+            else state.unpack_entry(item_id, entry)
+        )
+        done = self._read(f"i:{item_id}")
+        if number is not None and done is not None:
+            state.restore_item(self.items, number, f"i:{item_id}", done)
+
+
+@compiled
+def accompany(
+    known: NDArray[np.int64],
+    known_size: int,
+    item: int,
+    time_ms: int,
+    near: Numbers,
+    weights: Scores,
+    near_ms: NDArray[np.int64],
+) -> Numbers:
+    """Make an item and the items touched before it neighbours, the nearer in order the more; returns those items."""
+    companions = np.empty(COMPANIONS, np.int32)
+    size = 0
+    place = known_size - 1
+    while place >= 0 and size < COMPANIONS:
+        other = known[place, 1]
+        if other != item:
+            weight = 1.0 / np.sqrt(1.0 + size)
+            touch(near, weights, near_ms, other, item, weight, time_ms, NEIGHBOUR_HALF_MS)
+            touch(near, weights, near_ms, item, other, weight, time_ms, NEIGHBOUR_HALF_MS)
+            companions[size] = other
+            size += 1
+        place -= 1
+    return companions[:size]
