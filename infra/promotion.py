@@ -10,18 +10,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import msgspec
 
-from schemas.control import Audit
+from schemas.control import Audit, ModelPointer
 from schemas.errors import GateError, InputError
 from schemas.events import ControlRecord
-from schemas.models import FRAUD, Promotion
+from schemas.models import FRAUD, RECOMMEND, Promotion, Task
+from serving import model
 from serving.gate import GATES, Judgement
-from serving.model import artifact, load
+from serving.recommend import artifact as recommend_artifact
 from serving.registry import PRODUCTION, Registry
 
 Send = Callable[[list[ControlRecord]], None]
+
+# How the jobs load a model of a task; of another, only the hash of its artifact is compared.
+LOADERS: dict[Task, Callable[[ModelPointer, Path], object]] = {FRAUD: model.load, RECOMMEND: recommend_artifact.load}
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,7 @@ def promote(registry: Registry, send: Send, name: str, promotion: Promotion, by_
     Raises NotFoundError, GateError, SignatureError when the artifact is damaged, OperatorError when Kafka is not
     there; then nothing has changed.
     """
-    registry.signature(name, promotion.version)
+    registry.described(name, promotion.version)
     with registry.changing(name):
         judgement = None
         if promotion.stage == PRODUCTION:
@@ -69,8 +74,8 @@ def _pass_gate(registry: Registry, name: str, promotion: Promotion, by_hand: For
     champion = registry.champion(name)
     if champion == promotion.version:
         return None
-    task = registry.signature(name, promotion.version).task
-    present = task if champion is None else registry.signature(name, champion).task
+    task = registry.described(name, promotion.version).task
+    present = task if champion is None else registry.described(name, champion).task
     if task != present:
         # Its pointer would take the place of the other task's on the compacted topic.
         raise InputError(
@@ -100,10 +105,7 @@ def _require_force(by_hand: Force, promotion: Promotion, refusal: str) -> None:
 def _pointer(registry: Registry, name: str, promotion: Promotion) -> list[ControlRecord]:
     pointer = registry.pointer(name, promotion.version, PRODUCTION)
     # What no job could load is not announced.
-    if pointer.task == FRAUD:
-        load(pointer, registry.root)
-    else:
-        artifact(pointer, registry.root)
+    LOADERS.get(pointer.task, model.artifact)(pointer, registry.root)
     return [
         ControlRecord(
             event_id=f"model-{name}-{promotion.at_ms}",

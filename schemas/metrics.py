@@ -72,6 +72,11 @@ REJECTS = Metric("rejects", "counter", "events", "Events sent to dead-letters, b
 LABELS = Metric("labels", "counter", "events", "Labels taken in.")
 LATE = Metric("late", "counter", "events", "Events too late to touch their windows.")
 REPEATS = Metric("repeats", "counter", "events", "Events whose id was decided before.")
+LISTS = Metric(
+    "lists", "counter", "lists", "Recommendation lists by whom they are for.", "of", ("known_user", "new_user")
+)
+UNKNOWN_ITEMS = Metric("unknown_items", "counter", "events", "Interactions with items outside the catalogue.")
+REFUSED_ITEMS = Metric("refused_items", "counter", "events", "Catalogue entries beyond the most items that are kept.")
 CACHE_HITS = Metric("cache_hits", "counter", "reads", "Entity states found in the operator's cache.")
 CACHE_MISSES = Metric("cache_misses", "counter", "reads", "Entity states read from Flink's state.")
 FEATURES_READ = Metric("feature_values", "counter", "values", "Feature values handed to the model.")
@@ -99,6 +104,9 @@ METRICS = (
     LABELS,
     LATE,
     REPEATS,
+    LISTS,
+    UNKNOWN_ITEMS,
+    REFUSED_ITEMS,
     CACHE_HITS,
     CACHE_MISSES,
     FEATURES_READ,

@@ -16,6 +16,7 @@ from msgspec import Meta
 Task = Annotated[str, Meta(pattern="^[a-z][a-z0-9_]{0,39}$")]
 # What every model was for before there were tasks.
 FRAUD: Task = "fraud"
+RECOMMEND: Task = "recommend"
 Stage = Literal["None", "Staging", "Candidate", "Production", "Archived"]
 
 
@@ -24,6 +25,15 @@ class Calibration(msgspec.Struct, frozen=True):
 
     raw: list[float]
     probability: list[float]
+
+
+class Described(msgspec.Struct, frozen=True):
+    """What the signature of every model states, whatever its task."""
+
+    name: str
+    version: str
+    trained_to_ms: int
+    task: Task = FRAUD
 
 
 class Signature(msgspec.Struct, frozen=True):

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import msgspec
 
+from schemas.models import RECOMMEND, Task
+
 
 class RecommendSignature(msgspec.Struct, frozen=True):
     """What a recommender takes and gives.
@@ -38,3 +40,4 @@ class RecommendSignature(msgspec.Struct, frozen=True):
     training_data: str
     parameters: dict[str, float | int | str]
     code_version: str
+    task: Task = RECOMMEND

@@ -24,7 +24,7 @@ import msgspec
 
 from schemas.control import ModelPointer
 from schemas.errors import GateError, InputError, NotFoundError, SignatureError
-from schemas.models import Metrics, Promotion, Signature, Stage, Stages
+from schemas.models import Described, Metrics, Promotion, Signature, Stage, Stages
 from serving import folder
 
 PRODUCTION: Stage = "Production"
@@ -57,6 +57,10 @@ class Registry:
         """What the version takes and gives."""
         return self._read(name, version, "signature.json", Signature)
 
+    def described(self, name: str, version: str) -> Described:
+        """What is known of a version of any task."""
+        return self._read(name, version, "signature.json", Described)
+
     def metrics(self, name: str, version: str) -> Metrics:
         """How the version did on its validation days."""
         return self._read(name, version, "metrics.json", Metrics)
@@ -79,7 +83,7 @@ class Registry:
     def pointer(self, name: str, version: str, stage: Stage) -> ModelPointer:
         """What the control topic says of that version in that stage."""
         described = self._bytes(name, version, "signature.json")
-        task = self.signature(name, version).task
+        task = self.described(name, version).task
         return ModelPointer(name, version, stage, f"{name}/{version}", sha256(described).hexdigest(), task)
 
     def card(self, name: str, version: str) -> str:

@@ -7,7 +7,7 @@ import pytest
 from infra import flink_client, topics
 from infra import stack as local_stack
 from infra.stack import flink_jobs
-from jobs.names import JOB_NAMES
+from jobs.names import FRAUD_JOBS
 from schemas import settings
 from schemas.settings import Settings
 from serving.stores import cassandra_history
@@ -25,8 +25,8 @@ def stack() -> Settings:
     local_stack.up(given)
     topics.create(given)
     cassandra_history.create_schema(given.cassandra)
-    for job in JOB_NAMES:
+    for job in FRAUD_JOBS:
         if job not in flink_client.running(given):
             flink_client.submit(job, given)
-    flink_jobs.wait_running(given, JOB_NAMES, RUNNING_TIMEOUT_S)
+    flink_jobs.wait_running(given, FRAUD_JOBS, RUNNING_TIMEOUT_S)
     return given

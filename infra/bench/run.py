@@ -16,7 +16,7 @@ from infra.demo import first_model, starting_rules
 from infra.demo.steps import Steps
 from infra.stack import part_state
 from jobs.bench_reference.job import BENCH_OUT
-from jobs.names import JOB_NAMES
+from jobs.names import FRAUD_JOBS
 from schemas.errors import PartFailedError
 from schemas.settings import Settings
 from schemas.topics import DECISIONS, TRANSACTIONS
@@ -200,7 +200,7 @@ def _jobs(settings: Settings) -> Iterator[list[str]]:
     """All jobs run until the block ends; then those that were submitted for it are cancelled."""
     started: list[str] = []
     try:
-        for name in JOB_NAMES:
+        for name in FRAUD_JOBS:
             if name not in flink_client.running(settings):
                 flink_client.resume(name, settings)
                 started.append(name)

@@ -53,7 +53,7 @@ def list_models(settings: Settings) -> None:
     for name in names:
         stages = registry.stages(name).stages
         for version in registry.versions(name):
-            signature = registry.signature(name, version)
+            signature = registry.described(name, version)
             measured = f"{'-':>18}{'-':>18}{'-':>9}"
             if signature.task == FRAUD:
                 metrics = registry.metrics(name, version)
@@ -155,7 +155,7 @@ def thresholds(
     """What each threshold catches and loses on the validation days, and which cost least."""
     registry = _registry(settings)
     version = version or _newest(registry, name)
-    if (task := registry.signature(name, version).task) != FRAUD:
+    if (task := registry.described(name, version).task) != FRAUD:
         raise InputError(f"{name}@{version} is for {task}; thresholds are those of a model for {FRAUD}")
     metrics = registry.metrics(name, version)
     try:

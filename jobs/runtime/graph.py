@@ -7,6 +7,7 @@ it decides only how records travel together, never what they give.
 
 from __future__ import annotations
 
+import msgspec
 from pyflink.common import Configuration, Types
 from pyflink.datastream import DataStream, StreamExecutionEnvironment
 from pyflink.java_gateway import get_gateway
@@ -72,13 +73,17 @@ def build(job: Job, settings: Settings, savepoint: str | None = None, checkpoint
     configured = configuration(settings, job, savepoint, checkpoints)
     environment = StreamExecutionEnvironment(java_environment(configured._j_configuration))
     tables = StreamTableEnvironment.create(environment)
-    keys = bucket_keys(settings.job.buckets)
     statements: StatementSet = tables.create_statement_set()
     for flow in job.flows:
-        stream = _micro_batches(tables, job, flow, settings)
-        stream = _stages(stream, job, flow, settings, keys)
+        given = settings if flow.buckets is None else _with_buckets(settings, flow.buckets)
+        stream = _micro_batches(tables, job, flow, given)
+        stream = _stages(stream, job, flow, given, bucket_keys(given.job.buckets))
         statements.add_insert_sql(_insert(tables, stream, job, flow, settings))
     return statements
+
+
+def _with_buckets(settings: Settings, buckets: int) -> Settings:
+    return msgspec.structs.replace(settings, job=msgspec.structs.replace(settings.job, buckets=buckets))
 
 
 def _stages(stream: DataStream, job: Job, flow: Flow, settings: Settings, keys: list[int]) -> DataStream:

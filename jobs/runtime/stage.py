@@ -61,7 +61,7 @@ class Flow:
     """A chain of stages: where its records come from, what happens to them, and which topics it may write.
 
     The flows of a job share no stream: one that fails or waits holds up no other. `batch_ms` is the width of its
-    micro-batches, None = the setting.
+    micro-batches, None = the setting. `buckets` is for a flow whose keys can not be told apart, None = the setting.
     """
 
     name: str
@@ -69,6 +69,7 @@ class Flow:
     stages: tuple[Stage, ...]
     outputs: tuple[Topic, ...]
     batch_ms: int | None = None
+    buckets: int | None = None
 
 
 @dataclass(frozen=True)

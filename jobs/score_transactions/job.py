@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from jobs.runtime.controlled import Controlled
 from jobs.runtime.stage import Door, Flow, Job, Stage
 from schemas import metrics
 from schemas.control import ModelPointer
-from schemas.errors import EventError, InvalidError, ModelError
 from schemas.features import EntityKind
 from schemas.topics import (
     DEAD_LETTERS,
@@ -20,8 +20,6 @@ from schemas.topics import (
 )
 from serving import model
 from serving.control import Control
-from serving.control_feed import ControlFeed, read_control
-from serving.dead_letter import dead_letter
 from serving.decision_stage import DecisionStage
 from serving.entity_cache import EntityCache, Writes
 from serving.entity_stage import EntityStage
@@ -92,8 +90,7 @@ class _Decide(_EntityShell):
         self._decision = DecisionStage(door.metrics.count, door.clock_us)
         self._outcomes = Outcomes(door.read, door.settings.job.cached_entities)
         self._control = Control(load)
-        self._feed = ControlFeed(door.settings.kafka.bootstrap)
-        self._feed.start()
+        self._controlled = Controlled(door, JOB, self._control.apply)
 
     def step(self, batch: Sequence[Message]) -> Sequence[Message]:  # type: ignore[override]  # never the first stage
         refused = self._take_control()
@@ -110,19 +107,10 @@ class _Decide(_EntityShell):
         return self._entities.take_writes() | self._outcomes.take_writes()
 
     def close(self) -> None:
-        self._feed.stop()
+        self._controlled.close()
 
     def _take_control(self) -> list[Output]:
-        """Put waiting control records in force; one that is refused becomes a dead letter, the old ones stay."""
-        refused = []
-        for record in self._feed.take():
-            try:
-                self._control.apply(read_control(record))
-                self._metrics.count(metrics.CONTROL_CHANGES)
-            except (EventError, ModelError) as error:
-                self._metrics.count(metrics.CONTROL_REFUSED)
-                reason = error if isinstance(error, EventError) else InvalidError(str(error), "refused_model")
-                refused.append(dead_letter(record, reason, JOB))
+        refused = self._controlled.take()
         current = self._control.model
         self._metrics.gauge(metrics.MODEL_VERSION, int(current.signature.version) if current else 0)
         self._metrics.gauge(metrics.RULES_VERSION, int(self._control.rules_version[:7], 16))

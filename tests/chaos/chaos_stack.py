@@ -14,7 +14,7 @@ from confluent_kafka import KafkaException
 from infra import flink_client, stack, topics
 from infra.demo import starting_rules
 from infra.stack import flink_jobs
-from jobs.names import JOB_NAMES
+from jobs.names import FRAUD_JOBS
 from schemas.errors import UnansweredError
 from schemas.settings import Job, Ports, Settings, Stack
 from schemas.topics import DECISIONS, FEATURE_UPDATES, LABELS, TRANSACTIONS
@@ -36,7 +36,7 @@ def settings(home: Path) -> Settings:
     # The metric ports follow each other, one for each TaskManager.
     ports = Ports(**{name: BASE_PORT + 10 * number for number, name in enumerate(Ports.__struct_fields__)})
     return Settings(
-        stack=Stack(home=str(home), ports=ports, task_managers=len(JOB_NAMES) + 1),
+        stack=Stack(home=str(home), ports=ports, task_managers=len(FRAUD_JOBS) + 1),
         job=Job(parallelism=1, buckets=1, checkpoint_ms=3000),
     )
 
@@ -49,8 +49,8 @@ def start(given: Settings) -> None:
     starting_rules.ensure(given)
     promote_small_model(given)
     with ThreadPoolExecutor() as pool:
-        list(pool.map(lambda job: flink_client.submit(job, given), JOB_NAMES))
-    flink_jobs.wait_running(given, JOB_NAMES, STARTED_S)
+        list(pool.map(lambda job: flink_client.submit(job, given), FRAUD_JOBS))
+    flink_jobs.wait_running(given, FRAUD_JOBS, STARTED_S)
 
 
 def host(given: Settings, job: str) -> str:

@@ -1,0 +1,1 @@
+"""Answers each interaction with the user's new list."""

@@ -1,0 +1,69 @@
+"""The job: items and interactions in, a fresh list for each interaction out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from jobs.runtime.controlled import Controlled
+from jobs.runtime.stage import Door, Flow, Job, Stage
+from schemas import metrics
+from schemas.control import ModelPointer
+from schemas.topics import DEAD_LETTERS, INTERACTIONS, ITEMS, RECOMMENDATIONS
+from serving.entity_cache import Writes
+from serving.inflight import Message, Record
+from serving.recommend import artifact
+from serving.recommend.control import RecommendControl
+from serving.recommend.recommender import Recommender
+from serving.recommend.stage import JOB, RecommendStage
+
+
+class _Recommend(Stage):
+    """One stage: what is learned of items serves every user, so both are kept together."""
+
+    uid = "recommend"
+
+    def open(self, door: Door) -> None:
+        self._door = door
+        self._recommender: Recommender | None = None
+        registry = Path(door.settings.registry.path)
+
+        def load(pointer: ModelPointer) -> artifact.Artifact:
+            return artifact.load(pointer, registry)
+
+        self._control = RecommendControl(load)
+        self._controlled = Controlled(door, JOB, self._control.apply)
+
+    def step(self, batch: Sequence[Record]) -> Sequence[Message]:  # type: ignore[override]  # always the first stage
+        if self._recommender is None:
+            # Only now: while a stage is opened, Flink has no key, and so no state to restore from.
+            self._recommender = Recommender(self._door.read, self._door.settings.job.cached_entities)
+            self._stage = RecommendStage(self._recommender, self._door.metrics.count)
+        refused = self._controlled.take()
+        outputs = self._stage.step(batch, self._control)
+        now_ms = self._door.now_ms()
+        for record in batch:
+            self._door.metrics.observe(metrics.ARRIVAL_LATENCY, now_ms - record.arrival_ms)
+        current = self._control.artifact
+        self._door.metrics.gauge(metrics.MODEL_VERSION, int(current.signature.version) if current else 0)
+        return [*refused, *outputs]
+
+    def take_writes(self) -> Writes:
+        return self._recommender.take_writes() if self._recommender is not None else {}
+
+    def close(self) -> None:
+        self._controlled.close()
+
+
+RECOMMEND = Job(
+    JOB,
+    (
+        Flow(
+            name="recommend",
+            sources=(ITEMS, INTERACTIONS),
+            stages=(_Recommend(),),
+            outputs=(RECOMMENDATIONS, DEAD_LETTERS),
+            buckets=1,
+        ),
+    ),
+)
