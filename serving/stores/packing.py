@@ -8,14 +8,20 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 
+import msgspec
+
+from schemas import codec
 from schemas.errors import StateVersionError
+from schemas.events import RecommendationList
 
 # Tags are never reused: a new encoding gets the next number, and an older release refuses it by name.
 DELETED = 0
 VECTOR_F64 = 1
 STATE = 2
+LIST = 3
 
 _HEADER = struct.Struct(">QB")
+_list_decoder = msgspec.json.Decoder(RecommendationList)
 
 
 def pack_vector(event_time_ms: int, values: Sequence[float]) -> bytes:
@@ -56,3 +62,19 @@ def unpack_state(raw: bytes) -> bytes | None:
     if tag != STATE:
         raise StateVersionError(f"stored state has encoding {tag}, this release reads {STATE}; upgrade this process")
     return raw[_HEADER.size :]
+
+
+def pack_list(made: RecommendationList) -> bytes:
+    """A user's list as JSON."""
+    return _HEADER.pack(made.event_time_ms, LIST) + codec.encode(made)
+
+
+def unpack_list(raw: bytes) -> RecommendationList:
+    """The list.
+
+    Raises StateVersionError when the bytes are no list.
+    """
+    _, tag = _HEADER.unpack_from(raw)
+    if tag != LIST:
+        raise StateVersionError(f"stored list has encoding {tag}, this release reads {LIST}; upgrade this process")
+    return _list_decoder.decode(raw[_HEADER.size :])

@@ -12,13 +12,16 @@ from store_builders import CATALOGUE
 from store_servers import PrivateRedis
 
 from schemas import settings
-from serving.stores import cassandra_history, redis_online
+from serving.stores import cassandra_history, redis_lists, redis_online
 from serving.stores.history import HistoryStore
+from serving.stores.lists import LIST_TTL_S, ListStore
 from serving.stores.memory_history import MemoryHistory
+from serving.stores.memory_lists import MemoryLists
 from serving.stores.memory_online import MemoryOnline
 from serving.stores.online import Catalogue, OnlineStore
 
 NewOnline = Callable[..., OnlineStore]
+NewLists = Callable[..., ListStore]
 
 
 def wall_ms() -> int:
@@ -56,6 +59,31 @@ def new_online(request: pytest.FixtureRequest) -> Iterator[NewOnline]:
 @pytest.fixture
 def online(new_online: NewOnline) -> OnlineStore:
     return new_online()
+
+
+@pytest.fixture(scope="session", params=["memory", "redis"])
+def new_lists(request: pytest.FixtureRequest) -> Iterator[NewLists]:
+    """Makes an empty store of lists; each has a namespace of its own."""
+    if request.param == "memory":
+        yield lambda ttl_s=LIST_TTL_S: MemoryLists(wall_ms, ttl_s)
+        return
+    server: PrivateRedis = request.getfixturevalue("private_redis")
+    opened = []
+    names = itertools.count()
+
+    def new(ttl_s: int = LIST_TTL_S) -> ListStore:
+        config = settings.Redis(url=server.url)
+        opened.append(redis_lists.connect(config, namespace=f"lists{next(names)}", ttl_s=ttl_s))
+        return opened[-1]
+
+    yield new
+    for store in opened:
+        store.close()
+
+
+@pytest.fixture
+def lists(new_lists: NewLists) -> ListStore:
+    return new_lists()
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from schemas.events import Decision, EntityFeatures
+from schemas.events import Decision, EntityFeatures, RecommendationList, Recommended
 from serving.stores.online import Catalogue
 
 NOON_MS = 1_700_049_600_000  # 2023-11-15 12:00 UTC
@@ -33,3 +33,14 @@ def update(
 def decision(event_id: str = "e1", at_ms: int = NOON_MS, **given: Any) -> Decision:
     fields = {"user_id": "u1", "merchant_id": "m1", "amount": 12.5, "decision": "APPROVE", "score": 0.25}
     return Decision(event_id=event_id, event_time_ms=at_ms, **(fields | given))
+
+
+def listing(
+    user_id: str = "u1", at_ms: int = NOON_MS, items: tuple[str, ...] = ("i1", "i2"), **given: Any
+) -> RecommendationList:
+    places = [
+        Recommended(item_id, place, 1.0 / (place + 1), "trending", 0.5, [1.0, 2.0])
+        for place, item_id in enumerate(items)
+    ]
+    fields = {"event_id": f"e{at_ms}", "list_id": f"l{at_ms}", "segment": "s1", "ranker": "r@1"}
+    return RecommendationList(user_id=user_id, event_time_ms=at_ms, items=places, **(fields | given))

@@ -1,0 +1,135 @@
+"""The pure step between the topic of lists and the store, and the flow that runs it."""
+
+from __future__ import annotations
+
+import pickle
+import random
+from types import SimpleNamespace
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from store_builders import NOON_MS, listing
+
+from jobs.materialize import write
+from jobs.materialize.job import MATERIALIZE
+from schemas import codec, metrics, settings
+from schemas.errors import StoreError
+from schemas.events import DeadLetter, SourcePosition
+from schemas.topics import DEAD_LETTERS, RECOMMENDATIONS
+from serving.inflight import Record
+from serving.materialize_lists import ListWrites, newest, step
+from serving.stores.lists import shown
+from serving.stores.memory_lists import MemoryLists
+from serving.stores.redis_lists import connect
+
+
+def record(made, offset=0):
+    raw = made if made is None or isinstance(made, bytes) else codec.encode(made)
+    return Record(RECOMMENDATIONS.name, 1, offset, NOON_MS + 7, b"u1", raw)
+
+
+def test_a_batch_of_lists_becomes_the_newest_list_of_each_user():
+    log = [listing("a", NOON_MS + 1), listing("b"), listing("a", NOON_MS), listing("b", list_id="again")]
+    assert step([record(made) for made in log]) == ListWrites([log[3], log[0]])
+    assert step([]) == ListWrites()
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason", "detail"),
+    [
+        (None, "unreadable", "empty record"),
+        (b"{", "unreadable", "truncated"),
+        (b"[]", "invalid", "Expected `object`"),
+        (codec.encode(listing()).replace(b'"position":1', b'"position":"1"'), "invalid", "position"),
+        (codec.encode(listing(schema_version=9)), "unknown_version", "newest known 1"),
+        (codec.encode(listing("x" * 65)), "invalid", "length <= 64"),
+        (codec.encode(listing(items=("i1", "x" * 65))), "invalid", "item id of 65 characters"),
+        (codec.encode(listing(items=tuple(f"i{n}" for n in range(101)))), "invalid", "101 items"),
+    ],
+)
+def test_a_bad_list_is_a_dead_letter_with_its_reason_and_stops_nothing(raw, reason, detail):
+    good = listing("good")
+    writes = step([record(raw, 41), record(good)])
+    assert writes.lists == [good]
+    assert writes.reasons == [reason]
+    (output,) = writes.rejects
+    letter = msgspec.json.decode(output.value, type=DeadLetter)
+    assert output.topic == DEAD_LETTERS.name
+    assert letter.source == SourcePosition(RECOMMENDATIONS.name, 1, 41)
+    assert (letter.job, letter.reason, letter.raw) == ("materialize", reason, raw or b"")
+    assert detail in letter.detail
+
+
+@given(raw=st.binary(max_size=200))
+def test_random_bytes_are_rejected_and_raise_nothing(raw):
+    assert len(step([record(raw)]).rejects) == 1
+
+
+users = st.tuples(st.sampled_from("ab"), st.integers(NOON_MS, NOON_MS + 3))
+
+
+@given(log=st.lists(users, max_size=20), before=st.lists(users, max_size=5))
+def test_a_store_ends_the_same_after_the_newest_lists_as_after_the_whole_batch(log, before):
+    whole, short = (MemoryLists(lambda: NOON_MS) for _ in range(2))
+    held, batch = (
+        [listing(u, ms, list_id=f"{k}{n}") for n, (u, ms) in enumerate(part)] for k, part in (("h", before), ("b", log))
+    )
+    for store, later in ((whole, batch), (short, newest(batch))):
+        store.write_lists(held)
+        store.write_lists(later)
+    assert [whole.read_list(user) for user in "ab"] == [short.read_list(user) for user in "ab"]
+
+
+class Counted:
+    """The metrics of a job, kept where a test can see them."""
+
+    def __init__(self):
+        self.counts = []
+        self.flushed = 0
+
+    def count(self, metric, label="", by=1):
+        self.counts.append((metric, label, by))
+
+    def flush(self):
+        self.flushed += 1
+
+
+def opened(url):
+    """The stage of the flow `lists` as the cluster gets it, on the Redis at the url."""
+    flow = next(flow for flow in MATERIALIZE.flows if flow.name == "lists")
+    assert flow.sources == (RECOMMENDATIONS,)
+    assert flow.outputs == (DEAD_LETTERS,)
+    (stage,) = pickle.loads(pickle.dumps(flow.stages))
+    counted = Counted()
+    stage.open(SimpleNamespace(metrics=counted, settings=settings.Settings(redis=settings.Redis(url=url))))
+    return stage, counted
+
+
+def test_the_flow_writes_lists_to_redis_in_any_order_and_sends_on_what_is_bad(private_redis):
+    stage, counted = opened(private_redis.url)
+    reader = connect(settings.Redis(url=private_redis.url))
+    log = [listing(f"flow{n % 3}", NOON_MS + n, list_id=f"l{n}") for n in range(9)]
+    order = random.Random(3).sample(log, len(log))
+    letters = [
+        letter
+        for batch in (order[:4], order[4:], order[:2])
+        for letter in stage.step([*map(record, batch), record(b"{")])
+    ]
+    assert [reader.read_list(f"flow{user}") for user in range(3)] == [shown(log[6 + user]) for user in range(3)]
+    assert [letter.topic for letter in letters] == [DEAD_LETTERS.name] * 3
+    assert counted.counts.count((metrics.REJECTS, "unreadable", 1)) == 3
+    assert [by for metric, _, by in counted.counts if metric is metrics.EVENTS] == [5, 6, 3]
+    stage.close()
+    reader.close()
+
+
+def test_a_redis_that_is_away_is_tried_again_and_then_fails_the_flow(monkeypatch):
+    monkeypatch.setattr(write, "PATIENCE_S", 0.25)
+    stage, counted = opened("redis://127.0.0.1:1/0")
+    with pytest.raises(StoreError, match=r"Redis at 127\.0\.0\.1:1"):
+        stage.step([record(listing())])
+    tries = counted.counts.count((metrics.STORE_RETRIES, "", 1))
+    assert tries >= 2
+    assert counted.flushed == tries
