@@ -132,4 +132,4 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 
 
 if __name__ == "__main__":
-    write(Path(__file__).parents[1] / "docs")
+    write(Path(sys.argv[1]) if sys.argv[1:] else Path(__file__).parents[1] / "docs")

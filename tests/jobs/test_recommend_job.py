@@ -1,0 +1,190 @@
+"""The recommender on the real parts: what is banned, sold out, unknown, garbage, a bot, and a killed TaskManager."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Iterator
+
+import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+from infra import flink_client
+from infra import stack as local_stack
+from infra.stack import flink_jobs, process
+from infra.stack.home import Home
+from jobs.names import RECOMMEND
+from schemas import codec
+from schemas.events import DeadLetter, Interaction, Item, RecommendationList
+from schemas.settings import Settings
+from schemas.topics import DEAD_LETTERS, INTERACTIONS, ITEMS, RECOMMENDATIONS, Topic
+
+ITEMS_SENT = 60
+STARTED_S, ANSWERED_S = 180, 120
+BOT_EVENTS = 10_000
+TENTH = 0.1
+
+
+class Shop:
+    """A shop of its own on the running stack: nobody else uses its ids."""
+
+    def __init__(self, given: Settings) -> None:
+        self.given = given
+        self.name = secrets.token_hex(4)
+        self._sent = 0
+        self._producer = Producer({"bootstrap.servers": given.kafka.bootstrap, "linger.ms": 5})
+        self._consumers = {topic.name: self._at_end(topic) for topic in (RECOMMENDATIONS, DEAD_LETTERS)}
+
+    def item(self, number: int, **fields: object) -> None:
+        now_ms = time.time_ns() // 1_000_000
+        entry = Item(
+            event_id=f"{self.name}-item-{number}-{self._next()}",
+            event_time_ms=now_ms,
+            item_id=f"{self.name}-i{number}",
+            categories=[f"{self.name}-c{number % 4}"],
+            created_ms=now_ms,
+            **fields,  # type: ignore[arg-type]
+        )
+        self.send(ITEMS, entry.item_id, codec.encode(entry))
+
+    def act(self, user: str, number: int, kind: str = "click") -> str:
+        event = Interaction(
+            event_id=f"{self.name}-e{self._next()}",
+            event_time_ms=time.time_ns() // 1_000_000,
+            user_id=f"{self.name}-{user}",
+            item_id=f"{self.name}-i{number}",
+            kind=kind,  # type: ignore[arg-type]
+        )
+        self.send(INTERACTIONS, event.user_id, codec.encode(event))
+        return event.event_id
+
+    def send(self, topic: Topic, key: str, value: bytes) -> None:
+        while True:
+            try:
+                self._producer.produce(topic.name, value, key.encode())
+            except BufferError:
+                self._producer.poll(TENTH)
+            else:
+                return
+
+    def flush(self) -> None:
+        assert self._producer.flush(30) == 0
+
+    def lists(self, causes: set[str]) -> dict[str, RecommendationList]:
+        """The lists that these interactions caused, the first of each."""
+        found: dict[str, RecommendationList] = {}
+        for value in self._read(RECOMMENDATIONS, lambda: causes <= found.keys()):
+            answer = codec.decode(RecommendationList, value)
+            found.setdefault(answer.event_id, answer)
+        return found
+
+    def letters(self, wanted: int) -> list[DeadLetter]:
+        """Dead letters of this shop's records."""
+        found: list[DeadLetter] = []
+        for value in self._read(DEAD_LETTERS, lambda: len(found) >= wanted):  # noqa: B023
+            letter = codec.decode(DeadLetter, value)
+            found += [letter] if self.name.encode() in (letter.key or b"") else []
+        return found
+
+    def close(self) -> None:
+        for consumer in self._consumers.values():
+            consumer.close()
+
+    def _read(self, topic: Topic, done) -> Iterator[bytes]:
+        deadline = time.monotonic() + ANSWERED_S
+        while not done():
+            assert time.monotonic() < deadline, f"not all answers were in {topic.name} within {ANSWERED_S} s"
+            for message in self._consumers[topic.name].consume(500, TENTH):
+                assert message.error() is None
+                value = message.value()
+                assert value is not None
+                yield value
+
+    def _at_end(self, topic: Topic) -> Consumer:
+        consumer = Consumer({"bootstrap.servers": self.given.kafka.bootstrap, "group.id": f"shop-{self.name}"})
+        places = [TopicPartition(topic.name, number) for number in range(topic.partitions)]
+        for place in places:
+            place.offset = consumer.get_watermark_offsets(place, timeout=30)[1]
+        consumer.assign(places)
+        return consumer
+
+    def _next(self) -> int:
+        self._sent += 1
+        return self._sent
+
+
+@pytest.fixture(scope="module")
+def shop(stack: Settings) -> Iterator[Shop]:
+    if RECOMMEND not in flink_client.running(stack):
+        flink_client.submit(RECOMMEND, stack)
+    flink_jobs.wait_running(stack, (RECOMMEND,), STARTED_S)
+    made = Shop(stack)
+    for number in range(ITEMS_SENT):
+        made.item(number)
+    made.flush()
+    # An item is known once an interaction after it is answered with it.
+    made.lists({made.act("first", 1)})
+    yield made
+    made.close()
+
+
+def chosen(answer: RecommendationList) -> set[str]:
+    return {item.item_id for item in answer.items}
+
+
+@pytest.mark.stack
+@pytest.mark.timeout(400)
+class TestTheRecommenderOnTheRealParts:
+    def test_a_click_changes_the_list_of_its_user_towards_what_was_clicked(self, shop):
+        causes = [shop.act("taste", number) for number in (4, 8, 12, 16)]
+        found = shop.lists(set(causes))
+        assert [len(found[cause].items) for cause in causes] == [20] * 4
+        assert chosen(found[causes[0]]) != chosen(found[causes[-1]])
+
+    def test_an_item_that_is_banned_or_sold_out_is_in_no_list_from_then_on(self, shop):
+        shop.item(20, flags=["banned"])
+        shop.item(24, stock=0)
+        shop.flush()
+        # Items and interactions are two topics: what was sent just before need not be read before.
+        time.sleep(2)
+        causes = {shop.act(f"buyer{n}", n % 4) for n in range(20)}
+        listed = set().union(*(chosen(answer) for answer in shop.lists(causes).values()))
+        assert listed
+        assert not listed & {f"{shop.name}-i20", f"{shop.name}-i24"}
+
+    def test_garbage_becomes_dead_letters_and_an_unknown_item_still_gets_a_list(self, shop):
+        user = f"{shop.name}-strange"
+        shop.send(INTERACTIONS, user, b'{"event_id":')
+        shop.send(
+            INTERACTIONS, user, b'{"event_id":"x","event_time_ms":1,"user_id":"other","item_id":"i","kind":"view"}'
+        )
+        shop.send(ITEMS, f"{shop.name}-i1", b"\x00" * 50)
+        cause = shop.act("strange", 9_999)
+        assert len(shop.lists({cause})[cause].items) == 20
+        assert sorted(letter.reason for letter in shop.letters(3)) == ["unreadable", "unreadable", "wrong_key"]
+
+    def test_a_bot_gets_an_answer_to_each_event_and_others_are_served_meanwhile(self, shop):
+        bot = {shop.act("bot", number % ITEMS_SENT, "view") for number in range(BOT_EVENTS)}
+        human = shop.act("human", 3)
+        found = shop.lists(bot | {human})
+        assert len(found[human].items) == 20
+        # One who has seen everything is still shown something.
+        assert all(answer.items for answer in found.values())
+
+    def test_a_killed_task_manager_costs_no_list_and_nothing_that_was_learned(self, shop):
+        home, given = Home.of(shop.given), shop.given
+        bought = shop.act("loyal", 5, "purchase")
+        shop.lists({bought})
+        # A checkpoint later, what was bought is state and no longer log.
+        time.sleep(given.job.checkpoint_ms / 1000 + 2)
+        victim = flink_jobs.runner(given, flink_client.running(given)[RECOMMEND])
+        assert victim is not None
+        running = process.find(home, victim)
+        assert running is not None
+        before = {shop.act(f"user{n}", n % 40) for n in range(200)}
+        process.end(home, running, timeout_s=0)
+        after = {shop.act(f"user{n}", n % 40) for n in range(200, 400)} | {shop.act("loyal", 6)}
+        found = shop.lists(before | after)
+        local_stack.up(given)
+        (loyal,) = (answer for answer in found.values() if answer.user_id.endswith("-loyal"))
+        assert f"{shop.name}-i5" not in chosen(loyal)

@@ -1,0 +1,109 @@
+"""The recommender over records as the broker holds them: what is refused, what is answered, what survives a restart."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from recommend_builders import HOUR_MS, NOON_MS, act, catalogue, control, history, item
+
+from schemas import codec, metrics
+from schemas.events import DeadLetter, Interaction, RecommendationList
+from schemas.topics import DEAD_LETTERS, INTERACTIONS, ITEMS, RECOMMENDATIONS
+from serving.inflight import Record
+from serving.recommend.recommender import Recommender
+from serving.recommend.stage import RecommendStage
+
+
+def record(event, offset=0, key=None, arrival_ms=None):
+    topic, own = (INTERACTIONS, "user_id") if isinstance(event, Interaction) else (ITEMS, "item_id")
+    return Record(
+        topic.name,
+        1,
+        offset,
+        event.event_time_ms if arrival_ms is None else arrival_ms,
+        (getattr(event, own) if key is None else key).encode(),
+        codec.encode(event),
+    )
+
+
+class Tally:
+    def __init__(self):
+        self.counts = Counter()
+
+    def __call__(self, metric, value="", by=1):
+        self.counts[metric.name, value] += by
+
+
+def stage(read=lambda _: None):
+    recommender, tally = Recommender(read), Tally()
+    return RecommendStage(recommender, tally), recommender, tally
+
+
+def lists(outputs):
+    return [codec.decode(RecommendationList, o.value) for o in outputs if o.topic == RECOMMENDATIONS.name]
+
+
+def letters(outputs):
+    return [codec.decode(DeadLetter, o.value) for o in outputs if o.topic == DEAD_LETTERS.name]
+
+
+def test_each_interaction_is_answered_with_a_list_that_says_where_it_came_from():
+    made, _, tally = stage()
+    items = [record(entry, n) for n, entry in enumerate(catalogue(30))]
+    outputs = made.step([*items, record(act("ann", 3, NOON_MS), 77)], control())
+    (answer,) = lists(outputs)
+    assert (answer.user_id, outputs[-1].key) == ("ann", b"ann")
+    assert (answer.source.topic, answer.source.partition, answer.source.offset) == (INTERACTIONS.name, 1, 77)
+    assert [i.position for i in answer.items] == list(range(20))
+    assert tally.counts["lists", "new_user"] == 1
+    assert tally.counts[metrics.EVENTS.name, ""] == 31
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [
+        (Record(INTERACTIONS.name, 0, 5, NOON_MS, b"ann", b'{"event_id":'), "unreadable"),
+        (Record(INTERACTIONS.name, 0, 5, NOON_MS, b"ann", None), "unreadable"),
+        (record(act("ann", 1, NOON_MS), key="bob"), "wrong_key"),
+        (record(item(1), key="i2"), "wrong_key"),
+        (record(act("ann", 1, NOON_MS), arrival_ms=NOON_MS - HOUR_MS), "future"),
+        (record(act("ann", 1, NOON_MS, value="much")), "invalid"),
+    ],
+)
+def test_a_bad_record_becomes_a_dead_letter_with_its_reason_and_stops_nothing(bad, reason):
+    made, _, tally = stage()
+    made.step([record(entry) for entry in catalogue(5)], control())
+    outputs = made.step([bad, record(act("ann", 2, NOON_MS))], control())
+    assert [letter.reason for letter in letters(outputs)] == [reason]
+    assert len(lists(outputs)) == 1
+    assert tally.counts[metrics.REJECTS.name, reason] == 1
+
+
+def test_a_repeat_gets_no_second_list_and_is_counted():
+    made, _, tally = stage()
+    made.step([record(entry) for entry in catalogue(5)], control())
+    once = record(act("ann", 2, NOON_MS))
+    assert len(lists(made.step([once, once], control()))) == 1
+    assert tally.counts[metrics.REPEATS.name, ""] == 1
+
+
+def test_an_item_that_nobody_knows_teaches_nothing_and_is_counted():
+    made, _, tally = stage()
+    made.step([record(entry) for entry in catalogue(5)], control())
+    (answer,) = lists(made.step([record(act("ann", 99, NOON_MS))], control()))
+    assert "i99" not in {i.item_id for i in answer.items}
+    assert tally.counts[metrics.UNKNOWN_ITEMS.name, ""] == 1
+
+
+def test_a_stage_that_starts_again_from_its_state_answers_as_if_it_had_never_stopped():
+    events = [record(e, n) for n, e in enumerate([*catalogue(60), *history(3, 20, 60, 400)])]
+    whole, state = stage(), {}
+    expected = [o.value for o in whole[0].step(events, control()) if o.topic == RECOMMENDATIONS.name]
+    found = []
+    for start in range(0, len(events), 97):
+        made, recommender, _ = stage(state.get)
+        part = made.step(events[start : start + 97], control())
+        found += [o.value for o in part if o.topic == RECOMMENDATIONS.name]
+        state.update(recommender.take_writes())
+    assert found == expected
