@@ -81,12 +81,14 @@ class Shop:
     def letters(self, wanted: int) -> list[DeadLetter]:
         """Dead letters of this shop's records."""
         found: list[DeadLetter] = []
-        for value in self._read(DEAD_LETTERS, lambda: len(found) >= wanted):  # noqa: B023
+        for value in self._read(DEAD_LETTERS, lambda: len(found) >= wanted):
             letter = codec.decode(DeadLetter, value)
-            found += [letter] if self.name.encode() in (letter.key or b"") else []
+            if self.name.encode() in (letter.key or b""):
+                found.append(letter)
         return found
 
     def close(self) -> None:
+        self.flush()
         for consumer in self._consumers.values():
             consumer.close()
 
