@@ -95,7 +95,10 @@ def stop(job: str, settings: Settings) -> str:
         if answer["status"]["id"] == "COMPLETED":
             operation = answer["operation"]
             if "location" not in operation:
-                raise PartFailedError(f"savepoint of {job} failed: {operation['failure-cause']['class']}")
+                raise PartFailedError(
+                    f"savepoint of {job} failed: {operation['failure-cause']['class']}; `sluice doctor` says whether "
+                    f"it runs, `sluice stop {job} --now` ends it without one"
+                )
             return str(operation["location"])
         time.sleep(0.2)
     raise PartFailedError(f"savepoint of {job} took longer than {STOP_TIMEOUT_S} s; see `sluice doctor`")

@@ -72,17 +72,21 @@ def coalesce(updates: Sequence[EntityFeatures]) -> list[EntityFeatures]:
     State is written as deltas, so an older update survives with the state keys that no newer one has. A store
     ends with the same values as after the whole batch.
     """
-    by_time = sorted(updates, key=lambda update: update.event_time_ms)
-    newest = {(update.entity, update.entity_id): update for update in by_time if update.values}
-    holders: dict[str, EntityFeatures] = {}
-    for update in by_time:
-        holders |= dict.fromkeys(update.state, update)
+    replaced: set[str] = set()
+    answered: set[tuple[str, str]] = set()
     kept = []
-    for update in by_time:
-        state = {key: value for key, value in update.state.items() if holders[key] is update}
-        values = update.values if newest.get((update.entity, update.entity_id)) is update else []
-        if state or values:
-            kept.append(msgspec.structs.replace(update, values=values, state=state))
+    for update in sorted(updates, key=lambda update: update.event_time_ms)[::-1]:
+        entity = (update.entity, update.entity_id)
+        left = update
+        if entity in answered or not replaced.isdisjoint(update.state):
+            state = {key: value for key, value in update.state.items() if key not in replaced}
+            left = msgspec.structs.replace(update, values=[] if entity in answered else update.values, state=state)
+        replaced.update(update.state)
+        if update.values:
+            answered.add(entity)
+        if left.state or left.values:
+            kept.append(left)
+    kept.reverse()
     return kept
 
 

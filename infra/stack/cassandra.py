@@ -127,6 +127,9 @@ def configuration(settings: Settings, data: Path) -> dict[str, Any]:
         "networking_cache_size": "32MiB",
         "file_cache_size": "64MiB",
         "auto_snapshot": False,
+        # The batches of serving/stores/cassandra_history.py are that large on purpose; a warning each costs more.
+        "batch_size_warn_threshold": "48KiB",
+        "unlogged_batch_across_partitions_warn_threshold": 32,
         "write_request_timeout": "5000ms",
         "read_request_timeout": "5000ms",
     }

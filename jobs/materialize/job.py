@@ -92,4 +92,5 @@ MATERIALIZE = Job(
         Flow("history", (DECISIONS,), (_History(),), (DEAD_LETTERS,), batch_ms=100),
         Flow("lists", (RECOMMENDATIONS,), (_Lists(),), (DEAD_LETTERS,), batch_ms=20),
     ),
+    keeps_state=False,
 )

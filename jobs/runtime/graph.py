@@ -47,7 +47,9 @@ def configuration(settings: Settings, job: Job, savepoint: str | None, checkpoin
         "execution.checkpointing.mode": "EXACTLY_ONCE",
         "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
         "execution.checkpointing.tolerable-failed-checkpoints": "10",
-        "state.backend.type": given.state_backend,
+        # Buffers live for milliseconds: RocksDB would write each record down to delete it at once.
+        "state.backend.type": given.state_backend if job.keeps_state else "hashmap",
+        "state.backend.rocksdb.log.level": "HEADER_LEVEL",
         "state.backend.incremental": "true",
         # Operators that SQL makes keep their state across submissions, too.
         "table.exec.uid.generation": "ALWAYS",

@@ -74,7 +74,11 @@ class Flow:
 
 @dataclass(frozen=True)
 class Job:
-    """What is submitted, stopped and resumed as one."""
+    """What is submitted, stopped and resumed as one.
+
+    `keeps_state` is False where no stage keeps any: then only what waits for the end of its micro-batch is state.
+    """
 
     name: str
     flows: tuple[Flow, ...]
+    keeps_state: bool = True

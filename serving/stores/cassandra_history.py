@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import threading
 from collections import deque
@@ -32,6 +33,8 @@ BATCH_BYTES = 32 * 1024
 IN_FLIGHT = 16
 DAYS_A_QUERY = 32
 PAGE_ROWS = 2000
+# A server that knows our batches no better warns of the size of each, twice, and the driver would log that each time.
+logging.getLogger("cassandra.protocol").setLevel(logging.ERROR)
 
 _decision_decoder = msgspec.json.Decoder(Decision)
 _counted_decoder = msgspec.json.Decoder(Counted)
