@@ -32,7 +32,7 @@ def _job_manager(settings: Settings) -> Part:
 
     def command() -> list[str]:
         flags = [f"-Xms{memory_mb // 2}m", f"-Xmx{memory_mb // 2}m", "-XX:MaxMetaspaceSize=256m", "-XX:+UseSerialGC"]
-        return [*_java(home, "job-manager", flags), JOB_MANAGER, "--configDir", str(home.conf("flink"))]
+        return [*_java(home, "job-manager", flags), JOB_MANAGER, *_configured(home, _temporary(home, "job-manager"))]
 
     return Part(
         name="job-manager",
@@ -47,7 +47,7 @@ def _job_manager(settings: Settings) -> Part:
         programs=("java",),
         jars=("flink", "compiler"),
         memory_mb=memory_mb,
-        prepare=lambda: _prepare(settings, home),
+        prepare=lambda: _prepare(settings, home, "job-manager"),
         command=command,
         probe=lambda _: probe.http(ports.flink_rest, "/overview"),
         env=_environment(home),
@@ -73,15 +73,12 @@ def _task_manager(settings: Settings, number: int) -> Part:
             f"-Dsluice.warm.after.ms={1000 * (WARM_AFTER_S + WARM_EVERY_S * number)}",
             f"-Dsluice.warm.python={sys.executable}",
         ]
-        own = {"taskmanager.resource-id": name, "metrics.reporter.prom.port": str(metrics_port)}
-        overrides = [word for key, value in own.items() for word in ("-D", f"{key}={value}")]
-        return [
-            *_java(home, name, flags),
-            java_classes.WARM_TASK_MANAGER,
-            "--configDir",
-            str(home.conf("flink")),
-            *overrides,
-        ]
+        own = {
+            "taskmanager.resource-id": name,
+            "metrics.reporter.prom.port": str(metrics_port),
+            **_temporary(home, name),
+        }
+        return [*_java(home, name, flags), java_classes.WARM_TASK_MANAGER, *_configured(home, own)]
 
     return Part(
         name=name,
@@ -91,7 +88,7 @@ def _task_manager(settings: Settings, number: int) -> Part:
         programs=("java",),
         jars=("flink", "compiler"),
         memory_mb=settings.stack.task_manager_memory_mb,
-        prepare=lambda: _prepare(settings, home),
+        prepare=lambda: _prepare(settings, home, name),
         command=command,
         probe=lambda running: _registered(ports.flink_rest, running),
         env=_environment(home),
@@ -116,11 +113,31 @@ def link_jars(home: Home) -> Path:
     return folder
 
 
-def _prepare(settings: Settings, home: Home) -> None:
-    """Write the configuration, link the jars that the cluster needs into one folder, compile the loopback binding."""
+def _temporary(home: Home, name: str) -> dict[str, str]:
+    """A process's own folder for what may go with it; RocksDB would log beside the process's own log otherwise."""
+    folder = str(_temporary_folder(home, name))
+    return {"io.tmp.dirs": folder, "state.backend.rocksdb.log.dir": folder}
+
+
+def _temporary_folder(home: Home, name: str) -> Path:
+    return home.data("flink") / "tmp" / name
+
+
+def _configured(home: Home, own: dict[str, str]) -> list[str]:
+    """The arguments that name the common configuration, and what is the process's own."""
+    overrides = (word for key, value in own.items() for word in ("-D", f"{key}={value}"))
+    return ["--configDir", str(home.conf("flink")), *overrides]
+
+
+def _prepare(settings: Settings, home: Home, name: str) -> None:
+    """Write the configuration, link the jars that the cluster needs into one folder, compile the loopback binding.
+
+    What a killed process of this name left in its temporary folder goes.
+    """
     conf, data, wheel = home.conf("flink"), home.data("flink"), distribution()
-    for folder in (conf, *(data / name for name in ("tmp", "checkpoints", "savepoints"))):
+    for folder in (conf, data / "checkpoints", data / "savepoints"):
         folder.mkdir(parents=True, exist_ok=True)
+    home.fresh(_temporary_folder(home, name))
     conf.joinpath("log4j.properties").write_text(LOG4J)
     lines = [f"{key}: {value}\n" for key, value in configuration(settings, data).items()]
     conf.joinpath("config.yaml").write_text("".join(lines))

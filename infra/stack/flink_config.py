@@ -97,7 +97,6 @@ def configuration(settings: Settings, data: Path) -> dict[str, str]:
         "pipeline.object-reuse": "true",
         "python.execution-mode": "thread",
         "python.executable": sys.executable,
-        "io.tmp.dirs": str(data / "tmp"),
         "classloader.check-leaked-classloader": "false",
         "metrics.reporter.prom.factory.class": "org.apache.flink.metrics.prometheus.PrometheusReporterFactory",
         "metrics.reporter.prom.port": str(ports.flink_metrics_first),

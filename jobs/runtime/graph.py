@@ -49,6 +49,8 @@ def configuration(settings: Settings, job: Job, savepoint: str | None, checkpoin
         "execution.checkpointing.tolerable-failed-checkpoints": "10",
         # Buffers live for milliseconds: RocksDB would write each record down to delete it at once.
         "state.backend.type": given.state_backend if job.keeps_state else "hashmap",
+        # Most reads that reach RocksDB ask for entities that were never seen.
+        "state.backend.rocksdb.use-bloom-filter": "true",
         "state.backend.rocksdb.log.level": "HEADER_LEVEL",
         "state.backend.incremental": "true",
         # Operators that SQL makes keep their state across submissions, too.
