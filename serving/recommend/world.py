@@ -48,6 +48,7 @@ class World:
 
     def put(self, entry: Item) -> bool:
         """Take a catalogue entry; False when there is room for no more items."""
+        new = entry.item_id not in self.items.numbers
         number = self.items.put(entry)
         if number is None:
             return False
@@ -55,6 +56,9 @@ class World:
         block = number // state.BLOCK
         self._writes[f"n:{block}"] = state.pack_block(self.items, block)
         self.untold_items[number] = None
+        if new:
+            # Nothing was told of it yet, so it goes first.
+            self.untold_items.move_to_end(number, last=False)
         self.untold_trends.update(dict.fromkeys(GENERAL))
         return True
 

@@ -100,6 +100,15 @@ def test_an_item_that_nobody_touched_and_that_has_no_vector_is_similar_by_its_co
     assert {place.source for place in similar.items} == {"lookalike"}
 
 
+def test_a_new_item_takes_its_turn_before_those_that_only_changed():
+    made, rules = Recommender(), control()
+    told(EVENTS, made, rules)
+    assert len(made.world.untold_items) > 5
+    touch = [act("u", 1, NOON_MS + DAY_MS + n * MINUTE_MS, event_id=f"t{n}") for n in range(2)]
+    new = msgspec.structs.replace(item(700), event_time_ms=NOON_MS + DAY_MS)
+    assert "i700" in {one.name for one in told([new, *touch], made, rules)}
+
+
 def test_items_touched_one_after_the_other_are_similar():
     pairs = [act(f"u{n}", 3 + n % 2 * 5, NOON_MS + n // 2 * MINUTE_MS, event_id=f"n{n}") for n in range(2)]
     together = [act(f"v{n}", number, NOON_MS + n * MINUTE_MS) for n in range(20) for number in (3, 8)]
