@@ -136,7 +136,7 @@ def test_the_readme_is_short_and_shows_the_way() -> None:
 def test_the_picture_names_topics_that_exist_and_says_itself_in_words() -> None:
     picture = ElementTree.parse(ROOT / "docs/picture.svg").getroot()
     texts = [element.text or "" for element in picture.iter("{http://www.w3.org/2000/svg}text")]
-    assert {topic.name for topic in TOPICS} - set(texts) <= {"interactions", "items", "rankings", "recommendations"}
+    assert {topic.name for topic in TOPICS} - set(texts) <= {"interactions", "items", "recommendations"}
     assert picture.find("{http://www.w3.org/2000/svg}title") is not None
 
 
