@@ -12,6 +12,7 @@ from schemas.errors import StateVersionError, StoreError
 from schemas.events import Item
 from serving.api.last_seen import LastSeen, Seen
 from serving.recommend.request import Origin, Place, Request, alike_first, from_list, from_ranking, may_stand
+from serving.stores.ids import MAX_ID_CHARS
 from serving.stores.items import ItemStore, RankingKey
 from serving.stores.lists import ListStore
 
@@ -88,7 +89,8 @@ class Finder:
                 places = from_list(made, request, segment.ranking if segment is not None else None)
                 yield _Offer(places, made.event_time_ms, made.list_id)
             own = segment
-            if own is None and made is not None and made.segment:
+            # A segment with a longer name has no ranking.
+            if own is None and made is not None and 1 <= len(made.segment) <= MAX_ID_CHARS:
                 own = self._ranking(("segment", made.segment))
             for seen in (own, trending):
                 if seen is not None:

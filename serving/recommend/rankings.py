@@ -31,6 +31,7 @@ GAP_MS, GAP_EVENTS = 20, 64
 PAUSE_MS, PAUSE_EVENTS = 5_000, 512
 MOST_SIMILAR = 50
 MOST_POPULAR = 100
+# A longer name is no id.
 MOST_NAME_CHARS = 64
 EVERYBODY: Final = "all"
 _SIMILAR = frozenset({linear.NAME, embedding.NAME, cooccurrence.NAME, lookalike.NAME})

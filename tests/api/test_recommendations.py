@@ -132,6 +132,11 @@ def test_a_short_list_is_topped_up_from_the_segment_then_from_the_trends_each_it
     assert body["origin"] == "list"
 
 
+def test_a_segment_too_long_for_a_name_is_passed_over(shop):
+    shop.lists.write_lists([listing("ann", ["i1"], segment="s" * 65)])
+    assert [item["origin"] for item in shop.get("/recommendations/ann?n=2")["items"]] == ["list", "trending"]
+
+
 @pytest.mark.parametrize(
     ("query", "origin", "first"),
     [("", "trending", "i39"), ("?segment=east", "segment", "i4"), ("?segment=moon", "trending", "i39")],

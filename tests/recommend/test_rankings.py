@@ -111,7 +111,7 @@ def test_a_new_item_takes_its_turn_before_those_that_only_changed():
 
 def test_items_touched_one_after_the_other_are_similar():
     pairs = [act(f"u{n}", 3 + n % 2 * 5, NOON_MS + n // 2 * MINUTE_MS, event_id=f"n{n}") for n in range(2)]
-    together = [act(f"v{n}", number, NOON_MS + n * MINUTE_MS) for n in range(20) for number in (3, 8)]
+    together = [act(f"v{n}", number, NOON_MS + n * MINUTE_MS) for n in range(60) for number in (3, 8)]
     assert names(newest(told([*catalogue(30), *pairs, *together]))["similar", "i3"])[0] == "i8"
 
 
