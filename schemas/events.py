@@ -223,6 +223,30 @@ class RecommendationList(Event, frozen=True, kw_only=True, omit_defaults=True):
     source: SourcePosition | None = None
 
 
+class RankedItem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One place of a ranking: `score` is at most 1 for the best place, `source` speaks most for the item."""
+
+    item_id: str
+    score: float
+    source: str = ""
+
+
+RankingKind = Literal["similar", "segment", "trending"]
+
+
+class Ranking(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Items in order, best first: those similar to the item `name`, popular in the segment `name`, or trending.
+
+    `event_time_ms` is of the newest event that it counts; a later ranking of the same kind and name replaces it whole.
+    The record key is `kind/name`.
+    """
+
+    kind: RankingKind
+    name: Id
+    items: list[RankedItem]
+    embeddings: str = ""
+
+
 class ControlRecord(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A change of rules, thresholds, lists, flags or model pointers. The record key is `kind/name`.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from schemas.events import DecisionKind
+from schemas.events import DecisionKind, RankingKind
 
 GROUP = "sluice"
 OPERATOR_PREFIX = f"flink_taskmanager_job_task_operator_{GROUP}"
@@ -75,6 +75,7 @@ REPEATS = Metric("repeats", "counter", "events", "Events whose id was decided be
 LISTS = Metric(
     "lists", "counter", "lists", "Recommendation lists by whom they are for.", "of", ("known_user", "new_user")
 )
+RANKINGS = Metric("rankings", "counter", "rankings", "Rankings of items told, by kind.", "kind", get_args(RankingKind))
 UNKNOWN_ITEMS = Metric("unknown_items", "counter", "events", "Interactions with items outside the catalogue.")
 REFUSED_ITEMS = Metric("refused_items", "counter", "events", "Catalogue entries beyond the most items that are kept.")
 CACHE_HITS = Metric("cache_hits", "counter", "reads", "Entity states found in the operator's cache.")
@@ -105,6 +106,7 @@ METRICS = (
     LATE,
     REPEATS,
     LISTS,
+    RANKINGS,
     UNKNOWN_ITEMS,
     REFUSED_ITEMS,
     CACHE_HITS,

@@ -80,6 +80,7 @@ class Cassandra(_Section, frozen=True):
     replication: Count = 1
     timeout_ms: Millis = 10_000
     decision_days: Annotated[int, Meta(ge=1, le=3650)] = 180
+    list_days: Annotated[int, Meta(ge=1, le=3650)] = 30
 
 
 class Flink(_Section, frozen=True):

@@ -45,6 +45,14 @@ LABELS = Topic(
 )
 DECISIONS = Topic("decisions", "user_id", events.Decision, "The answer to each transaction.")
 RECOMMENDATIONS = Topic("recommendations", "user_id", events.RecommendationList, "Each user's newest list.")
+RANKINGS = Topic(
+    "rankings",
+    "kind/name",
+    events.Ranking,
+    "What is similar to each item, popular in each segment, and trending.",
+    retention_ms=-1,
+    cleanup="compact",
+)
 FEATURE_UPDATES = Topic(
     "feature-updates", "kind/shard", events.FeatureUpdate, "New feature values and state of the entities touched."
 )
@@ -71,6 +79,7 @@ TOPICS = (
     LABELS,
     DECISIONS,
     RECOMMENDATIONS,
+    RANKINGS,
     FEATURE_UPDATES,
     LATE_EVENTS,
     DEAD_LETTERS,

@@ -11,15 +11,14 @@ from collections.abc import Sequence
 import msgspec
 
 from schemas import codec
-from schemas.errors import EventError, InvalidError
+from schemas.errors import InvalidError
 from schemas.events import Decision, EntityFeatures, FeatureUpdate
 from schemas.topics import DECISIONS, FEATURE_UPDATES
-from serving.dead_letter import dead_letter
+from serving import materialize_read
 from serving.inflight import Output, Record
 from serving.stores.history import check_ids
 from serving.stores.online import Catalogue
 
-JOB = "materialize"
 MAX_AMOUNT = 10_000_000
 
 
@@ -42,19 +41,12 @@ class Writes(msgspec.Struct, frozen=True):
 
 def step(records: Sequence[Record], catalogue: Catalogue) -> Writes:
     """Read a batch of both topics; a record that can not be read or stored is a reject, and stops nothing."""
+    batch = materialize_read.read(records, lambda record: _read(record, catalogue))
     updates: list[EntityFeatures] = []
     decisions: list[Decision] = []
-    rejects: list[Output] = []
-    reasons: list[str] = []
     times: list[int] = []
     skipped = 0
-    for record in records:
-        try:
-            event = _read(record, catalogue)
-        except EventError as error:
-            rejects.append(dead_letter(record, error, JOB))
-            reasons.append(error.reason)
-            continue
+    for event in batch.events:
         if isinstance(event, Decision):
             wanted = not event.repeat
             decisions += [event] if wanted else []
@@ -63,7 +55,7 @@ def step(records: Sequence[Record], catalogue: Catalogue) -> Writes:
             updates += event.entities if wanted else []
         times += [event.event_time_ms] if wanted else []
         skipped += not wanted
-    return Writes(coalesce(updates), decisions, rejects, reasons, max(times, default=None), skipped)
+    return Writes(coalesce(updates), decisions, batch.rejects, batch.reasons, max(times, default=None), skipped)
 
 
 def coalesce(updates: Sequence[EntityFeatures]) -> list[EntityFeatures]:

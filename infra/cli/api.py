@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import socket
 import time
+from contextlib import ExitStack
 from pathlib import Path
+from uuid import uuid4
 
 import click
 import msgspec
@@ -18,9 +20,11 @@ from serving import model
 from serving.api.app import create_app
 from serving.control import Control
 from serving.control_feed import ControlFeed
+from serving.interaction_writer import InteractionWriter
 from serving.on_demand import OnDemand
+from serving.recommend.policy_feed import PolicyFeed
 from serving.stored_catalogue import defaults_by_name, stored_catalogue
-from serving.stores import cassandra_history, redis_online
+from serving.stores import cassandra_history, redis_items, redis_lists, redis_online
 
 # A person or a service waits for the answer: a store that needs longer counts as down.
 READ_DEADLINE_MS = 2000
@@ -30,7 +34,7 @@ READ_DEADLINE_MS = 2000
 @click.option("--port", type=click.IntRange(1, 65535), help="Loopback port; default stack.ports.api.")
 @click.pass_obj
 def command(settings: Settings, port: int | None) -> None:
-    """Serve features, decisions and on-demand scores over HTTP, on loopback, until Ctrl-C."""
+    """Serve features, decisions, scores and recommendations over HTTP, on loopback, until Ctrl-C."""
     port = port or settings.stack.ports.api
     catalogue = stored_catalogue()
     redis = msgspec.structs.replace(settings.redis, timeout_ms=min(settings.redis.timeout_ms, READ_DEADLINE_MS))
@@ -40,19 +44,33 @@ def command(settings: Settings, port: int | None) -> None:
     registry = Path(settings.registry.path)
     control = Control(lambda pointer: model.load(pointer, registry))
     # A port that is taken is said at once, not after the control topic was waited for.
-    with _bound(port) as listener:
+    with _bound(port) as listener, ExitStack() as closing:
         online = redis_online.connect(redis, catalogue)
+        lists, items = redis_lists.connect(redis), redis_items.connect(redis)
         history = cassandra_history.connect(cassandra)
-        feed = ControlFeed(settings.kafka.bootstrap)
-        feed.start()
-        scorer = OnDemand(control, feed, _wall_ms, lambda: time.perf_counter_ns() // 1000, _report)
-        app = create_app(online, history, scorer, defaults_by_name(), _wall_ms, catalogue.feature_set)
+        log = InteractionWriter(settings.kafka.bootstrap)
+        for opened in (online, lists, items, history, log):
+            closing.callback(opened.close)
+        feeds = ControlFeed(settings.kafka.bootstrap), ControlFeed(settings.kafka.bootstrap)
+        for feed in feeds:
+            feed.start()
+            closing.callback(feed.stop)
+        app = create_app(
+            online=online,
+            lists=lists,
+            items=items,
+            history=history,
+            scorer=OnDemand(control, feeds[0], _wall_ms, lambda: time.perf_counter_ns() // 1000, _report),
+            log=log,
+            policy=PolicyFeed(feeds[1], _report),
+            defaults=defaults_by_name(),
+            clock=_wall_ms,
+            new_id=lambda: uuid4().hex,
+            feature_set=catalogue.feature_set,
+        )
         click.echo(f"Sluice API on http://{LOOPBACK}:{port}, documented at /docs; stop it with Ctrl-C")
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
         server.run(sockets=[listener])
-    feed.stop()
-    online.close()
-    history.close()
 
 
 def _report(refused: str) -> None:

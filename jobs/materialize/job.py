@@ -8,16 +8,23 @@ from collections.abc import Sequence
 
 from jobs.materialize.write import Write
 from jobs.runtime.stage import Door, Flow, Job
-from schemas.topics import DEAD_LETTERS, DECISIONS, FEATURE_UPDATES, RECOMMENDATIONS
-from serving import materialize_lists
+from schemas.topics import DEAD_LETTERS, DECISIONS, FEATURE_UPDATES, ITEMS, RANKINGS, RECOMMENDATIONS
+from serving import materialize_items, materialize_lists
 from serving.inflight import Record
-from serving.materialize import JOB, Writes, step
+from serving.materialize import Writes, step
+from serving.materialize_items import ItemWrites
 from serving.materialize_lists import ListWrites
+from serving.materialize_read import JOB
 from serving.stored_catalogue import stored_catalogue
-from serving.stores import cassandra_history, redis_lists, redis_online
+from serving.stores import cassandra_history, redis_items, redis_lists, redis_online
 from serving.stores.online import Freshness
 
 NICENESS = 10
+
+
+def _yield_to_others() -> None:
+    """A backlog of history must not take the processor from what is fresh; of the calling thread alone."""
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
 
 
 class _Online(Write[Writes]):
@@ -51,8 +58,7 @@ class _History(Write[Writes]):
 
     def open(self, door: Door) -> None:
         super().open(door)
-        # Of this thread alone: a backlog of history must not take the processor from fresh features and decisions.
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+        _yield_to_others()
         self._catalogue = stored_catalogue()
         self._store = cassandra_history.connect(door.settings.cassandra)
 
@@ -79,7 +85,51 @@ class _Lists(Write[ListWrites]):
         return materialize_lists.step(batch)
 
     def _write(self, writes: ListWrites) -> None:
+        self._store.write_lists(writes.newest)
+        if writes.lists:
+            newest_ms = max(made.event_time_ms for made in writes.lists)
+            self._store.mark(Freshness(newest_ms, self._door.now_ms()))
+
+    def close(self) -> None:
+        self._store.close()
+
+
+class _ListHistory(Write[ListWrites]):
+    """Every list to Cassandra."""
+
+    uid = "cassandra-lists"
+    reports_rejects = False
+
+    def open(self, door: Door) -> None:
+        super().open(door)
+        _yield_to_others()
+        self._store = cassandra_history.connect(door.settings.cassandra)
+
+    def _read(self, batch: Sequence[Record]) -> ListWrites:
+        return materialize_lists.step(batch)
+
+    def _write(self, writes: ListWrites) -> None:
         self._store.write_lists(writes.lists)
+
+    def close(self) -> None:
+        self._store.close()
+
+
+class _Items(Write[ItemWrites]):
+    """Catalogue entries and rankings to Redis."""
+
+    uid = "redis-items"
+
+    def open(self, door: Door) -> None:
+        super().open(door)
+        self._store = redis_items.connect(door.settings.redis)
+
+    def _read(self, batch: Sequence[Record]) -> ItemWrites:
+        return materialize_items.step(batch)
+
+    def _write(self, writes: ItemWrites) -> None:
+        self._store.write_entries(writes.entries)
+        self._store.write_rankings(writes.rankings)
 
     def close(self) -> None:
         self._store.close()
@@ -91,6 +141,8 @@ MATERIALIZE = Job(
         Flow("online", (DECISIONS, FEATURE_UPDATES), (_Online(),), (DEAD_LETTERS,), batch_ms=20),
         Flow("history", (DECISIONS,), (_History(),), (DEAD_LETTERS,), batch_ms=100),
         Flow("lists", (RECOMMENDATIONS,), (_Lists(),), (DEAD_LETTERS,), batch_ms=20),
+        Flow("items", (ITEMS, RANKINGS), (_Items(),), (DEAD_LETTERS,), batch_ms=20),
+        Flow("list_history", (RECOMMENDATIONS,), (_ListHistory(),), (DEAD_LETTERS,), batch_ms=250),
     ),
     keeps_state=False,
 )

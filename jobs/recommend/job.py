@@ -9,7 +9,7 @@ from jobs.runtime.controlled import Controlled
 from jobs.runtime.stage import Door, Flow, Job, Stage
 from schemas import metrics
 from schemas.control import ModelPointer
-from schemas.topics import DEAD_LETTERS, INTERACTIONS, ITEMS, RECOMMENDATIONS
+from schemas.topics import DEAD_LETTERS, INTERACTIONS, ITEMS, RANKINGS, RECOMMENDATIONS
 from serving.entity_cache import Writes
 from serving.inflight import Message, Record
 from serving.recommend import artifact
@@ -62,7 +62,7 @@ RECOMMEND = Job(
             name="recommend",
             sources=(ITEMS, INTERACTIONS),
             stages=(_Recommend(),),
-            outputs=(RECOMMENDATIONS, DEAD_LETTERS),
+            outputs=(RECOMMENDATIONS, RANKINGS, DEAD_LETTERS),
             buckets=1,
         ),
     ),

@@ -7,7 +7,8 @@ from typing import Literal
 import msgspec
 from fastapi import Response
 
-from schemas.events import Decision, Id
+from schemas.events import Decision, Id, RecommendationList
+from serving.recommend.request import Origin
 from serving.stores.history import UserAggregates
 from serving.stores.online import RecentDecision
 
@@ -61,6 +62,73 @@ class OnDemandDecision(Decision, frozen=True, kw_only=True, omit_defaults=True):
     in_stream: Literal[False]
 
 
+class RecommendedItem(msgspec.Struct, frozen=True):
+    """One item: `position` is its place here, `listed_position` in the user's list, null when it is not from there.
+
+    In feedback name the `list_id` and the `listed_position` of an item that has one. `price` is null, and `title` and
+    `categories` are empty, for an item whose entry is not known.
+    """
+
+    item_id: str
+    position: int
+    score: float
+    source: str
+    origin: Origin
+    listed_position: int | None
+    title: str
+    price: float | None
+    categories: list[str]
+
+
+class RecommendationsAnswer(msgspec.Struct, frozen=True):
+    """Items for a user, best first. `origin` is the part that gave the first of them, `none` when there is none.
+
+    `event_time_ms` is of the newest event which that part knew, and `age_ms` the time since. `list_id` is empty when
+    no item is from the user's list. `cached_ms` is null, or how long ago the answer was read from the store, which is
+    down now.
+    """
+
+    user_id: Id
+    origin: Origin | Literal["none"]
+    list_id: str
+    event_time_ms: int | None
+    age_ms: int | None
+    cached_ms: int | None
+    items: list[RecommendedItem]
+
+
+class SimilarAnswer(msgspec.Struct, frozen=True):
+    """Items similar to one, best first; the other fields as in RecommendationsAnswer."""
+
+    item_id: Id
+    origin: Origin | Literal["none"]
+    event_time_ms: int | None
+    age_ms: int | None
+    cached_ms: int | None
+    items: list[RecommendedItem]
+
+
+class ListsAnswer(msgspec.Struct, frozen=True):
+    """Lists of a user in [since_ms, until_ms), newest first, without the features of their items.
+
+    `event_id` of a list is the interaction that called for it. `next_until` is the `until` that leads to older ones,
+    null when there are none.
+    """
+
+    user_id: Id
+    since_ms: int
+    until_ms: int
+    lists: list[RecommendationList]
+    next_until: int | None
+
+
+class TakenAnswer(msgspec.Struct, frozen=True):
+    """The id and the time under which an interaction is in the log."""
+
+    event_id: Id
+    event_time_ms: int
+
+
 class StoreHealth(msgspec.Struct, frozen=True):
     """Whether a store answers, and what it said if not."""
 
@@ -69,23 +137,40 @@ class StoreHealth(msgspec.Struct, frozen=True):
 
 
 class FreshnessAnswer(msgspec.Struct, frozen=True):
-    """Milliseconds since the newest event in the online store happened, and since the store was last written."""
+    """Milliseconds since the newest event that was written happened, and since something was last written."""
 
     event_age_ms: int
     written_age_ms: int
 
 
 class Health(msgspec.Struct, frozen=True):
-    """`down` without the online store, `degraded` without the history store or a model, else `ok`."""
+    """`down` without the online store, `degraded` without the history store or a model, else `ok`.
+
+    `lists` is the freshness of recommendation lists, as `freshness` is of features and decisions.
+    """
 
     status: Literal["ok", "degraded", "down"]
     stores: dict[str, StoreHealth]
     freshness: FreshnessAnswer | None
+    lists: FreshnessAnswer | None
     model: str
     model_loaded: bool
 
 
-ANSWERS = (Refusal, FeaturesAnswer, Decision, DecisionsAnswer, RecentAnswer, UserAggregates, OnDemandDecision, Health)
+ANSWERS = (
+    Refusal,
+    FeaturesAnswer,
+    Decision,
+    DecisionsAnswer,
+    RecentAnswer,
+    UserAggregates,
+    OnDemandDecision,
+    RecommendationsAnswer,
+    SimilarAnswer,
+    ListsAnswer,
+    TakenAnswer,
+    Health,
+)
 
 
 def answer(body: msgspec.Struct, status: int = 200) -> Response:

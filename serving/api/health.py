@@ -15,17 +15,23 @@ from serving.api.metrics import Metrics
 from serving.api.openapi import documented
 from serving.api.scorer import Scorer
 from serving.stores.history import HistoryStore
+from serving.stores.lists import ListStore
 from serving.stores.online import OnlineStore
 
 
 def router(
-    online: OnlineStore, history: HistoryStore, scorer: Scorer | None, metrics: Metrics, clock: Callable[[], int]
+    online: OnlineStore,
+    lists: ListStore,
+    history: HistoryStore,
+    scorer: Scorer | None,
+    metrics: Metrics,
+    clock: Callable[[], int],
 ) -> APIRouter:
     """The routes."""
     routes = APIRouter(tags=["operation"])
 
-    def freshness() -> FreshnessAnswer | None:
-        marker = online.freshness()
+    def freshness(store: OnlineStore | ListStore) -> FreshnessAnswer | None:
+        marker = store.freshness()
         if marker is None:
             return None
         now_ms = clock()
@@ -36,25 +42,26 @@ def router(
 
     @routes.get("/health", responses=responses)
     def health() -> Response:
-        """Whether each store answers, how fresh the online store is, and which model scores."""
+        """Whether each store answers, how fresh features, decisions and lists are, and which model scores."""
         stores = {"online": _check(online), "history": _check(history)}
-        fresh = freshness() if stores["online"].up else None
+        fresh = freshness(online) if stores["online"].up else None
+        fresh_lists = freshness(lists) if stores["online"].up else None
         status: Literal["ok", "degraded", "down"] = "ok"
         if not stores["online"].up:
             status = "down"
         elif not stores["history"].up or scorer is None or not scorer.model:
             status = "degraded"
         model = scorer.model if scorer is not None else ""
-        return answer(Health(status, stores, fresh, model, bool(model)), 503 if status == "down" else 200)
+        return answer(Health(status, stores, fresh, fresh_lists, model, bool(model)), 503 if status == "down" else 200)
 
     @routes.get("/metrics", response_class=PlainTextResponse)
     def read_metrics() -> Response:
         """The API's own metrics for Prometheus; the freshness of a store that is down is NaN."""
         try:
-            fresh = freshness()
+            fresh, fresh_lists = freshness(online), freshness(lists)
         except StoreError:
-            fresh = None
-        return Response(metrics.exposed(fresh), media_type=CONTENT_TYPE_LATEST)
+            fresh = fresh_lists = None
+        return Response(metrics.exposed(fresh, fresh_lists), media_type=CONTENT_TYPE_LATEST)
 
     return routes
 

@@ -14,7 +14,7 @@ SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0
 
 
 class Metrics:
-    """Requests by route and status, their seconds by route, and the freshness of the online store."""
+    """Requests by route and status, their seconds by route, where items came from, and how fresh stores are."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -28,22 +28,37 @@ class Metrics:
             registry=self._registry,
             buckets=SECONDS,
         )
-        self._event_age = Gauge(
-            "sluice_api_online_event_age_ms", "Age of the newest event in the online store.", registry=self._registry
+        self._shown = Counter(
+            "sluice_api_shown",
+            "Answers with items, by the part that gave the first, and whether the store was down.",
+            ("route", "origin", "cached"),
+            registry=self._registry,
         )
-        self._written_age = Gauge(
-            "sluice_api_online_written_age_ms", "Time since the online store was written.", registry=self._registry
-        )
+        self._ages = {
+            what: (
+                Gauge(
+                    f"sluice_api_{what}_event_age_ms", f"Age of the newest event in {text}.", registry=self._registry
+                ),
+                Gauge(f"sluice_api_{what}_written_age_ms", f"Time since {text} was written.", registry=self._registry),
+            )
+            for what, text in (("online", "the online store"), ("lists", "the store of lists"))
+        }
 
     def observe(self, route: str, status: int, seconds: float) -> None:
         """Count one request."""
         self._requests.labels(route, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
 
-    def exposed(self, freshness: FreshnessAnswer | None) -> bytes:
+    def shown(self, route: str, origin: str, *, cached: bool) -> None:
+        """Count one answer with items."""
+        self._shown.labels(route, origin, "yes" if cached else "no").inc()
+
+    def exposed(self, online: FreshnessAnswer | None, lists: FreshnessAnswer | None) -> bytes:
         """Everything in the text format of Prometheus."""
-        self._event_age.set(freshness.event_age_ms if freshness else math.nan)
-        self._written_age.set(freshness.written_age_ms if freshness else math.nan)
+        for what, fresh in (("online", online), ("lists", lists)):
+            event_age, written_age = self._ages[what]
+            event_age.set(fresh.event_age_ms if fresh else math.nan)
+            written_age.set(fresh.written_age_ms if fresh else math.nan)
         return generate_latest(self._registry)
 
 

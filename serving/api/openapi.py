@@ -8,7 +8,7 @@ import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from schemas.events import Transaction
+from schemas.events import Event, Interaction, Transaction
 from serving.api.answers import ANSWERS, Refusal
 
 _REFUSALS = {
@@ -18,17 +18,21 @@ _REFUSALS = {
     415: "The body is not announced as application/json.",
     422: "A value is outside its contract.",
     500: "A mistake of the API's own.",
-    503: "A store or the model is not there; the answer names it.",
+    503: "A store, the log or the model is not there; the answer names it.",
 }
 NO_CONTROL_CHARACTER = r"^[^\x00-\x1f]*$"
+# What an interaction is given where it comes without.
+COMPLETED = ("event_id", "event_time_ms")
 _REF = "#/components/schemas/{name}"
 
 
-def documented(kind: type[msgspec.Struct], *refusals: int, description: str = "The answer.") -> dict[int | str, Any]:
+def documented(
+    kind: type[msgspec.Struct], *refusals: int, description: str = "The answer.", status: int = 200
+) -> dict[int | str, Any]:
     """The `responses` of a route: its answer, and the refusals it may give; 500 may come from any."""
-    known: dict[int | str, Any] = {200: {"description": description, "content": _json(kind)}}
-    for status in (*refusals, 500):
-        known[status] = {"description": _REFUSALS[status], "content": _json(Refusal)}
+    known: dict[int | str, Any] = {status: {"description": description, "content": _json(kind)}}
+    for refused in (*refusals, 500):
+        known[refused] = {"description": _REFUSALS[refused], "content": _json(Refusal)}
     return known
 
 
@@ -41,8 +45,11 @@ def describe(app: FastAPI) -> dict[str, Any]:
     """The whole document, built once."""
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-        _, components = msgspec.json.schema_components([Transaction, *ANSWERS], ref_template=_REF)
-        _narrow(components["Transaction"]["properties"])
+        _, components = msgspec.json.schema_components([Transaction, Interaction, *ANSWERS], ref_template=_REF)
+        for kind in (Transaction, Interaction):
+            _narrow(kind, components[kind.__name__]["properties"])
+        wanted = components["Interaction"]["required"]
+        components["Interaction"]["required"] = [name for name in wanted if name not in COMPLETED]
         document["components"] = {"schemas": components}
         app.openapi_schema = document
     return app.openapi_schema
@@ -52,9 +59,9 @@ def _json(kind: type[msgspec.Struct]) -> dict[str, Any]:
     return {"application/json": {"schema": {"$ref": _REF.format(name=kind.__name__)}}}
 
 
-def _narrow(properties: dict[str, Any]) -> None:
+def _narrow(kind: type[Event], properties: dict[str, Any]) -> None:
     """Say what `codec.decode` refuses beyond the types: a later version, and control characters in ids."""
-    properties["schema_version"]["maximum"] = Transaction.VERSION
+    properties["schema_version"]["maximum"] = kind.VERSION
     for name, schema in properties.items():
         if name.endswith("_id"):
             for option in schema.get("anyOf", [schema]):

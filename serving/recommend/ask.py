@@ -35,3 +35,25 @@ class Ask:
 
 
 NO_VECTOR: Scores = np.zeros(0, np.float32)
+
+
+def asked(
+    user: User,
+    now_ms: int,
+    segment: str,
+    items: Items,
+    trends: Trends,
+    linear: Linear | None,
+    vectors: Vectors | None,
+    policy: RecommendPolicy,
+    *,
+    new_user: bool,
+) -> Ask:
+    """The request of a user; the rows of what was trained follow the items that came."""
+    vector = NO_VECTOR
+    if linear is not None:
+        linear.rows.follow(items)
+    if vectors is not None:
+        vectors.rows.follow(items)
+        vector = vectors.user(user.known, user.known_size)
+    return Ask(user, now_ms, segment, items, trends, linear, vectors, vector, policy, new_user)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from schemas.control import SourceShare
 from serving.recommend import rerank
 from serving.recommend.ask import Ask
 from serving.recommend.chance import chance
@@ -56,17 +58,9 @@ class Funnel:
     def shortlist(self, ask: Ask) -> Ranked:
         """The best candidates by the blend of their sources, with features; empty only when no item is allowed."""
         room, items, policy = self._room, ask.items, ask.policy
-        room.fit(len(items.totals))
-        pooled = 0
         portions = shares(policy)
-        for number, (source, share) in enumerate(zip(SOURCES, portions, strict=True)):
-            if share.quota:
-                found = source.gather(ask, room.score, room.found)
-                pooled = take(
-                    room.score, room.found, found, share.quota, number, room.pool, room.scores, room.place, pooled
-                )
-        room.clear(pooled)
-        kept = np.flatnonzero(_allowed(ask, room.pool[:pooled], hard_only=False))[: policy.candidates]
+        pooled = gather(room, ask, portions)
+        kept = np.flatnonzero(allowed(ask, room.pool[:pooled], hard_only=False))[: policy.candidates]
         candidates, scores = room.pool[kept], room.scores[kept]
         fallback = len(candidates) < policy.length
         if fallback:
@@ -91,6 +85,20 @@ class Funnel:
             items.looks[chosen],
             fallback,
         )
+
+
+def gather(room: Workspace, ask: Ask, portions: Sequence[SourceShare], only: Container[str] = NAMES) -> int:
+    """Fill the pool with what the sources named in `only` find, each up to its quota; returns how many there are."""
+    room.fit(len(ask.items.totals))
+    pooled = 0
+    for number, (source, share) in enumerate(zip(SOURCES, portions, strict=True)):
+        if share.quota and source.NAME in only:
+            found = source.gather(ask, room.score, room.found)
+            pooled = take(
+                room.score, room.found, found, share.quota, number, room.pool, room.scores, room.place, pooled
+            )
+    room.clear(pooled)
+    return pooled
 
 
 def listed(ask: Ask, ranked: Ranked, scores: Scores, seed: int, length: int | None = None) -> Listed:
@@ -121,7 +129,8 @@ def source_name(lead: int) -> str:
     return NAMES[lead] if lead >= 0 else FALLBACK
 
 
-def _allowed(ask: Ask, candidates: Numbers, *, hard_only: bool) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def allowed(ask: Ask, candidates: Numbers, *, hard_only: bool) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Which candidates the rules in force let stand; the hard ones alone where `hard_only`."""
     kept = np.ones(len(candidates), np.bool_)
     for name in ask.policy.rules:
         rule = RULES[name]
@@ -134,8 +143,8 @@ def _more(ask: Ask, candidates: Numbers) -> Numbers:
     """Newest items that fill a list up; rules that are not hard give way only when it would be empty."""
     newest = np.array([number for _, number in ask.items.newest], np.int32)
     rest = newest[~np.isin(newest, candidates)]
-    found = rest[_allowed(ask, rest, hard_only=False)]
+    found = rest[allowed(ask, rest, hard_only=False)]
     if len(found) + len(candidates) == 0:
-        found = rest[_allowed(ask, rest, hard_only=True)]
+        found = rest[allowed(ask, rest, hard_only=True)]
     more: Numbers = found[: ask.policy.length - len(candidates)]
     return more

@@ -12,7 +12,7 @@ from schemas.events import Interaction, Item, SourcePosition
 from serving.entities import stable_hash
 from serving.entity_cache import Read, Writes
 from serving.recommend.artifact import Artifact
-from serving.recommend.ask import NO_VECTOR, Ask
+from serving.recommend.ask import Ask, asked
 from serving.recommend.control import RecommendControl
 from serving.recommend.features.catalogue import FEATURE_SET
 from serving.recommend.funnel import Funnel, Listed, Ranked, listed, source_name
@@ -71,15 +71,24 @@ class Recommender:
         self._artifact: Artifact | None = None
 
     def step(
-        self, batch: Sequence[Arrived], control: RecommendControl, watch: Watch | None = None
+        self,
+        batch: Sequence[Arrived],
+        control: RecommendControl,
+        watch: Watch | None = None,
+        learned: Callable[[int], None] | None = None,
     ) -> list[OutgoingList]:
-        """Learn from each event in its order; a list for each interaction that is no repeat, as of right after it."""
+        """Learn from each event in its order; a list for each interaction that is no repeat, as of right after it.
+
+        `learned` is called with the time of each event, right after it was learned.
+        """
         self._take(control)
         lists: list[OutgoingList] = []
         waiting: list[Waiting] = []
         for arrived in batch:
             event = arrived.event
             user = self._learn(event)
+            if learned is not None:
+                learned(event.event_time_ms)
             if user is None or isinstance(event, Item):
                 continue
             now_ms = max(user.newest_ms, event.event_time_ms)
@@ -145,23 +154,17 @@ class Recommender:
         source: SourcePosition | None,
         segment: str = "",
     ) -> Waiting:
-        world, artifact = self.world, self._artifact
-        vector = NO_VECTOR
-        if artifact is not None:
-            artifact.linear.rows.follow(world.items)
-            artifact.vectors.rows.follow(world.items)
-            vector = artifact.vectors.user(user.known, user.known_size)
-        ask = Ask(
+        policy, world = control.policy, self.world
+        ask = asked(
             user,
             now_ms,
             segment or user.segment,
             world.items,
             world.trends,
-            artifact.linear if artifact is not None else None,
-            artifact.vectors if artifact is not None else None,
-            vector,
-            control.policy,
-            user.events < control.policy.new_user_events,
+            self._artifact.linear if self._artifact is not None else None,
+            self._artifact.vectors if self._artifact is not None else None,
+            policy,
+            new_user=user.events < policy.new_user_events,
         )
         list_id = blake2b(f"{user_id}\0{cause}".encode(), digest_size=8).hexdigest()
         return Waiting(cause, now_ms, user_id, list_id, ask, self._funnel.shortlist(ask), source)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,7 +14,7 @@ from serving.recommend import state
 from serving.recommend.clicks import look
 from serving.recommend.items import Items, count
 from serving.recommend.leaders import touch
-from serving.recommend.trends import Trends
+from serving.recommend.trends import GENERAL, Trends
 from serving.recommend.user import KINDS, User
 from serving.recommend.users import Users
 from serving.recommend.workspace import Numbers, Scores
@@ -36,16 +38,28 @@ class World:
         self._changed_users: dict[str, User] = {}
         self._changed_items: dict[int, None] = {}
         self._changed_trends: dict[str, None] = {}
+        # What waits to be told of (serving/recommend/rankings.py), the first to change first. After a restart it is
+        # all there is, for what waited then is forgotten.
+        self.untold_items: OrderedDict[int, None] = OrderedDict()
+        self.untold_trends: dict[str, None] = {}
         self._restore()
+        self.untold_items.update(dict.fromkeys(range(len(self.items))))
+        self.untold_trends.update(dict.fromkeys(self.trends.rows))
 
     def put(self, entry: Item) -> bool:
         """Take a catalogue entry; False when there is room for no more items."""
+        new = entry.item_id not in self.items.numbers
         number = self.items.put(entry)
         if number is None:
             return False
         self._writes[f"c:{entry.item_id}"] = state.pack_entry(entry)
         block = number // state.BLOCK
         self._writes[f"n:{block}"] = state.pack_block(self.items, block)
+        self.untold_items[number] = None
+        if new:
+            # Nothing was told of it yet, so it goes first.
+            self.untold_items.move_to_end(number, last=False)
+        self.untold_trends.update(dict.fromkeys(GENERAL))
         return True
 
     def learn(self, event: Interaction) -> tuple[User, bool]:
@@ -73,10 +87,11 @@ class World:
             look(items.clicks, items.looks, item, event.position, event.kind in _CLICKED)
         for name in self.trends.learn(item, time_ms, user.segment):
             self._changed_trends[name] = None
+            self.untold_trends[name] = None
         user.learn(item, time_ms, _KIND_NUMBERS[event.kind])
-        self._changed_items[item] = None
-        for companion in companions.tolist():
-            self._changed_items[companion] = None
+        for number in (item, *companions.tolist()):
+            self._changed_items[number] = None
+            self.untold_items[number] = None
         return user, True
 
     def take_writes(self) -> Writes:

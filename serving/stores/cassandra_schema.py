@@ -1,7 +1,8 @@
 """The tables of the history store.
 
-`decisions` holds a whole decision by its event id, `decisions_by_user` the short form by user and UTC day.
-A decision is one cell: two writes of one event at one timestamp can never mix into a third.
+`decisions` holds a whole decision by its event id, `decisions_by_user` the short form by user and UTC day,
+`lists_by_user` the lists that a user was shown. A decision, or a list, is one cell: two writes of one event at one
+timestamp can never mix into a third.
 Partitions are bounded by one user's day; rows expire together, so time-window compaction drops whole files.
 """
 
@@ -26,9 +27,16 @@ _TABLES = {
         user_id text, day int, event_time_ms bigint, event_id text, body blob,
         PRIMARY KEY ((user_id, day), event_time_ms, event_id)
     """,
+    "lists_by_user": """
+        user_id text, day int, event_time_ms bigint, list_id text, body blob,
+        PRIMARY KEY ((user_id, day), event_time_ms, list_id)
+    """,
 }
 
-_CLUSTERING = {"decisions_by_user": "CLUSTERING ORDER BY (event_time_ms DESC, event_id ASC) AND "}
+_CLUSTERING = {
+    "decisions_by_user": "CLUSTERING ORDER BY (event_time_ms DESC, event_id ASC) AND ",
+    "lists_by_user": "CLUSTERING ORDER BY (event_time_ms DESC, list_id ASC) AND ",
+}
 
 PUT_BY_ID = "INSERT INTO {keyspace}.decisions (event_id, body) VALUES (?, ?) USING TIMESTAMP ?"
 PUT_BY_USER = (
@@ -37,22 +45,29 @@ PUT_BY_USER = (
 )
 GET_BY_ID = "SELECT body FROM {keyspace}.decisions WHERE event_id = ?"
 GET_BY_USER = (
-    "SELECT event_time_ms, event_id, body FROM {keyspace}.decisions_by_user WHERE user_id = ? AND day IN ? "
+    "SELECT event_time_ms, event_id AS id, body FROM {keyspace}.decisions_by_user WHERE user_id = ? AND day IN ? "
+    "AND event_time_ms >= ? AND event_time_ms < ? PER PARTITION LIMIT ?"
+)
+PUT_LIST = (
+    "INSERT INTO {keyspace}.lists_by_user (user_id, day, event_time_ms, list_id, body) "
+    "VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?"
+)
+GET_LISTS = (
+    "SELECT event_time_ms, list_id AS id, body FROM {keyspace}.lists_by_user WHERE user_id = ? AND day IN ? "
     "AND event_time_ms >= ? AND event_time_ms < ? PER PARTITION LIMIT ?"
 )
 CHECK = "SELECT key FROM system.local"
+STATEMENTS = (PUT_BY_ID, PUT_BY_USER, GET_BY_ID, GET_BY_USER, PUT_LIST, GET_LISTS, CHECK)
 
 
 def ddl(config: settings.Cassandra) -> list[str]:
     """The statements that create keyspace and tables, or bring their time to live up to date; run in order."""
-    options = _TABLE_OPTIONS.format(
-        # Some thirty files over the whole life of a row is what time-window compaction is made for.
-        ttl_s=config.decision_days * 24 * 3600,
-        window_days=max(1, config.decision_days // 30),
-    )
     statements = [_KEYSPACE.format(keyspace=config.keyspace, replication=config.replication)]
     for table, columns in _TABLES.items():
         name = f"{config.keyspace}.{table}"
+        days = config.list_days if table == "lists_by_user" else config.decision_days
+        # Some thirty files over the whole life of a row is what time-window compaction is made for.
+        options = _TABLE_OPTIONS.format(ttl_s=days * 24 * 3600, window_days=max(1, days // 30))
         statements.append(f"CREATE TABLE IF NOT EXISTS {name} ({columns}) WITH {_CLUSTERING.get(table, '')}{options}")
         statements.append(f"ALTER TABLE {name} WITH {options}")
     return statements

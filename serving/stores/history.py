@@ -1,4 +1,4 @@
-"""The port of the history store: every decision for months, by id and by user, and what follows from them."""
+"""The port of the history store: every decision for months, by id and by user, and every list a user was shown."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Protocol
 
 import msgspec
 
-from schemas.events import Decision
+from schemas.events import Decision, RecommendationList
 from serving.stores.ids import id_bytes
 
 DAY_MS = 24 * 3600 * 1000
@@ -45,7 +45,7 @@ class UserAggregates(msgspec.Struct, frozen=True):
 
 
 class HistoryStore(Protocol):
-    """Decisions by id, by user and day, and daily aggregates derived from them when they are read.
+    """Decisions by id, by user and day, daily aggregates derived from them when they are read; lists by user and day.
 
     Every method raises StoreError when the store is down and InvalidError for an id it can not hold.
     """
@@ -67,6 +67,14 @@ class HistoryStore(Protocol):
 
     def aggregates(self, user_id: str, days: int, as_of_ms: int) -> UserAggregates:
         """The user's totals over 1 to MAX_DAYS days."""
+        ...
+
+    def write_lists(self, lists: Sequence[RecommendationList]) -> None:
+        """Put each list, as `serving.stores.listed` keeps it, once per list id and time however often it is written."""
+        ...
+
+    def lists_of(self, user_id: str, since_ms: int, until_ms: int, limit: int) -> list[RecommendationList]:
+        """The newest `limit` lists in [since_ms, until_ms), newest first; bounds as in `decisions_of`."""
         ...
 
     def check(self) -> None:

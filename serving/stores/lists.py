@@ -14,7 +14,7 @@ import msgspec
 from schemas.errors import InvalidError
 from schemas.events import RecommendationList
 from serving.stores.ids import id_bytes
-from serving.stores.online import MAX_TIME_MS
+from serving.stores.online import MAX_TIME_MS, Freshness
 
 # A user who comes back after a month is not helped by what was popular then.
 LIST_TTL_S = 30 * 24 * 3600
@@ -33,6 +33,14 @@ class ListStore(Protocol):
 
     def read_list(self, user_id: str) -> RecommendationList | None:
         """The user's newest list, None when there is none."""
+        ...
+
+    def mark(self, freshness: Freshness) -> None:
+        """Move the freshness marker; neither of its times ever goes back."""
+        ...
+
+    def freshness(self) -> Freshness | None:
+        """The marker; None before the first write."""
         ...
 
     def check(self) -> None:

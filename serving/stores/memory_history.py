@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from schemas.events import Decision
+from schemas.events import Decision, RecommendationList
 from serving.stores.aggregate import Counted, aggregate
 from serving.stores.history import UserAggregates, brief, check_ids, check_range
 from serving.stores.ids import id_bytes
+from serving.stores.listed import listed
+from serving.stores.lists import check_list
 
 
 class MemoryHistory:
-    """A HistoryStore in dictionaries. `clock` gives wall time in ms and ends the time to live of `ttl_s`."""
+    """A HistoryStore in dictionaries. `clock` gives wall time in ms and ends the times to live."""
 
-    def __init__(self, ttl_s: int, clock: Callable[[], int]) -> None:
+    def __init__(self, ttl_s: int, clock: Callable[[], int], list_ttl_s: int = 30 * 24 * 3600) -> None:
         self._ttl_ms = ttl_s * 1000
+        self._list_ttl_ms = list_ttl_s * 1000
         self._clock = clock
         self._by_id: dict[str, tuple[Decision, int]] = {}
         self._by_user: dict[str, dict[tuple[int, str], tuple[Decision, int]]] = {}
+        self._lists: dict[str, dict[tuple[int, str], tuple[RecommendationList, int]]] = {}
 
     def write_decisions(self, decisions: Sequence[Decision]) -> None:
         for decision in decisions:
@@ -43,6 +47,21 @@ class MemoryHistory:
     def aggregates(self, user_id: str, days: int, as_of_ms: int) -> UserAggregates:
         rows = (Counted(d.event_time_ms, d.amount, d.decision) for d in self._live(user_id))
         return aggregate(user_id, days, as_of_ms, rows)
+
+    def write_lists(self, lists: Sequence[RecommendationList]) -> None:
+        for made in lists:
+            check_list(made)
+        expires_ms = self._clock() + self._list_ttl_ms
+        for made in lists:
+            self._lists.setdefault(made.user_id, {})[made.event_time_ms, made.list_id] = (listed(made), expires_ms)
+
+    def lists_of(self, user_id: str, since_ms: int, until_ms: int, limit: int) -> list[RecommendationList]:
+        check_range(since_ms, until_ms, limit)
+        id_bytes("user id", user_id)
+        now_ms = self._clock()
+        held = self._lists.get(user_id, {}).values()
+        found = [made for made, expires_ms in held if expires_ms > now_ms and since_ms <= made.event_time_ms < until_ms]
+        return sorted(found, key=lambda made: (-made.event_time_ms, made.list_id.encode()))[:limit]
 
     def _live(self, user_id: str) -> list[Decision]:
         id_bytes("user id", user_id)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from schemas.events import RecommendationList
 from serving.stores.ids import id_bytes
 from serving.stores.lists import LIST_TTL_S, check_list, shown
+from serving.stores.online import Freshness
 
 
 class MemoryLists:
@@ -16,6 +17,7 @@ class MemoryLists:
         self._clock = clock
         self._ttl_s = ttl_s
         self._lists: dict[str, tuple[RecommendationList, int]] = {}
+        self._freshness: Freshness | None = None
 
     def write_lists(self, lists: Sequence[RecommendationList]) -> None:
         for made in lists:
@@ -29,6 +31,12 @@ class MemoryLists:
         id_bytes("user id", user_id)
         held, expires_ms = self._lists.get(user_id, (None, 0))
         return held if expires_ms > self._clock() else None
+
+    def mark(self, freshness: Freshness) -> None:
+        self._freshness = freshness.after(self._freshness)
+
+    def freshness(self) -> Freshness | None:
+        return self._freshness
 
     def check(self) -> None:
         """Memory always answers."""

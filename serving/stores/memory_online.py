@@ -84,12 +84,7 @@ class MemoryOnline:
         return _newest_first(held) if expires_ms > self._clock() else []
 
     def mark(self, freshness: Freshness) -> None:
-        if self._freshness is not None:
-            freshness = Freshness(
-                max(freshness.event_time_ms, self._freshness.event_time_ms),
-                max(freshness.written_ms, self._freshness.written_ms),
-            )
-        self._freshness = freshness
+        self._freshness = freshness.after(self._freshness)
 
     def freshness(self) -> Freshness | None:
         return self._freshness

@@ -48,6 +48,12 @@ class Freshness(msgspec.Struct, frozen=True):
     event_time_ms: int
     written_ms: int
 
+    def after(self, other: Freshness | None) -> Freshness:
+        """The later of each time of the two."""
+        if other is None:
+            return self
+        return Freshness(max(self.event_time_ms, other.event_time_ms), max(self.written_ms, other.written_ms))
+
 
 class StateReader(Protocol):
     """Where an on-demand step reads the packed state that the stream wrote."""

@@ -12,16 +12,20 @@ import msgspec
 
 from schemas import codec
 from schemas.errors import StateVersionError
-from schemas.events import RecommendationList
+from schemas.events import Event, Item, Ranking, RecommendationList
 
 # Tags are never reused: a new encoding gets the next number, and an older release refuses it by name.
 DELETED = 0
 VECTOR_F64 = 1
 STATE = 2
 LIST = 3
+ITEM = 4
+RANKING = 5
 
 _HEADER = struct.Struct(">QB")
 _list_decoder = msgspec.json.Decoder(RecommendationList)
+_item_decoder = msgspec.json.Decoder(Item)
+_ranking_decoder = msgspec.json.Decoder(Ranking)
 
 
 def pack_vector(event_time_ms: int, values: Sequence[float]) -> bytes:
@@ -66,7 +70,7 @@ def unpack_state(raw: bytes) -> bytes | None:
 
 def pack_list(made: RecommendationList) -> bytes:
     """A user's list as JSON."""
-    return _HEADER.pack(made.event_time_ms, LIST) + codec.encode(made)
+    return _pack(LIST, made)
 
 
 def unpack_list(raw: bytes) -> RecommendationList:
@@ -74,7 +78,41 @@ def unpack_list(raw: bytes) -> RecommendationList:
 
     Raises StateVersionError when the bytes are no list.
     """
+    return _list_decoder.decode(_body("list", LIST, raw))
+
+
+def pack_item(entry: Item) -> bytes:
+    """A catalogue entry as JSON."""
+    return _pack(ITEM, entry)
+
+
+def unpack_item(raw: bytes) -> Item:
+    """The entry.
+
+    Raises StateVersionError when the bytes are no entry.
+    """
+    return _item_decoder.decode(_body("item", ITEM, raw))
+
+
+def pack_ranking(ranking: Ranking) -> bytes:
+    """A ranking as JSON."""
+    return _pack(RANKING, ranking)
+
+
+def unpack_ranking(raw: bytes) -> Ranking:
+    """The ranking.
+
+    Raises StateVersionError when the bytes are no ranking.
+    """
+    return _ranking_decoder.decode(_body("ranking", RANKING, raw))
+
+
+def _pack(tag: int, event: Event) -> bytes:
+    return _HEADER.pack(event.event_time_ms, tag) + codec.encode(event)
+
+
+def _body(what: str, wanted: int, raw: bytes) -> memoryview:
     _, tag = _HEADER.unpack_from(raw)
-    if tag != LIST:
-        raise StateVersionError(f"stored list has encoding {tag}, this release reads {LIST}; upgrade this process")
-    return _list_decoder.decode(raw[_HEADER.size :])
+    if tag != wanted:
+        raise StateVersionError(f"stored {what} has encoding {tag}, this release reads {wanted}; upgrade this process")
+    return memoryview(raw)[_HEADER.size :]

@@ -12,7 +12,8 @@ from redis.retry import Retry
 
 from schemas import settings
 from schemas.errors import SettingsError, StoreError
-from serving.stores.redis_scripts import PUT_IF_NOT_OLDER, SCRIPTS, Script
+from serving.stores.online import Freshness
+from serving.stores.redis_scripts import MARK, PUT_IF_NOT_OLDER, SCRIPTS, Script
 
 # One script call blocks Redis for about 5 µs a key, so this many keeps a reader's wait far below a millisecond.
 KEYS_A_CALL = 32
@@ -87,11 +88,15 @@ class RedisClient:
             members: list[bytes] = self._client.zrevrange(key, 0, -1)
             return members
 
-    def fields(self, key: bytes) -> dict[bytes, bytes]:
-        """The fields of a hash; none when there is no such key."""
+    def mark(self, key: bytes, freshness: Freshness) -> None:
+        """Move the marker of that key; neither of its times ever goes back."""
+        self.run([(MARK, [key], [freshness.event_time_ms, freshness.written_ms])])
+
+    def freshness(self, key: bytes) -> Freshness | None:
+        """The marker of that key, None when there is none."""
         with self._translated():
             held: dict[bytes, bytes] = self._client.hgetall(key)
-            return held
+            return Freshness(int(held[b"event_time_ms"]), int(held[b"written_ms"])) if held else None
 
     def check(self) -> None:
         """Raises StoreError when Redis does not answer."""

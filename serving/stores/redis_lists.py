@@ -9,6 +9,7 @@ from schemas.events import RecommendationList
 from serving.stores import redis_client
 from serving.stores.ids import id_bytes
 from serving.stores.lists import LIST_TTL_S, check_list, shown
+from serving.stores.online import Freshness
 from serving.stores.packing import pack_list, unpack_list
 from serving.stores.redis_client import RedisClient
 
@@ -39,6 +40,12 @@ class RedisLists:
     def read_list(self, user_id: str) -> RecommendationList | None:
         (raw,) = self._client.get([self._key(user_id)])
         return None if raw is None else unpack_list(raw)
+
+    def mark(self, freshness: Freshness) -> None:
+        self._client.mark(self._namespace + b":lists:fresh", freshness)
+
+    def freshness(self) -> Freshness | None:
+        return self._client.freshness(self._namespace + b":lists:fresh")
 
     def check(self) -> None:
         self._client.check()

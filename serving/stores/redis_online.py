@@ -28,7 +28,7 @@ from serving.stores.online import (
 )
 from serving.stores.packing import pack_state, pack_vector, unpack_state, unpack_vector
 from serving.stores.redis_client import KEYS_A_ROUND_TRIP, Put, RedisClient, parts
-from serving.stores.redis_scripts import ADD_RECENT, MARK
+from serving.stores.redis_scripts import ADD_RECENT
 
 _recent_decoder = msgspec.json.Decoder(RecentDecision)
 _id_length = struct.Struct(">H")
@@ -101,11 +101,10 @@ class RedisOnline:
         return [_recent_decoder.decode(m[_id_length.size + _id_length.unpack_from(m)[0] :]) for m in members]
 
     def mark(self, freshness: Freshness) -> None:
-        self._client.run([(MARK, [self._versioned + b":fresh"], [freshness.event_time_ms, freshness.written_ms])])
+        self._client.mark(self._versioned + b":fresh", freshness)
 
     def freshness(self) -> Freshness | None:
-        held = self._client.fields(self._versioned + b":fresh")
-        return Freshness(int(held[b"event_time_ms"]), int(held[b"written_ms"])) if held else None
+        return self._client.freshness(self._versioned + b":fresh")
 
     def check(self) -> None:
         self._client.check()

@@ -2,89 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 
-import httpx
 import msgspec
 import pytest
+from api_builders import CATALOGUE, DEFAULTS, NOW_MS, Broken, Client, Doubling, app, decision, refusal
 
 from schemas import codec
 from schemas.errors import ModelError, StoreError
 from schemas.events import Decision, EntityFeatures, SourcePosition, Transaction
-from serving.api.app import create_app
 from serving.stores.history import DAY_MS
 from serving.stores.memory_history import MemoryHistory
+from serving.stores.memory_lists import MemoryLists
 from serving.stores.memory_online import MemoryOnline
-from serving.stores.online import Catalogue, Freshness
-
-NOW_MS = 1_700_049_600_000
-DEFAULTS = {"user": {"user_count_1h": 0.0, "user_mean": -1.5}, "merchant": {"merchant_risk": 0.25}}
-CATALOGUE = Catalogue("fs-1", {e: list(d.values()) for e, d in DEFAULTS.items()}, dict.fromkeys(DEFAULTS, 3600))
-
-
-class Doubling:
-    """A scorer that blocks what is dear, and reads state as the real one does."""
-
-    model = "fraud@7"
-
-    def score(self, tx, state):
-        known = "seen" if state.read_state([f"user:{tx.user_id}"]) else "new"
-        return Decision(
-            event_id=tx.event_id,
-            event_time_ms=tx.event_time_ms,
-            user_id=tx.user_id,
-            merchant_id=tx.merchant_id,
-            amount=tx.amount,
-            decision="BLOCK" if tx.amount > 100 else "APPROVE",
-            score=0.5,
-            reasons=[known],
-            source=SourcePosition("transactions", 0, 1),
-        )
-
-
-class Broken:
-    """A store or scorer whose every method fails."""
-
-    model = ""
-
-    def __init__(self, error):
-        self._error = error
-
-    def __getattr__(self, name):
-        def fail(*_):
-            raise self._error
-
-        return fail
+from serving.stores.online import Freshness
 
 
 def api(online=None, history=None, scorer=None):
     """A client of the app over new stores, unless a test hands in its own."""
     online = online or MemoryOnline(CATALOGUE, lambda: NOW_MS)
     history = history or MemoryHistory(180 * 86400, lambda: NOW_MS)
-    app = create_app(online, history, scorer, DEFAULTS, lambda: NOW_MS, "fs-1")
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    return Client(transport), online, history
-
-
-class Client:
-    def __init__(self, transport):
-        self._transport = transport
-
-    def request(self, method, path, **options):
-        async def call():
-            async with httpx.AsyncClient(transport=self._transport, base_url="http://sluice") as client:
-                return await client.request(method, path, **options)
-
-        return asyncio.run(call())
-
-    def get(self, path, **options):
-        return self.request("GET", path, **options)
-
-
-def decision(event_id="e1", at_ms=NOW_MS, **given):
-    fields = {"user_id": "u1", "merchant_id": "m1", "amount": 12.5, "decision": "APPROVE", "score": 0.25}
-    return Decision(event_id=event_id, event_time_ms=at_ms, **(fields | given))
+    lists = online if isinstance(online, Broken) else MemoryLists(lambda: NOW_MS)
+    return Client(app(online=online, lists=lists, history=history, scorer=scorer)), online, history
 
 
 PAYMENT = Transaction(event_id="t1", event_time_ms=NOW_MS, user_id="u1", amount=250.0, merchant_id="m1")
@@ -92,14 +31,6 @@ PAYMENT = Transaction(event_id="t1", event_time_ms=NOW_MS, user_id="u1", amount=
 
 def post(client, body, content_type="application/json"):
     return client.request("POST", "/score", content=body, headers={"content-type": content_type})
-
-
-def refusal(response, status):
-    assert response.status_code == status, response.text
-    body = response.json()
-    assert set(body) == {"error", "way_out"}
-    assert all(text and "\n" not in text for text in body.values())
-    return body["error"]
 
 
 def test_stored_features_are_named_and_aged():
@@ -294,6 +225,7 @@ def test_health_is_ok_degraded_or_down():
         "status": "ok",
         "stores": {"online": {"up": True, "error": None}, "history": {"up": True, "error": None}},
         "freshness": None,
+        "lists": None,
         "model": "fraud@7",
         "model_loaded": True,
     }
@@ -337,6 +269,10 @@ def test_the_openapi_document_has_a_schema_for_every_answer():
     assert refs <= set(document["components"]["schemas"])
     for path, methods in document["paths"].items():
         for operation in methods.values():
-            content = operation["responses"]["200"]["content"]
+            content = next(
+                operation["responses"][status]["content"]
+                for status in ("200", "202")
+                if status in operation["responses"]
+            )
             assert path == "/metrics" or "$ref" in content["application/json"]["schema"], path
             assert operation["description"] or operation["summary"]

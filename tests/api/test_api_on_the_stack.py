@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 import schemathesis
+from api_builders import CATALOGUE, NOW_MS, Doubling, app, decision
 from hypothesis import HealthCheck
 from hypothesis import settings as how
-from test_api import CATALOGUE, DEFAULTS, NOW_MS, Doubling, decision
 from test_openapi import CONFIG, as_written
+from test_recommendations import entry, listing, ranking
 
 from schemas import settings
 from schemas.events import EntityFeatures
-from serving.api.app import create_app
-from serving.stores import cassandra_history, redis_online
+from serving.stores import cassandra_history, redis_items, redis_lists, redis_online
 
 pytestmark = pytest.mark.stack
 
@@ -22,7 +22,9 @@ GIVEN = settings.read(None)
 CASSANDRA = settings.Cassandra(hosts=GIVEN.cassandra.hosts, port=GIVEN.cassandra.port, keyspace="sluice_test")
 HISTORY = cassandra_history.connect(CASSANDRA)
 ONLINE = redis_online.connect(GIVEN.redis, CATALOGUE, database=15, namespace="sluice-test-api")
-APP = create_app(ONLINE, HISTORY, Doubling(), DEFAULTS, lambda: NOW_MS, "fs-1")
+LISTS = redis_lists.connect(GIVEN.redis, database=15, namespace="sluice-test-api")
+ITEMS = redis_items.connect(GIVEN.redis, database=15, namespace="sluice-test-api")
+APP = app(online=ONLINE, lists=LISTS, items=ITEMS, history=HISTORY, scorer=Doubling())
 schema = schemathesis.openapi.from_asgi("/openapi.json", APP, config=CONFIG)
 
 
@@ -33,9 +35,13 @@ def known():
     ONLINE.write([EntityFeatures("user", "0", NOW_MS, [1.0, 2.0])])
     ONLINE.write_decisions([decision("0", user_id="0")])
     HISTORY.write_decisions([decision("0", user_id="0", features=[1.0])])
+    LISTS.write_lists([listing("0", ["i1", "i2"])])
+    HISTORY.write_lists([listing("0", ["i1", "i2"])])
+    ITEMS.write_entries([entry("i1"), entry("i2")])
+    ITEMS.write_rankings([ranking("trending", "all", ["i1", "i2"])])
     yield
-    ONLINE.close()
-    HISTORY.close()
+    for store in (ONLINE, LISTS, ITEMS, HISTORY):
+        store.close()
 
 
 @schema.parametrize()

@@ -3,36 +3,41 @@
 from __future__ import annotations
 
 import schemathesis
+from api_builders import CATALOGUE, NOW_MS, Doubling, app, decision
 from hypothesis import settings
-from test_api import CATALOGUE, DEFAULTS, NOW_MS, Doubling, decision
+from test_recommendations import entry, listing, ranking
 
 from schemas.events import EntityFeatures
-from serving.api.app import create_app
 from serving.stores.memory_history import MemoryHistory
+from serving.stores.memory_items import MemoryItems
+from serving.stores.memory_lists import MemoryLists
 from serving.stores.memory_online import MemoryOnline
 
 
-def app():
+def filled():
     online, history = MemoryOnline(CATALOGUE, lambda: NOW_MS), MemoryHistory(10**9, lambda: NOW_MS)
+    lists, items = MemoryLists(lambda: NOW_MS), MemoryItems(lambda: NOW_MS)
     online.write([EntityFeatures("user", "0", NOW_MS, [1.0, 2.0])])
     online.write_decisions([decision("0", user_id="0")])
     history.write_decisions([decision("0", user_id="0", features=[1.0], timings_us={"model": 3})])
-    return create_app(online, history, Doubling(), DEFAULTS, lambda: NOW_MS, "fs-1")
+    lists.write_lists([listing("0", [f"i{n}" for n in range(20)])])
+    history.write_lists([listing("0", ["i1"])])
+    items.write_entries([entry(f"i{n}") for n in range(40)])
+    items.write_rankings([ranking("trending", "all", [f"i{n}" for n in range(40)]), ranking("similar", "0", ["i3"])])
+    return app(online=online, history=history, lists=lists, items=items, scorer=Doubling())
 
 
-# A range that ends before it begins is refused, which no schema of its two ends can say.
+# Refused although the schema allows them: a range that ends before it begins, an interaction ahead of the clock.
 CONFIG = schemathesis.Config.from_dict(
     {
         "operations": [
-            {
-                "include-path": "/users/{user_id}/decisions",
-                "checks": {"positive_data_acceptance": {"expected-statuses": ["2xx", "422"]}},
-            }
+            {"include-path": path, "checks": {"positive_data_acceptance": {"expected-statuses": ["2xx", "422"]}}}
+            for path in ("/users/{user_id}/decisions", "/recommendations/{user_id}/history", "/interactions")
         ]
     }
 )
 
-schema = schemathesis.openapi.from_asgi("/openapi.json", app(), config=CONFIG)
+schema = schemathesis.openapi.from_asgi("/openapi.json", filled(), config=CONFIG)
 
 
 def as_written(value):

@@ -12,16 +12,19 @@ from store_builders import CATALOGUE
 from store_servers import PrivateRedis
 
 from schemas import settings
-from serving.stores import cassandra_history, redis_lists, redis_online
+from serving.stores import cassandra_history, redis_items, redis_lists, redis_online
 from serving.stores.history import HistoryStore
+from serving.stores.items import ITEM_TTL_S, ItemStore
 from serving.stores.lists import LIST_TTL_S, ListStore
 from serving.stores.memory_history import MemoryHistory
+from serving.stores.memory_items import MemoryItems
 from serving.stores.memory_lists import MemoryLists
 from serving.stores.memory_online import MemoryOnline
 from serving.stores.online import Catalogue, OnlineStore
 
 NewOnline = Callable[..., OnlineStore]
 NewLists = Callable[..., ListStore]
+NewItems = Callable[..., ItemStore]
 
 
 def wall_ms() -> int:
@@ -79,6 +82,32 @@ def new_lists(request: pytest.FixtureRequest) -> Iterator[NewLists]:
     yield new
     for store in opened:
         store.close()
+
+
+@pytest.fixture(scope="session", params=["memory", "redis"])
+def new_items(request: pytest.FixtureRequest) -> Iterator[NewItems]:
+    """Makes an empty store of items; each has a namespace of its own."""
+    if request.param == "memory":
+        yield lambda ttl_s=ITEM_TTL_S: MemoryItems(wall_ms, ttl_s, ttl_s)
+        return
+    server: PrivateRedis = request.getfixturevalue("private_redis")
+    opened = []
+    names = itertools.count()
+
+    def new(ttl_s: int = ITEM_TTL_S) -> ItemStore:
+        config = settings.Redis(url=server.url)
+        namespace = f"items{next(names)}"
+        opened.append(redis_items.connect(config, namespace=namespace, item_ttl_s=ttl_s, ranking_ttl_s=ttl_s))
+        return opened[-1]
+
+    yield new
+    for store in opened:
+        store.close()
+
+
+@pytest.fixture
+def items(new_items: NewItems) -> ItemStore:
+    return new_items()
 
 
 @pytest.fixture

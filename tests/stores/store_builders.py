@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from schemas.events import Decision, EntityFeatures, RecommendationList, Recommended
+from schemas.events import (
+    Decision,
+    EntityFeatures,
+    Item,
+    RankedItem,
+    Ranking,
+    RankingKind,
+    RecommendationList,
+    Recommended,
+)
 from serving.stores.online import Catalogue
 
 NOON_MS = 1_700_049_600_000  # 2023-11-15 12:00 UTC
@@ -44,3 +53,15 @@ def listing(
     ]
     fields = {"event_id": f"e{at_ms}", "list_id": f"l{at_ms}", "segment": "s1", "ranker": "r@1"}
     return RecommendationList(user_id=user_id, event_time_ms=at_ms, items=places, **(fields | given))
+
+
+def entry(item_id: str = "i1", at_ms: int = NOON_MS, **given: Any) -> Item:
+    fields = {"title": f"The {item_id}", "categories": ["drama"], "price": 9.5, "stock": 3, "flags": ["new"]}
+    return Item(event_id=f"e{at_ms}", event_time_ms=at_ms, item_id=item_id, **(fields | given))
+
+
+def ranking(
+    name: str = "i1", at_ms: int = NOON_MS, items: tuple[str, ...] = ("i2", "i3"), kind: RankingKind = "similar"
+) -> Ranking:
+    places = [RankedItem(item_id, 1.0 / (place + 1), "linear") for place, item_id in enumerate(items)]
+    return Ranking(event_id=f"r{at_ms}", event_time_ms=at_ms, kind=kind, name=name, items=places, embeddings="e@1")

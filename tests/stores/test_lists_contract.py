@@ -13,6 +13,7 @@ from store_builders import NOON_MS, listing
 from schemas.errors import InvalidError
 from schemas.events import SourcePosition
 from serving.stores.lists import MAX_LIST_ITEMS, shown
+from serving.stores.online import Freshness
 
 STRANGE_IDS = ["a:b:c", "ключ-✓-🦊", "nul\0inside", "\0", " ", "x" * 64, "é" * 64, "..", "/", "'; --"]
 
@@ -90,6 +91,13 @@ def test_a_thousand_lists_fit_one_batch(lists):
     lists.write_lists([listing(f"u{number}", items=(f"i{number}",)) for number in range(1000)])
     for number in (0, 31, 32, 999):
         assert lists.read_list(f"u{number}").items[0].item_id == f"i{number}"
+
+
+def test_the_marker_moves_forward_only(lists):
+    assert lists.freshness() is None
+    for event_ms, written_ms in ((5, 50), (9, 20), (1, 60)):
+        lists.mark(Freshness(event_ms, written_ms))
+    assert lists.freshness() == Freshness(9, 60)
 
 
 def test_a_store_that_is_up_passes_its_check(lists):

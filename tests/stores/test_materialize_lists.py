@@ -19,9 +19,10 @@ from schemas.errors import StoreError
 from schemas.events import DeadLetter, SourcePosition
 from schemas.topics import DEAD_LETTERS, RECOMMENDATIONS
 from serving.inflight import Record
-from serving.materialize_lists import ListWrites, newest, step
+from serving.materialize_lists import ListWrites, step
 from serving.stores.lists import shown
 from serving.stores.memory_lists import MemoryLists
+from serving.stores.online import Freshness
 from serving.stores.redis_lists import connect
 
 
@@ -32,7 +33,9 @@ def record(made, offset=0):
 
 def test_a_batch_of_lists_becomes_the_newest_list_of_each_user():
     log = [listing("a", NOON_MS + 1), listing("b"), listing("a", NOON_MS), listing("b", list_id="again")]
-    assert step([record(made) for made in log]) == ListWrites([log[3], log[0]])
+    writes = step([record(made) for made in log])
+    assert writes == ListWrites(log)
+    assert writes.newest == [log[3], log[0]]
     assert step([]) == ListWrites()
 
 
@@ -76,7 +79,7 @@ def test_a_store_ends_the_same_after_the_newest_lists_as_after_the_whole_batch(l
     held, batch = (
         [listing(u, ms, list_id=f"{k}{n}") for n, (u, ms) in enumerate(part)] for k, part in (("h", before), ("b", log))
     )
-    for store, later in ((whole, batch), (short, newest(batch))):
+    for store, later in ((whole, batch), (short, ListWrites(batch).newest)):
         store.write_lists(held)
         store.write_lists(later)
     assert [whole.read_list(user) for user in "ab"] == [short.read_list(user) for user in "ab"]
@@ -103,7 +106,11 @@ def opened(url):
     assert flow.outputs == (DEAD_LETTERS,)
     (stage,) = pickle.loads(pickle.dumps(flow.stages))
     counted = Counted()
-    stage.open(SimpleNamespace(metrics=counted, settings=settings.Settings(redis=settings.Redis(url=url))))
+    stage.open(
+        SimpleNamespace(
+            metrics=counted, settings=settings.Settings(redis=settings.Redis(url=url)), now_ms=lambda: NOON_MS + 50
+        )
+    )
     return stage, counted
 
 
@@ -119,6 +126,7 @@ def test_the_flow_writes_lists_to_redis_in_any_order_and_sends_on_what_is_bad(pr
     ]
     assert [reader.read_list(f"flow{user}") for user in range(3)] == [shown(log[6 + user]) for user in range(3)]
     assert [letter.topic for letter in letters] == [DEAD_LETTERS.name] * 3
+    assert reader.freshness() == Freshness(NOON_MS + 8, NOON_MS + 50)
     assert counted.counts.count((metrics.REJECTS, "unreadable", 1)) == 3
     assert [by for metric, _, by in counted.counts if metric is metrics.EVENTS] == [5, 6, 3]
     stage.close()

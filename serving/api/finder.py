@@ -1,0 +1,174 @@
+"""Finds what to show: from the user's list, else what is popular in the segment, else what is trending."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal, TypeVar
+
+import msgspec
+
+from schemas.control import RecommendPolicy
+from schemas.errors import StateVersionError, StoreError
+from schemas.events import Item
+from serving.api.last_seen import LastSeen, Seen
+from serving.recommend.request import Origin, Place, Request, alike_first, from_list, from_ranking, may_stand
+from serving.stores.ids import MAX_ID_CHARS
+from serving.stores.items import ItemStore, RankingKey
+from serving.stores.lists import ListStore
+
+TRENDING: RankingKey = ("trending", "all")
+# So many entries are read at once: most requests are answered by the first portion.
+PORTION = 50
+# A store that failed is not asked for so long: a silent one would cost each request its time-out.
+REST_MS = 1_000
+
+_T = TypeVar("_T")
+
+
+class Shown(msgspec.Struct, frozen=True):
+    """An item with its entry as of now, None when it has none."""
+
+    place: Place
+    entry: Item | None
+
+
+class Found(msgspec.Struct):
+    """What to show. `origin` is the first part that gave an item, `event_time_ms` of its newest event.
+
+    `cached_ms` is how long ago the answer was read when the store is down, None when it was read for it.
+    """
+
+    shown: list[Shown]
+    origin: Origin | Literal["none"] = "none"
+    event_time_ms: int | None = None
+    cached_ms: int | None = None
+    list_id: str = ""
+
+
+class _Offer(msgspec.Struct, frozen=True):
+    """One part's places, best first. `seen` holds the entries to go by while the store is down."""
+
+    places: Sequence[Place]
+    event_time_ms: int
+    list_id: str = ""
+    seen: Seen | None = None
+
+
+class Finder:
+    """Reads lists and items; what the stores can not say is answered from what was last seen of rankings.
+
+    `policy` gives the recommender's policy in force, `clock` wall time in ms. Safe to share between threads.
+    """
+
+    def __init__(
+        self,
+        lists: ListStore,
+        items: ItemStore,
+        policy: Callable[[], RecommendPolicy],
+        clock: Callable[[], int],
+    ) -> None:
+        self._lists = lists
+        self._items = items
+        self._policy = policy
+        self._clock = clock
+        self._last_seen = LastSeen(items, clock)
+        self._failure: StoreError | StateVersionError | None = None
+        self._asked_again_ms = 0
+
+    def recommend(self, user_id: str, request: Request) -> Found:
+        """Items for a user; fewer than asked for only when no part has more that may stand.
+
+        Raises StoreError when the store is down and nothing was ever read from it.
+        """
+        made = self._ask(lambda: self._lists.read_list(user_id))
+        trending = self._ranking(TRENDING)
+        segment = self._ranking(("segment", request.segment)) if request.segment else None
+
+        def offers() -> Iterator[_Offer]:
+            if made is not None:
+                places = from_list(made, request, segment.ranking if segment is not None else None)
+                yield _Offer(places, made.event_time_ms, made.list_id)
+            own = segment
+            # A segment with a longer name has no ranking.
+            if own is None and made is not None and 1 <= len(made.segment) <= MAX_ID_CHARS:
+                own = self._ranking(("segment", made.segment))
+            for seen in (own, trending):
+                if seen is not None:
+                    yield _Offer(from_ranking(seen.ranking), seen.ranking.event_time_ms, seen=seen)
+
+        return self._fill(offers(), request)
+
+    def similar(self, item_id: str, n: int) -> Found:
+        """Items similar to one, then trending ones, those that share a category first. Raises as `recommend` does."""
+        (ranking,) = self._ask(lambda: self._items.read_rankings([("similar", item_id)])) or (None,)
+        trending = self._ranking(TRENDING)
+
+        def offers() -> Iterator[_Offer]:
+            if ranking is not None:
+                yield _Offer(from_ranking(ranking), ranking.event_time_ms)
+            if trending is not None:
+                (own,) = self._ask(lambda: self._items.read_entries([item_id])) or (None,)
+                places = from_ranking(trending.ranking)
+                if own is not None:
+                    places = alike_first(places, trending.entries, own.categories)
+                yield _Offer(places, trending.ranking.event_time_ms, seen=trending)
+
+        return self._fill(offers(), Request(n, exclude=frozenset({item_id})))
+
+    def _fill(self, offers: Iterator[_Offer], request: Request) -> Found:
+        """Take what may stand from one offer after the other, each item once, until there is enough."""
+        found, met, offered = Found([]), set[str](), False
+        policy = self._policy()
+        for offer in offers:
+            offered = True
+            for place, entry, cached_ms in self._with_entries(offer, request, met):
+                if not may_stand(place, entry, request, policy):
+                    continue
+                if not found.shown:
+                    found.origin, found.event_time_ms = place.origin, offer.event_time_ms
+                found.list_id = found.list_id or offer.list_id
+                found.cached_ms = max(found.cached_ms or 0, cached_ms) if cached_ms is not None else found.cached_ms
+                found.shown.append(Shown(place, entry))
+                if len(found.shown) == request.n:
+                    return found
+        if not offered:
+            self._say_why()
+        return found
+
+    def _with_entries(
+        self, offer: _Offer, request: Request, met: set[str]
+    ) -> Iterator[tuple[Place, Item | None, int | None]]:
+        """Places not met before, with their entries of now; of when they were last seen while the store is down."""
+        fresh = [place for place in offer.places if place.item_id not in met and place.item_id not in request.exclude]
+        met.update(place.item_id for place in fresh)
+        for start in range(0, len(fresh), PORTION):
+            portion = fresh[start : start + PORTION]
+            ids = [place.item_id for place in portion]
+            entries = self._ask(lambda ids=ids: self._items.read_entries(ids))  # type: ignore[misc]
+            if entries is not None:
+                yield from ((place, entry, None) for place, entry in zip(portion, entries, strict=True))
+            elif offer.seen is not None:
+                cached_ms = max(0, self._clock() - offer.seen.read_ms)
+                yield from ((place, offer.seen.entries.get(place.item_id), cached_ms) for place in portion)
+
+    def _ranking(self, key: RankingKey) -> Seen | None:
+        """A ranking from the store, or as it was last seen."""
+        return self._ask(lambda: self._last_seen.get(key)) or self._last_seen.held(key)
+
+    def _say_why(self) -> None:
+        """Nothing was offered: raises why, if it is not that there is nothing."""
+        if self._failure is not None:
+            raise self._failure
+        self._lists.check()
+
+    def _ask(self, read: Callable[[], _T]) -> _T | None:
+        """What the store says, None while it is down; the failure is kept for those who find nothing else."""
+        if self._failure is not None and self._clock() < self._asked_again_ms:
+            return None
+        try:
+            answer = read()
+        except (StoreError, StateVersionError) as error:
+            self._failure, self._asked_again_ms = error, self._clock() + REST_MS
+            return None
+        self._failure = None
+        return answer

@@ -1,0 +1,73 @@
+"""Writes interactions to their topic, one at a time, and knows of each whether the log holds it."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
+from schemas import codec
+from schemas.errors import PartFailedError
+from schemas.events import Interaction
+from schemas.topics import INTERACTIONS
+
+# Somebody waits for the answer: a broker that needs longer counts as down.
+DELIVERY_TIMEOUT_MS = 3000
+LINGER_MS = 2
+POLL_S = 0.1
+
+
+class InteractionWriter:
+    """A producer that waits for all replicas (acks=all); safe to share between threads."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._bootstrap = bootstrap
+        self._producer = Producer(
+            {
+                "bootstrap.servers": bootstrap,
+                "acks": "all",
+                "enable.idempotence": True,
+                "partitioner": "murmur2_random",
+                "linger.ms": LINGER_MS,
+                "delivery.timeout.ms": DELIVERY_TIMEOUT_MS,
+                "log_level": 0,
+            }
+        )
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._poll, name="interaction-writer", daemon=True)
+        self._thread.start()
+
+    def append(self, event: Interaction) -> None:
+        """Write the event under its user's id, and wait until it is there.
+
+        Raises PartFailedError when the broker did not confirm it in time; it may be there all the same.
+        """
+        done: Future[None] = Future()
+
+        def delivered(error: KafkaError | None, _: Message) -> None:
+            if error is None:
+                done.set_result(None)
+            else:
+                done.set_exception(KafkaException(error))
+
+        try:
+            self._producer.produce(
+                INTERACTIONS.name, codec.encode(event), event.user_id.encode(), on_delivery=delivered
+            )
+            done.result()
+        except (KafkaException, BufferError) as error:
+            reason = error.args[0].str() if isinstance(error, KafkaException) else error
+            raise PartFailedError(
+                f"Kafka at {self._bootstrap}: {reason}; send it again with the same event_id, see `sluice doctor`"
+            ) from error
+
+    def close(self) -> None:
+        """Wait for what is on its way, and end."""
+        self._producer.flush(DELIVERY_TIMEOUT_MS / 1000)
+        self._stop.set()
+        self._thread.join(timeout=5)
+
+    def _poll(self) -> None:
+        while not self._stop.is_set():
+            self._producer.poll(POLL_S)

@@ -1,0 +1,91 @@
+"""What every history store does with lists: the twin in memory and Cassandra."""
+
+from __future__ import annotations
+
+import pytest
+from store_builders import DAY_MS, HOUR_MS, NOON_MS, listing
+
+from schemas import codec
+from schemas.errors import InvalidError, StateVersionError
+from schemas.events import SourcePosition
+from serving.stores.history import MAX_DAYS, MAX_LIMIT
+from serving.stores.listed import listed, pack_listed, unpack_listed
+
+
+def test_a_list_is_read_back_as_it_was_shown_without_features(history, fresh):
+    user = fresh("u")
+    written = listing(
+        user,
+        new_user=True,
+        policy="p1",
+        embeddings="e@2",
+        feature_set="f-1",
+        source=SourcePosition("interactions", 3, 9),
+    )
+    history.write_lists([written])
+    assert history.lists_of(user, NOON_MS, NOON_MS + 1, 10) == [listed(written)]
+    assert [place.propensity for place in listed(written).items] == [0.5, 0.5]
+    assert history.lists_of(fresh("nobody"), 0, DAY_MS, 10) == []
+
+
+def test_lists_come_newest_first_and_the_limit_keeps_the_newest_across_days(history, fresh):
+    user = fresh("u")
+    times = [NOON_MS - n * 8 * HOUR_MS for n in range(12)]
+    history.write_lists([listing(user, at_ms) for at_ms in times[::-1]])
+    for limit in (1, 4, 11, 12, MAX_LIMIT):
+        found = history.lists_of(user, NOON_MS - 30 * DAY_MS, NOON_MS + 1, limit)
+        assert [made.event_time_ms for made in found] == times[:limit]
+
+
+def test_the_range_holds_its_start_and_not_its_end(history, fresh):
+    user = fresh("u")
+    history.write_lists([listing(user, NOON_MS + ms) for ms in range(5)])
+    assert [made.event_time_ms - NOON_MS for made in history.lists_of(user, NOON_MS + 1, NOON_MS + 3, 10)] == [2, 1]
+
+
+def test_a_replay_adds_nothing_and_two_lists_of_one_instant_stay_two(history, fresh):
+    user = fresh("u")
+    log = [listing(user, NOON_MS, list_id=name) for name in ("a", "b")]
+    for batch in (log, log[1:], log + log):
+        history.write_lists(batch)
+    assert [made.list_id for made in history.lists_of(user, NOON_MS, NOON_MS + 1, 10)] == ["a", "b"]
+
+
+def test_a_thousand_large_lists_fit_one_write(history, fresh):
+    user = fresh("u")
+    most = tuple(f"item-{place:058}" for place in range(100))
+    history.write_lists([listing(user, NOON_MS + n, most) for n in range(200)])
+    found = history.lists_of(user, NOON_MS, NOON_MS + DAY_MS, MAX_LIMIT)
+    assert [made.event_time_ms - NOON_MS for made in found] == list(range(199, -1, -1))
+    assert len(found[0].items) == 100
+
+
+@pytest.mark.parametrize("name", ["", "x" * 65, "\ud800"])
+def test_an_id_that_no_store_could_hold_is_refused_by_name(history, fresh, name):
+    with pytest.raises(InvalidError, match="user id"):
+        history.write_lists([listing(fresh("u")), listing(name)])
+    with pytest.raises(InvalidError, match="user id"):
+        history.lists_of(name, 0, 1, 1)
+
+
+def test_bounds_of_a_range_are_our_own_mistake(history):
+    with pytest.raises(AssertionError, match="MAX_DAYS"):
+        history.lists_of("u", 0, (MAX_DAYS + 1) * DAY_MS, 1)
+
+
+def test_a_list_takes_less_than_half_of_its_json():
+    made = listing(items=tuple(f"item-{place:05}" for place in range(20)))
+    assert len(pack_listed(made)) < len(codec.encode(listed(made))) / 2
+    assert len(pack_listed(made)) < 1000
+
+
+def test_bytes_of_another_version_are_refused_by_name_and_those_of_this_one_stay_readable():
+    frozen = bytes.fromhex(
+        "0198a265319195a2693100cb3fe8000000000000a87472656e64696e67cb3feccccccccccccd"
+        "a3662d31a3724031a3654031a170a173c3"
+    )  # fmt: skip
+    made = unpack_listed(frozen, "u1", NOON_MS, "l1")
+    assert pack_listed(made) == frozen
+    assert (made.event_id, made.items[0].item_id, made.items[0].propensity, made.new_user) == ("e1", "i1", 0.9, True)
+    with pytest.raises(StateVersionError, match="stored list 'l1' has version 02, this release reads 1; upgrade"):
+        unpack_listed(b"\x02" + frozen[1:], "u1", NOON_MS, "l1")
