@@ -16,6 +16,7 @@ from infra.bench.child import Child
 from infra.bench.load import Load, Sent, start_ms
 from infra.bench.percentiles import Percentiles, percentiles
 from infra.bench.reader import Read, Reading
+from infra.bench.workload import Kind
 from schemas.errors import PartFailedError
 from schemas.settings import Kafka
 
@@ -54,14 +55,14 @@ def measure(
     rate: float,
     seconds: float,
     users: int,
-    small: bool = False,
+    kind: Kind = "payments",
     patience_s: float = PATIENCE_S,
 ) -> Latency:
     """Send at the rate for `seconds` and read the answers, until none has come for `patience_s`.
 
     Raises PartFailedError when the broker is not there or nothing is answered.
     """
-    found = timeline(kafka, source, sink, rate=rate, seconds=seconds, users=users, small=small, patience_s=patience_s)
+    found = timeline(kafka, source, sink, rate=rate, seconds=seconds, users=users, kind=kind, patience_s=patience_s)
     latencies = (found.answered_ms - found.due_ms)[~np.isnan(found.answered_ms)]
     if not len(latencies):
         raise PartFailedError(f"no payment of {source} had an answer in {sink}; see `sluice status`")
@@ -77,13 +78,13 @@ def timeline(
     rate: float,
     seconds: float,
     users: int,
-    small: bool = False,
+    kind: Kind = "payments",
     patience_s: float = PATIENCE_S,
     meanwhile: Callable[[float], None] = lambda _begin_ms: None,
 ) -> Timeline:
     """The same, payment by payment; `meanwhile` is called here with the start of the load, before it begins."""
     count, run = max(1, round(rate * seconds)), secrets.token_hex(4)
-    load = Load(kafka.bootstrap, source, run, count, rate, users, small)
+    load = Load(kafka.bootstrap, source, run, count, rate, users, kind)
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "times.npy"
         reading = Reading(kafka.bootstrap, sink, run, count, patience_s, str(out))

@@ -13,7 +13,7 @@ from confluent_kafka import Producer
 
 from infra import publish
 from infra.bench.child import READY
-from infra.bench.workload import Workload
+from infra.bench.workload import Kind, Workload
 from schemas.errors import SluiceError
 from schemas.settings import Kafka
 
@@ -38,7 +38,7 @@ class Load(msgspec.Struct, frozen=True):
     count: int
     rate: float | None
     users: int
-    small: bool = False
+    kind: Kind = "payments"
 
     def due_ms(self, start_ms: float, number: int) -> float:
         """When a payment is due, in ms since the epoch: also its event time."""
@@ -61,7 +61,7 @@ def start_ms(count: int) -> int:
 def send(load: Load) -> Sent:
     """Say that it is ready, take the start, encode, send. Raises OperatorError when the broker is not there."""
     client = publish.connect(Kafka(load.bootstrap), linger_ms=LINGER_MS)
-    workload = Workload(load.users, small=load.small)
+    workload = Workload(load.users, load.kind)
     sys.stdout.write(f"{READY}\n")
     sys.stdout.flush()
     begin_ms = int(sys.stdin.buffer.readline())

@@ -40,9 +40,9 @@ def run(settings: Settings, *, rate: float, seconds: float, warm_up_s: float, ba
     place.write_bytes(trees())
     kafka, names = settings.kafka, (BENCH_IN.name, BENCH_OUT.name)
     with _job(settings):
-        measure(kafka, *names, rate=rate, seconds=warm_up_s, users=users, small=True)
-        drained = drain(kafka, *names, count=backlog, users=users, small=True)
-        latency = measure(kafka, *names, rate=rate, seconds=seconds, users=users, small=True)
+        measure(kafka, *names, rate=rate, seconds=warm_up_s, users=users, kind="small_payments")
+        drained = drain(kafka, *names, count=backlog, users=users, kind="small_payments")
+        latency = measure(kafka, *names, rate=rate, seconds=seconds, users=users, kind="small_payments")
     return Reference(drained, latency)
 
 

@@ -7,7 +7,9 @@ from typing import Any
 
 import msgspec
 
+from infra.bench.click_to_list import ClickToList
 from infra.bench.curves import Curve
+from infra.bench.endpoint import Endpoint
 from infra.bench.freshness import Freshness
 from infra.bench.latency import Latency
 from infra.bench.percentiles import Percentiles
@@ -41,7 +43,18 @@ def table(found: dict[str, Any]) -> str:
 
 def rows(found: dict[str, Any]) -> list[str]:
     """The lines about what was measured, without a head."""
-    kinds = (_latency, _throughput, _freshness, _store_read, _state, _recovery, _reference, _memory, _curves)
+    kinds = (
+        _latency,
+        _throughput,
+        _freshness,
+        _store_read,
+        _recommend,
+        _state,
+        _recovery,
+        _reference,
+        _memory,
+        _curves,
+    )
     return [line for kind in kinds for line in kind(found)]
 
 
@@ -93,7 +106,14 @@ _KEYS: dict[str, Any] = {
     "freshness": lambda freshness: {"redis_freshness_ms": _short(freshness.seen)},
     "store-read": lambda percentiles: {"store_read_ms": _short(percentiles)},
     "memory": lambda parts: {"rss_mb": parts},
-    "state": lambda state: {"state_bytes_per_user": state["bytes"]["user"]},
+    "recommend": lambda found: {
+        "click_to_list_ms": _short(found["click_to_list"].seen),
+        "recommend_ms": _short(found["endpoint"].answers),
+    },
+    "state": lambda state: {
+        "state_bytes_per_user": state["bytes"]["user"],
+        "recommend_bytes": state["recommend_bytes"],
+    },
 }
 
 
@@ -165,8 +185,36 @@ def _state(found: dict[str, Any]) -> list[str]:
     others = ", ".join(f"{kind} {size:,}" for kind, size in sizes.items() if kind != "user")
     checkpoint = found["state"]["checkpoint_mb"]
     note = f"{others}; last checkpoint {checkpoint} MiB" if checkpoint is not None else others
+    shop: dict[str, int] = found["state"]["recommend_bytes"]
     return [
-        _row("state of a user, 100 events kept, bytes", f"{sizes['user']:,}", "< 1,024", sizes["user"] < 1024, note)
+        _row("state of a user, 100 events kept, bytes", f"{sizes['user']:,}", "< 1,024", sizes["user"] < 1024, note),
+        _row("recommender's state of a user / an item, bytes", f"{shop['user']:,} / {shop['item']:,}"),
+    ]
+
+
+def _recommend(found: dict[str, Any]) -> list[str]:
+    if "recommend" not in found:
+        return []
+    clicks: ClickToList = found["recommend"]["click_to_list"]
+    endpoint: Endpoint = found["recommend"]["endpoint"]
+    seen, answers = clicks.seen, endpoint.answers
+    late = f"{clicks.unseen:,} not seen, {clicks.unanswered:,} without a list"
+    own = f"{endpoint.from_list:,} of {answers.count:,} from the user's own list"
+    return [
+        _row(
+            f"click to list at {clicks.rate:,.0f}/s, p50 / p99 ms",
+            f"{seen.p50:.1f} / {seen.p99:.1f}",
+            "p99 < 200",
+            seen.p99 < 200 and not clicks.unseen,
+            late,
+        ),
+        _row(
+            f"GET /recommendations at {endpoint.rate:,.0f}/s, p50 / p99 ms",
+            f"{answers.p50:.1f} / {answers.p99:.1f}",
+            "p99 < 20",
+            answers.p99 < 20,
+            own,
+        ),
     ]
 
 

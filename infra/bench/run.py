@@ -11,7 +11,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from infra import control_topic, flink_client
-from infra.bench import curves, freshness, latency, plain_loop, recovery, reference, state_size, throughput
+from infra.bench import (
+    click_to_list,
+    curves,
+    endpoint,
+    freshness,
+    latency,
+    plain_loop,
+    recovery,
+    reference,
+    state_size,
+    throughput,
+)
 from infra.demo import first_model, starting_rules
 from infra.demo.steps import Steps
 from infra.stack import part_state
@@ -27,7 +38,8 @@ RATES = (1_000, 2_000, 5_000)
 REFERENCE_RATE = 5_000
 WARM_UP_RATE = 2_000
 FRESHNESS_RATE = RECOVERY_RATE = 1_000
-USERS, REFERENCE_USERS = 20_000, 10_000
+CLICK_RATE = 500
+USERS, REFERENCE_USERS, SHOPPERS = 20_000, 10_000, 50_000
 
 
 @dataclass(frozen=True)
@@ -90,6 +102,16 @@ def _throughput(bench: Bench) -> Any:
     )
 
 
+def _recommend(bench: Bench) -> Any:
+    """Both at once: the lists that the endpoint reads are those that the clicks made."""
+    settings, scale = bench.settings, bench.scale
+    with click_to_list.shop(settings):
+        click_to_list.warm_up(settings, rate=CLICK_RATE, seconds=scale.warm_up_s, users=SHOPPERS)
+        seen = click_to_list.measure(settings, rate=CLICK_RATE, seconds=scale.seconds, users=SHOPPERS)
+        asked = endpoint.measure(settings, seconds=scale.seconds, users=SHOPPERS)
+    return {"click_to_list": seen, "endpoint": asked}
+
+
 def _plain_loop(bench: Bench) -> Any:
     return plain_loop.measure(bench.settings, BENCH_OUT.name, count=bench.scale.loop, users=USERS)
 
@@ -110,6 +132,7 @@ def _memory(bench: Bench) -> Any:
 def _state(bench: Bench) -> Any:
     return {
         "bytes": state_size.bytes_by_kind(bench.control),
+        "recommend_bytes": state_size.recommender_bytes(SHOPPERS),
         "checkpoint_mb": state_size.checkpoint_mb(bench.settings),
     }
 
@@ -139,6 +162,7 @@ MEASUREMENTS: dict[str, tuple[Part, ...]] = {
     "freshness": (Part("freshness", _freshness),),
     "store-read": (Part("store-read", _store_read),),
     "throughput": (Part("throughput", _throughput),),
+    "recommend": (Part("recommend", _recommend),),
     "plain-loop": (Part("plain-loop", _plain_loop),),
     "memory": (Part("memory", _memory),),
     "state": (Part("state", _state),),

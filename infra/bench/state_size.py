@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from infra.bench.in_process import NOW_MS, Step, payment
+from infra.bench.workload import Workload, catalogue
 from infra.stack import flink_jobs
 from jobs.names import SCORE
+from schemas.events import Interaction
 from schemas.settings import Settings
 from serving.control import Control
+from serving.recommend.recommender import Recommender
 from serving.windows import HOUR_MS
 
 EVENTS = 100
@@ -26,6 +31,21 @@ def bytes_by_kind(control: Control) -> dict[str, int]:
         if kind != "merchant":
             found[kind] = found.get(kind, 0) + len(value or b"")
     return found
+
+
+def recommender_bytes(users: int) -> dict[str, int]:
+    """The recommender's mean state of a user and of an item, after the interactions of a bench."""
+    recommender, now_ms = Recommender(), NOW_MS
+    recommender.learn(catalogue(now_ms))
+    workload = Workload(users, "interactions")
+    decode = msgspec.json.Decoder(Interaction).decode
+    recommender.learn(decode(workload.record("", n, now_ms + n)[1]) for n in range(workload.distinct))
+    sizes: dict[str, list[int]] = {}
+    for key, value in recommender.take_writes().items():
+        sizes.setdefault(key.partition(":")[0], []).append(len(value or b""))
+    # An item is its entry, its row of what was learned, and its place in a block of ids.
+    items = sum(sum(sizes[prefix]) for prefix in ("c", "i", "n"))
+    return {"user": sum(sizes["u"]) // len(sizes["u"]), "item": items // len(sizes["c"])}
 
 
 def checkpoint_mb(settings: Settings) -> float | None:

@@ -16,6 +16,7 @@ from infra.bench.child import Child
 from infra.bench.latency import LONGEST_S, READY_S
 from infra.bench.load import Load, Sent, start_ms
 from infra.bench.offsets import Offsets
+from infra.bench.workload import Kind
 from schemas.errors import PartFailedError
 from schemas.settings import Kafka
 
@@ -44,13 +45,13 @@ class Sample(NamedTuple):
     answers: int
 
 
-def drain(kafka: Kafka, source: str, sink: str, *, count: int, users: int, small: bool = False) -> Drain:
+def drain(kafka: Kafka, source: str, sink: str, *, count: int, users: int, kind: Kind = "payments") -> Drain:
     """Send `count` payments at once and watch their answers come.
 
     Raises PartFailedError when answers stop coming before all are there.
     """
     run = secrets.token_hex(4)
-    load = Load(kafka.bootstrap, source, run, count, None, users, small)
+    load = Load(kafka.bootstrap, source, run, count, None, users, kind)
     with Offsets(kafka) as offsets, Child("infra.bench.load", load, Sent) as sending:
         sending.wait_ready(READY_S)
         starts = offsets.ends(sink)

@@ -1,52 +1,55 @@
-"""The payments of a bench: generated once, then sent again and again under new ids and times.
+"""The events of a bench: generated once, then sent again and again under new ids and times.
 
-A payment's id ends in its number, so whoever reads an answer knows when the payment was due.
+An event's id ends in its number, so whoever reads an answer knows when the event was due.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from itertools import islice
+from typing import Literal
 
 import msgspec
 
 from infra.generator.payments.config import Config
 from infra.generator.payments.stream import payments
+from infra.generator.shoppers.config import Config as Shop
+from infra.generator.shoppers.stream import events
 from schemas.codec import encode
-from schemas.events import Transaction
+from schemas.events import Interaction, Item, Transaction
 
 SEED = 23
 POOL = 20_000
 USERS_PER_MERCHANT = 10
+ITEMS = 10_000
 # The fields that change come first in the JSON of every event.
 _HEAD = re.compile(rb'\{"event_id":"[^"]*","event_time_ms":\d+')
 
+# `small_payments` have only id, time, user, amount and merchant: the event of the reference work.
+Kind = Literal["payments", "small_payments", "interactions"]
+
 
 class Workload:
-    """Payments of `users` customers; number n is the same payment in every process that makes an equal workload.
+    """Events of `users` people; number n is the same event in every process that makes an equal workload."""
 
-    `small` leaves only id, time, user, amount and merchant: the event of the reference work.
-    """
-
-    def __init__(self, users: int, *, small: bool = False) -> None:
-        config = Config(
-            seed=SEED,
-            users=users,
-            merchants=max(100, users // USERS_PER_MERCHANT),
-            per_user_day=POOL / users,
-            count=POOL,
-            labels=False,
-        )
-        pool = [_own(payment.transaction, small) for payment in payments(config)]
-        self._users = [transaction.user_id for transaction in pool]
+    def __init__(self, users: int, kind: Kind = "payments") -> None:
+        pool = _interactions(users) if kind == "interactions" else _payments(users, small=kind == "small_payments")
+        self._users = [event.user_id for event in pool]
         self._keys = [user.encode() for user in self._users]
-        self._tails = [_HEAD.sub(b"", encode(transaction), count=1) for transaction in pool]
+        self._tails = [_HEAD.sub(b"", encode(event), count=1) for event in pool]
+
+    @property
+    def distinct(self) -> int:
+        """How many events there are before they come again."""
+        return len(self._users)
 
     def user(self, number: int) -> str:
-        """Who pays payment `number`."""
+        """Whose event `number` is."""
         return self._users[number % len(self._users)]
 
     def record(self, run: str, number: int, time_ms: int) -> tuple[bytes, bytes]:
-        """Key and JSON of payment `number` of a run."""
+        """Key and JSON of event `number` of a run."""
         place = number % len(self._users)
         return self._keys[place], b'{"event_id":"%b","event_time_ms":%d%b' % (
             event_id(run, number).encode(),
@@ -56,7 +59,7 @@ class Workload:
 
 
 def event_id(run: str, number: int) -> str:
-    """The id of payment `number` of a run."""
+    """The id of event `number` of a run."""
     return f"{run}-{number}"
 
 
@@ -64,6 +67,35 @@ def number_of(run: str, found: str) -> int | None:
     """The number in an id of this run, None for an id of anybody else."""
     prefix, _, number = found.rpartition("-")
     return int(number) if prefix == run else None
+
+
+def catalogue(time_ms: int, *, stock: int | None = None) -> list[Item]:
+    """The items that the interactions are with, as of `time_ms`; `stock` is that of each, None = never sold out."""
+    found = islice(events(_shop(10)), ITEMS)
+    return [
+        msgspec.structs.replace(
+            item,
+            event_id=f"bench-{time_ms}-{number}",
+            event_time_ms=time_ms,
+            item_id=f"bench-{item.item_id}",
+            stock=stock,
+            flags=[],
+        )
+        for number, item in enumerate(found)
+        if isinstance(item, Item)
+    ]
+
+
+def _payments(users: int, *, small: bool) -> Sequence[Transaction]:
+    config = Config(
+        seed=SEED,
+        users=users,
+        merchants=max(100, users // USERS_PER_MERCHANT),
+        per_user_day=POOL / users,
+        count=POOL,
+        labels=False,
+    )
+    return [_own(payment.transaction, small) for payment in payments(config)]
 
 
 def _own(transaction: Transaction, small: bool) -> Transaction:
@@ -78,3 +110,18 @@ def _own(transaction: Transaction, small: bool) -> Transaction:
         device_id=f"bench-{transaction.device_id}",
         card_id=f"bench-{transaction.card_id}",
     )
+
+
+def _interactions(users: int) -> Sequence[Interaction]:
+    acts = (event for event in events(_shop(users)) if isinstance(event, Interaction))
+    return [
+        # Lists of the generated shop were shown to nobody here.
+        msgspec.structs.replace(
+            act, user_id=f"bench-{act.user_id}", item_id=f"bench-{act.item_id}", list_id="", position=None
+        )
+        for act in islice(acts, users)
+    ]
+
+
+def _shop(users: int) -> Shop:
+    return Shop(seed=SEED, users=users, items=ITEMS, new_items=0.0, bots_per_day=0.0)

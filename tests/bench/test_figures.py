@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from infra.bench import report, run
+from infra.bench.click_to_list import ClickToList
 from infra.bench.curves import Curve
+from infra.bench.endpoint import Endpoint
 from infra.bench.freshness import Freshness
 from infra.bench.latency import Latency, Timeline
 from infra.bench.load import Sent
@@ -88,7 +90,12 @@ def _found():
         "freshness": Freshness(1000, slow, 2),
         "store-read": fast,
         "memory": {"kafka": 300.0, "redis": 10.0},
-        "state": {"bytes": {"user": 900, "card": 500}, "checkpoint_mb": 2.5},
+        "recommend": {"click_to_list": ClickToList(500, slow, 1, 0), "endpoint": Endpoint(100, fast, 80)},
+        "state": {
+            "bytes": {"user": 900, "card": 500},
+            "recommend_bytes": {"user": 316, "item": 419},
+            "checkpoint_mb": 2.5,
+        },
         "curves": [Curve("users", [1000, 10_000], [50.0, 51.5])],
         "reference": Reference(Drain(1000, 31_000.0, 0.8, 2.0, 0, 0), Latency(5000, fast, 0, 0, 0.0)),
         "recovery": judge("task-manager-1", _timeline([0, 100], [20, 12_000])),
@@ -107,6 +114,9 @@ def test_the_json_has_the_promised_keys():
     assert short["store_read_ms"]["p99"] == 9
     assert short["rss_mb"] == {"kafka": 300, "redis": 10}
     assert short["state_bytes_per_user"] == 900
+    assert short["click_to_list_ms"]["p99"] == 61
+    assert short["recommend_ms"]["p99"] == 9
+    assert short["recommend_bytes"] == {"user": 316, "item": 419}
 
 
 def test_the_table_says_of_each_budget_whether_it_was_met():
@@ -118,6 +128,9 @@ def test_the_table_says_of_each_budget_whether_it_was_met():
     assert " met" in lines["throughput, payments/s"]
     assert "MISSED" in lines["features of a user from Redis, p50 / p99 ms"]
     assert "MISSED" in lines["longest silence after SIGKILL, s"]
+    # Fast enough, but one list was never seen.
+    assert "MISSED" in lines["click to list at 500/s, p50 / p99 ms"]
+    assert " met" in lines["GET /recommendations at 100/s, p50 / p99 ms"]
     assert " met" in lines["reference work, payments/s"]
     assert "13,400" in lines["Bytewax 0.21"]
 
@@ -145,7 +158,9 @@ def test_history_has_a_line_for_each_result_and_one_for_the_whole_bench(tmp_path
 def test_the_rows_of_the_parts_are_the_rows_of_the_table():
     found = _found()
     parts = [{"latency": {rate: at}} for rate, at in found["latency"].items()]
-    parts += [{key: found[key]} for key in ("throughput", "plain-loop", "freshness", "store-read", "state")]
+    parts += [
+        {key: found[key]} for key in ("throughput", "plain-loop", "freshness", "store-read", "recommend", "state")
+    ]
     parts += [{key: found[key]} for key in ("recovery", "reference", "memory", "curves")]
     rows = [row for part in parts for row in report.rows(part)]
     assert rows == report.rows(found)

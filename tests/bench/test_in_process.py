@@ -66,7 +66,7 @@ def stage(tmp_path_factory):
 
 
 def test_the_reference_work_answers_each_payment_with_its_windows(stage):
-    workload = Workload(20, small=True)
+    workload = Workload(20, "small_payments")
     times = [NOW_MS + 200_000 * n for n in range(300)]
     records = [Record(BENCH_IN.name, 0, n, times[n], *workload.record("run", n, times[n])) for n in range(len(times))]
     answers = [

@@ -3,11 +3,11 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.bench.workload import POOL, Workload, event_id, number_of
+from infra.bench.workload import POOL, Workload, catalogue, event_id, number_of
 from schemas import codec
-from schemas.events import Transaction
+from schemas.events import Interaction, Transaction
 
-FULL, SMALL = Workload(200), Workload(200, small=True)
+FULL, SMALL = Workload(200), Workload(200, "small_payments")
 
 
 @given(st.integers(0, 3 * POOL), st.integers(1_700_000_000_000, 1_900_000_000_000), st.sampled_from([FULL, SMALL]))
@@ -34,3 +34,21 @@ def test_ids_are_of_the_bench_alone():
 def test_an_answer_of_another_run_has_no_number():
     assert number_of("run", event_id("other", 5)) is None
     assert number_of("run", "e5") is None
+
+
+def test_each_interaction_is_with_an_item_of_the_catalogue():
+    workload = Workload(200, "interactions")
+    items = {item.item_id for item in catalogue(5)}
+    for number in range(workload.distinct):
+        key, value = workload.record("run", number, 1_800_000_000_000 + number)
+        interaction = codec.decode(Interaction, value)
+        assert key.decode() == interaction.user_id == workload.user(number)
+        assert interaction.user_id.startswith("bench-")
+        assert interaction.item_id in items
+
+
+def test_a_shop_that_closes_is_the_same_items_sold_out():
+    opened, closed = catalogue(5), catalogue(6, stock=0)
+    assert [item.item_id for item in opened] == [item.item_id for item in closed]
+    assert {item.stock for item in opened} == {None}
+    assert {item.stock for item in closed} == {0}
