@@ -17,8 +17,8 @@ from serving.stores.items import ItemStore, RankingKey
 from serving.stores.lists import ListStore
 
 TRENDING: RankingKey = ("trending", "all")
-# So many entries are read at once: most requests are answered by the first portion.
-PORTION = 50
+# So many entries more than are missing are read at once, for those that may not stand.
+SPARE = 10
 # A store that failed is not asked for so long: a silent one would cost each request its time-out.
 REST_MS = 1_000
 
@@ -121,7 +121,7 @@ class Finder:
         policy = self._policy()
         for offer in offers:
             offered = True
-            for place, entry, cached_ms in self._with_entries(offer, request, met):
+            for place, entry, cached_ms in self._with_entries(offer, request, met, request.n - len(found.shown)):
                 if not may_stand(place, entry, request, policy):
                     continue
                 if not found.shown:
@@ -136,13 +136,15 @@ class Finder:
         return found
 
     def _with_entries(
-        self, offer: _Offer, request: Request, met: set[str]
+        self, offer: _Offer, request: Request, met: set[str], missing: int
     ) -> Iterator[tuple[Place, Item | None, int | None]]:
         """Places not met before, with their entries of now; of when they were last seen while the store is down."""
         fresh = [place for place in offer.places if place.item_id not in met and place.item_id not in request.exclude]
         met.update(place.item_id for place in fresh)
-        for start in range(0, len(fresh), PORTION):
-            portion = fresh[start : start + PORTION]
+        # A wish may leave out most of them: then it is faster to read all at once.
+        size = max(len(fresh), 1) if request.categories or request.price_max is not None else missing + SPARE
+        for start in range(0, len(fresh), size):
+            portion = fresh[start : start + size]
             ids = [place.item_id for place in portion]
             entries = self._ask(lambda ids=ids: self._items.read_entries(ids))  # type: ignore[misc]
             if entries is not None:

@@ -65,6 +65,9 @@ class RedisClient:
         if not keys:
             return []
         with self._translated():
+            if len(keys) <= KEYS_A_CALL:
+                values: list[bytes | None] = self._client.mget(keys)
+                return values
             pipeline = self._client.pipeline(transaction=False)
             for part in parts(keys, KEYS_A_CALL):
                 pipeline.mget(part)
