@@ -8,9 +8,10 @@ import click
 import msgspec
 from rich.console import Console
 
-from jobs.evaluate_recommend import beyond, data_set, prequential, random_split
+from jobs.evaluate_recommend import data_set, prequential, random_split
 from jobs.train_recommend import parameters as training
 from schemas.errors import InputError
+from serving.recommend.beyond import Beyond
 
 RANDOM, PREQUENTIAL = "random-75-25", "prequential"
 _HOME = Path(data_set.__file__).parent
@@ -87,7 +88,7 @@ def _prequential(
     }
 
 
-def _beyond(found: beyond.Beyond) -> None:
+def _beyond(found: Beyond) -> None:
     click.echo(
         f"likeness within lists {found.intra_list_similarity:.3f}, catalogue covered {found.catalogue_coverage:.3f}, "
         f"mean item age {found.mean_item_age_days:,.0f} days, serendipity {found.serendipity:.3f}, "

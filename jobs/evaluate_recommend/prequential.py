@@ -1,25 +1,27 @@
 """In order of time: each next item is looked for in the list that its user had, before it is learned.
 
-The lists are those of the stream's step: made after the user's interaction before, on demand for a user's first. The
-item model and the ranker are trained anew at stated shares of the log, from what came before alone.
+The lists are those of the stream's step: made after the user's interaction before, on demand for a user's first. An
+item is known from its entry in the catalogue on. The item model and the ranker are trained anew at stated shares of the
+log, from what came before alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from heapq import merge
 
 import numpy as np
 
 from jobs.evaluate_recommend.baselines import METHODS, Baselines
-from jobs.evaluate_recommend.beyond import Beyond, Meter, most_popular
 from jobs.evaluate_recommend.data_set import DataSet
 from jobs.evaluate_recommend.metrics import gain
 from jobs.train_recommend import boosting, item_model
 from jobs.train_recommend.held_out import Fitted
 from jobs.train_recommend.parameters import Parameters
-from schemas.events import Interaction
+from schemas.events import Interaction, Item
 from serving.recommend.artifact import Artifact
+from serving.recommend.beyond import Beyond, Meter
 from serving.recommend.control import RecommendControl
 from serving.recommend.funnel import Listed
 from serving.recommend.recommender import Arrived, Recommender, Waiting
@@ -58,46 +60,51 @@ class Pending:
 
 
 class Run:
-    """One pass over a data set."""
+    """One pass over a history, with the artifact that is given, or with those that it trains on the way."""
 
-    def __init__(self, data: DataSet, parameters: Parameters, *, threads: int, tell: Tell) -> None:
+    def __init__(
+        self, parameters: Parameters, artifact: Artifact | None = None, *, threads: int = 1, tell: Tell = print
+    ) -> None:
         self._parameters = parameters
         self._threads = threads
         self._tell = tell
+        self._trainings = TRAININGS if artifact is None else ()
         self._control = RecommendControl(lambda _: _never(), parameters.policy)
+        self._control.artifact = artifact
         self._recommender = Recommender()
-        # Users may take any item of the log, so all are known from the start; nothing is known of what people do.
-        self._recommender.learn(data.items)
         self._baselines = Baselines(parameters.seed)
         self._made: Pending | None = None
         self._pending: dict[str, Pending] = {}
         self._outcomes: list[tuple[Pending, int]] = []
         self._hits = dict.fromkeys((FUNNEL, *METHODS), 0)
         self._gains = dict.fromkeys((FUNNEL, *METHODS), 0.0)
-        self._meter = Meter(data.items)
-        self._counts: dict[str, int] = {}
-        self._popular: frozenset[str] = frozenset()
+        self._meter = Meter(K)
 
-    def over(self, interactions: Sequence[Interaction]) -> Result:
-        """Every interaction: ask, compare, learn."""
-        due = {int(len(interactions) * share) for share in TRAININGS}
-        rebuilds = 0
-        for number, event in enumerate(interactions):
+    def over(self, items: Iterable[Item], interactions: Sequence[Interaction], learned: int = 0) -> Result:
+        """Every interaction: ask, compare, learn; the first `learned` are only learned. Both in order of time."""
+        due = {int(len(interactions) * share) for share in self._trainings}
+        rebuilds = number = 0
+        events: Iterable[Item | Interaction] = merge(items, interactions, key=_time)
+        for event in events:
+            if isinstance(event, Item) or number < learned:
+                self._recommender.learn([event])
+                number += isinstance(event, Interaction)
+                continue
             if number in due and number:
                 self._train(interactions[:number])
                 rebuilds += 1
             if number % 1000 == 0:
-                self._tell(f"{number:,} of {len(interactions):,}: {self._so_far(number)}")
-                self._popular = frozenset(most_popular(self._counts, K))
+                self._tell(f"{number:,} of {len(interactions):,}: {self._so_far(number - learned)}")
             self._compare(event, sampled=number % SAMPLED == 0)
             self._recommender.step([Arrived(event)], self._control, self._watch)
-            self._counts[event.item_id] = self._counts.get(event.item_id, 0) + 1
             if self._made is not None:
                 self._pending[event.user_id] = self._made
-        count = max(len(interactions), 1)
+            number += 1
+        asked = interactions[learned:]
+        count = max(len(asked), 1)
         return Result(
-            len(interactions),
-            len({event.user_id for event in interactions}),
+            len(asked),
+            len({event.user_id for event in asked}),
             rebuilds,
             {name: hits / count for name, hits in self._hits.items()},
             {name: gains / count for name, gains in self._gains.items()},
@@ -115,9 +122,10 @@ class Run:
                 watch=self._watch,
             )
             pending = self._made
-        if pending is None:
+        items = self._recommender.world.items
+        item = items.numbers.get(event.item_id)
+        if pending is None or item is None:
             return
-        item = self._recommender.world.items.numbers[event.item_id]
         for name, listed in pending.lists.items():
             if item in listed:
                 self._hits[name] += 1
@@ -126,9 +134,9 @@ class Run:
             self._outcomes.append((pending, item))
             del self._outcomes[:-MOST_LISTS]
         if sampled:
-            ids = self._recommender.world.items.ids
-            listed_ids = [ids[number] for number in pending.lists[FUNNEL]]
-            self._meter.take(listed_ids, {event.item_id}, self._counts, self._popular, event.event_time_ms)
+            listed = pending.lists[FUNNEL]
+            self._meter.show(items, np.array(listed, np.int32), event.event_time_ms)
+            self._meter.take(items, item, hit=item in listed)
 
     def _watch(self, waiting: Waiting, listed: Listed) -> None:
         numbers = waiting.ranked.items
@@ -157,7 +165,11 @@ class Run:
 
 def run(data: DataSet, parameters: Parameters, *, limit: int | None, threads: int, tell: Tell) -> Result:
     """The protocol over the first `limit` interactions, None for all."""
-    return Run(data, parameters, threads=threads, tell=tell).over(data.interactions[:limit])
+    return Run(parameters, threads=threads, tell=tell).over(data.items, data.interactions[:limit])
+
+
+def _time(event: Item | Interaction) -> int:
+    return event.event_time_ms
 
 
 def _never() -> Artifact:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from jobs.evaluate_recommend.beyond import Beyond, Meter, most_popular
 from jobs.evaluate_recommend.data_set import DataSet
 from jobs.evaluate_recommend.metrics import Accuracy, accuracy
 from jobs.evaluate_recommend.split import stratified
@@ -14,7 +12,9 @@ from jobs.train_recommend import held_out
 from jobs.train_recommend.parameters import Parameters
 from schemas.events import Interaction
 from serving.recommend.artifact import Artifact
-from serving.recommend.recommender import Watch
+from serving.recommend.beyond import Beyond, Meter
+from serving.recommend.funnel import Listed
+from serving.recommend.recommender import Waiting, Watch
 
 K, SHARE, SEED = 10, 0.75, 42
 # MAP, nDCG@10, precision@10, recall@10 of the README of recommenders-team/recommenders.
@@ -47,11 +47,15 @@ def run(data: DataSet, parameters: Parameters, *, validate: bool, threads: int, 
         train, test = stratified(train, SHARE, parameters.seed)
     artifact = fit(data, train, parameters, threads=threads, tell=tell)
     tell("listing for every user")
-    lists, wanted = lists_of(data, train, artifact, parameters), truths(test)
-    meter, counts = Meter(data.items), dict(Counter(event.item_id for event in train))
-    popular, now_ms = frozenset(most_popular(counts, K)), max(event.event_time_ms for event in train)
-    for user, taken in wanted.items():
-        meter.take(lists.get(user, [])[:K], taken, counts, popular, now_ms)
+    meter, wanted = Meter(K), truths(test)
+
+    def watch(waiting: Waiting, listed: Listed) -> None:
+        items, numbers = waiting.ask.items, waiting.ranked.items[listed.rows][:K]
+        meter.show(items, numbers, waiting.time_ms)
+        for item in sorted(wanted.get(waiting.user_id, ())):
+            meter.take(items, items.numbers[item], hit=items.numbers[item] in numbers)
+
+    lists = lists_of(data, train, artifact, parameters, watch)
     return Result(accuracy(lists, wanted, K), meter.figures())
 
 

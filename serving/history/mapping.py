@@ -17,6 +17,10 @@ split = " "
 reason = "no customer"
 column = "CUSTOMER_ID"
 missing = true
+[join]                           # columns of a file beside it, by a column that both have
+file = "customers.csv"
+on = "CUSTOMER_ID"
+columns = ["AGE"]
 [labels]                         # transactions only: a second event from the same row, later
 column = "TX_FRAUD"
 fraud = ["1"]
@@ -107,6 +111,19 @@ class Drop(_Table, frozen=True):
     at_most: float | None = None
 
 
+class Join(_Table, frozen=True):
+    """Columns of another `file` in the same folder: those of its first row that has the same text in column `on`."""
+
+    file: Annotated[str, Meta(pattern=r"^[^/]+$")]
+    on: Column
+    columns: Annotated[list[Column], Meta(min_length=1)]
+
+    @property
+    def read(self) -> list[str]:
+        """The columns of the other file that are read."""
+        return [self.on, *self.columns]
+
+
 class Labels(_Table, frozen=True):
     """A label for each transaction (`which` all) or for the frauds only, known `delay_days` after it."""
 
@@ -126,6 +143,7 @@ class Mapping(_Table, frozen=True):
     id: Id = msgspec.field(default_factory=Id)
     drop: list[Drop] = []
     first_of: list[Column] = []
+    join: Join | None = None
     labels: Labels | None = None
     delimiter: Annotated[str, Meta(min_length=1, max_length=1)] = ","
 
@@ -136,13 +154,15 @@ class Mapping(_Table, frozen=True):
 
     @property
     def columns(self) -> list[str]:
-        """Every column of the file that is read, each once."""
+        """Every column of the file itself that is read, each once."""
         named = [] if self.time.column is None else [self.time.column]
         named += [*self.id.columns, *(drop.column for drop in self.drop), *self.first_of]
         for field in self.fields.values():
             named += field.read
         if self.labels is not None:
             named.append(self.labels.column)
+        if self.join is not None:
+            named = [self.join.on, *(column for column in named if column not in self.join.columns)]
         return list(dict.fromkeys(named))
 
 

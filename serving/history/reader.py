@@ -17,7 +17,7 @@ from schemas.errors import MappingError
 from schemas.events import Event, Label, Transaction
 from serving.history import fields, table, times
 from serving.history.label import label_of
-from serving.history.mapping import Labels, Mapping
+from serving.history.mapping import Join, Labels, Mapping
 
 DAY_MS = 24 * 3600 * 1000
 BATCH_ROWS = 20_000
@@ -49,6 +49,8 @@ def events(
     labels = _choice(mapping, which_labels)
     delay_ms = round(labels.delay_days * DAY_MS) if labels else 0
     rows = table.read(file, mapping.columns, mapping.delimiter)
+    if mapping.join is not None:
+        rows = _join(rows, table.read(file.with_name(mapping.join.file), mapping.join.read), mapping.join)
     rows = rows.append_column(ROW, pa.array(np.arange(1, rows.num_rows + 1)))
     rows = _drop(rows, mapping, counts)
     time_ms = times.of_rows(rows, mapping.time)
@@ -109,6 +111,14 @@ def _first(rows: pa.Table, columns: list[str], order: NDArray[np.int64]) -> NDAr
     keys = np.stack([code.to_numpy(zero_copy_only=False)[order] for code in codes], axis=1)
     _, found = np.unique(keys, axis=0, return_index=True)
     return order[np.sort(found)]
+
+
+def _join(rows: pa.Table, other: pa.Table, join: Join) -> pa.Table:
+    """The rows with the columns of the other table; missing where it has no such row."""
+    places = pc.index_in(fields.text(rows[join.on]), value_set=fields.text(other[join.on]).combine_chunks())
+    for column in join.columns:
+        rows = rows.append_column(column, other[column].take(places))
+    return rows
 
 
 def _drop(rows: pa.Table, mapping: Mapping, counts: Counter[str]) -> pa.Table:

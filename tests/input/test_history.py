@@ -191,6 +191,47 @@ column = "fraud"
     ]
 
 
+JOINED = """
+event = "interaction"
+[time]
+column = "at"
+[fields.user_id]
+column = "who"
+[fields.item_id]
+column = "shop"
+[fields.kind]
+value = "view"
+[fields."context.segment"]
+columns = ["sex", "job"]
+[join]
+file = "people.csv"
+on = "who"
+columns = ["job", "sex"]
+"""
+
+
+def test_columns_of_a_file_beside_it_are_joined_by_text_and_missing_where_nothing_fits(
+    read: Reader, tmp_path: Path
+) -> None:
+    (tmp_path / "people.csv").write_text("job,who,sex,at\nnurse,2,F,x\nbaker,1,M,x\npilot,1,M,x\ncook,3,,x\n")
+    found = read(HEADER + "".join(f"{n},{NOON},{who},1,s,0\n" for n, who in enumerate((1, 2, 3, 4, 1))), JOINED)
+    assert [event.context for event in found if isinstance(event, Interaction)] == [
+        {"segment": "M-baker"},
+        {"segment": "F-nurse"},
+        {},
+        {},
+        {"segment": "M-baker"},
+    ]
+
+
+def test_a_joined_file_or_column_that_is_not_there_is_named(read: Reader, tmp_path: Path) -> None:
+    with pytest.raises(MappingError, match=r"people\.csv: No such file"):
+        read(HEADER, JOINED)
+    (tmp_path / "people.csv").write_text("job,who\nbaker,1\n")
+    with pytest.raises(MappingError, match=r"people\.csv: no column sex; it has job, who"):
+        read(HEADER, JOINED)
+
+
 def test_dropped_rows_are_counted_by_reason(read: Reader) -> None:
     drops = """
 [[drop]]

@@ -50,6 +50,12 @@ def test_columns_that_are_joined_timed_or_looked_at_once_are_listed_too(tmp_path
     assert load(str(path)).columns == ["sku", "size", "born"]
 
 
+def test_columns_of_the_joined_file_are_not_looked_for_in_the_file_itself(tmp_path: Path) -> None:
+    path = tmp_path / "m.toml"
+    path.write_text(GOOD + '[fields.segment]\ncolumn = "job"\n[join]\nfile = "x.csv"\non = "no"\ncolumns = ["job"]\n')
+    assert load(str(path)).columns == ["no", "at", "who", "sum"]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -83,6 +89,8 @@ def test_columns_that_are_joined_timed_or_looked_at_once_are_listed_too(tmp_path
             + '[fields.kind]\nvalue = "view"\n[labels]\ncolumn = "x"\nfraud = ["1"]\ndelay_days = 7\n',
             r"labels belong to transactions, not to interaction; remove \[labels\]",
         ),
+        (GOOD + '[join]\nfile = "../x.csv"\non = "who"\ncolumns = ["age"]\n', r"regex.* - at `\$\.join\.file`"),
+        (GOOD + '[join]\nfile = "x.csv"\non = "who"\ncolumns = []\n', r"length >= 1 - at `\$\.join\.columns`"),
         (GOOD + '[labels]\ncolumn = "x"\nfraud = ["1"]\ndelay_days = -1\n', r"Expected `float` >= 0.*delay_days"),
     ],
 )

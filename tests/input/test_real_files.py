@@ -52,6 +52,7 @@ def test_movielens_gives_ratings_in_order_and_films_with_their_genres() -> None:
     assert {rating.item_id for rating in ratings if isinstance(rating, Interaction)} == {
         film.item_id for film in films if isinstance(film, Item)
     }
+    assert all(isinstance(event, Interaction) and event.context["segment"] for event in ratings)
     first = films[0]
     assert isinstance(first, Item)
     assert (first.title, first.categories) == ("Toy Story", ["Animation", "Children's", "Comedy"])
