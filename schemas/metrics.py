@@ -78,6 +78,18 @@ LISTS = Metric(
 RANKINGS = Metric("rankings", "counter", "rankings", "Rankings of items told, by kind.", "kind", get_args(RankingKind))
 UNKNOWN_ITEMS = Metric("unknown_items", "counter", "events", "Interactions with items outside the catalogue.")
 REFUSED_ITEMS = Metric("refused_items", "counter", "events", "Catalogue entries beyond the most items that are kept.")
+EMPTY_LISTS = Metric("empty_lists", "counter", "lists", "Recommendation lists without any item.")
+LIST_LIKENESS = Metric(
+    "intra_list_similarity_permille", "gauge", "permille", "Mean cosine of the terms of the pairs of a list."
+)
+COVERAGE = Metric("catalogue_coverage_permille", "gauge", "permille", "Share of the items that stand in a recent list.")
+ITEM_AGE = Metric("mean_item_age_hours", "gauge", "hours", "Mean age of listed items.")
+SERENDIPITY = Metric(
+    "serendipity_permille", "gauge", "permille", "Share of items taken from lists that are not among the most popular."
+)
+POPULARITY_LIFT = Metric(
+    "popularity_lift_permille", "gauge", "permille", "Mean interactions of listed items over those of taken ones."
+)
 CACHE_HITS = Metric("cache_hits", "counter", "reads", "Entity states found in the operator's cache.")
 CACHE_MISSES = Metric("cache_misses", "counter", "reads", "Entity states read from Flink's state.")
 FEATURES_READ = Metric("feature_values", "counter", "values", "Feature values handed to the model.")
@@ -109,6 +121,12 @@ METRICS = (
     RANKINGS,
     UNKNOWN_ITEMS,
     REFUSED_ITEMS,
+    EMPTY_LISTS,
+    LIST_LIKENESS,
+    COVERAGE,
+    ITEM_AGE,
+    SERENDIPITY,
+    POPULARITY_LIFT,
     CACHE_HITS,
     CACHE_MISSES,
     FEATURES_READ,

@@ -9,7 +9,6 @@ import click
 import msgspec
 from rich.console import Console
 
-from infra.cli import evaluate_off_policy
 from infra.cli.evaluate_recommend import command as recommend
 from jobs.evaluate_fraud import evaluate
 from jobs.train_fraud import parameters as tree_parameters
@@ -20,7 +19,6 @@ def command() -> None:
     """Measure a model by a published protocol on a real data set."""
 
 
-command.add_command(evaluate_off_policy.command)
 command.add_command(recommend)
 
 

@@ -6,19 +6,32 @@ from pathlib import Path
 
 import click
 import msgspec
+from click.core import ParameterSource
 from rich.console import Console
 
+from infra.cli import off_policy as estimates
 from jobs.evaluate_recommend import data_set, prequential, random_split
 from jobs.train_recommend import parameters as training
 from schemas.errors import InputError
+from schemas.settings import Settings
 from serving.recommend.beyond import Beyond
 
 RANDOM, PREQUENTIAL = "random-75-25", "prequential"
 _HOME = Path(data_set.__file__).parent
 
 
+# What only one of the two ways of measuring takes.
+_BY_PROTOCOL = ("protocol", "limit", "validate", "file", "threads")
+_OFF_POLICY = ("target", "clip")
+
+
 @click.command("recommend")
-@click.option("--data", type=click.Path(path_type=Path), required=True, help="Folder of the data set.")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    help="Folder of the data set; off-policy: of the Open Bandit logs, or of .jsonl files with logged lists and "
+    "interactions.  [off-policy default: the topics]",
+)
 @click.option("--protocol", type=click.Choice([RANDOM, PREQUENTIAL]), default=RANDOM, show_default=True)
 @click.option("--limit", type=click.IntRange(min=1000), help="Prequential: the first so many interactions only.")
 @click.option("--validate", is_flag=True, help="Random split: on a part cut from the training part, to choose by.")
@@ -26,30 +39,66 @@ _HOME = Path(data_set.__file__).parent
     "--parameters", "file", type=click.Path(path_type=Path), help="TOML file.  [default: those chosen for the data set]"
 )
 @click.option("--threads", default=1, show_default=True, help="Threads that grow trees.")
+@click.option("--off-policy", is_flag=True, help="What a policy would earn, from the log of another: IPS, SNIPS, DR.")
+@click.option(
+    "--target",
+    type=click.Path(path_type=Path),
+    help="Off-policy: a .jsonl file of the same lists with another policy's propensities.  [default: the log's own]",
+)
+@click.option(
+    "--clip", type=click.FloatRange(min=1), help="Off-policy: largest weight of a row.  [default: root of the rows]"
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on the last line.")
+@click.pass_context
 def command(
+    context: click.Context,
     *,
-    data: Path,
+    data: Path | None,
     protocol: str,
     limit: int | None,
     validate: bool,
     file: Path | None,
     threads: int,
+    off_policy: bool,
+    target: Path | None,
+    clip: float | None,
     as_json: bool,
 ) -> None:
-    """Measure recommendations: a published random split, or each next item before it is learned."""
-    read = data_set.read(data)
-    given = training.read(file if file is not None else _HOME / f"{read.name}-{protocol}.toml")
-    figures: dict[str, float] | dict[str, dict[str, float]]
-    with Console(stderr=True).status("reading") as line:
-        if protocol == RANDOM:
-            if read.again:
-                raise InputError(f"{RANDOM} is defined on movielens-100k; use --protocol {PREQUENTIAL} for {data}")
-            figures = _random(read, given, validate=validate, threads=threads, tell=line.update)
-        else:
-            figures = _prequential(read, given, limit=limit, threads=threads, tell=line.update)
+    """Measure recommendations: a published random split, each next item before it is learned, or a log off-policy."""
+    _refuse(context, _BY_PROTOCOL if off_policy else _OFF_POLICY, off_policy=off_policy)
+    figures: object
+    if off_policy:
+        settings: Settings = context.obj
+        figures = estimates.run(settings.kafka, data, target, clip)
+    elif data is None:
+        raise InputError("give --data FOLDER, or --off-policy for the log of the running stack")
+    else:
+        figures = _by_protocol(data, protocol, file, limit=limit, validate=validate, threads=threads)
     if as_json:
         click.echo(msgspec.json.encode(figures).decode())
+
+
+def _refuse(context: click.Context, names: tuple[str, ...], *, off_policy: bool) -> None:
+    """Raises InputError for an option that the way of measuring does not have."""
+    for parameter in context.command.params:
+        given = (
+            parameter.name is not None and context.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE
+        )
+        if given and parameter.name in names:
+            raise InputError(f"{parameter.opts[0]} {'does not go' if off_policy else 'goes only'} with --off-policy")
+
+
+def _by_protocol(
+    data: Path, protocol: str, file: Path | None, *, limit: int | None, validate: bool, threads: int
+) -> dict[str, float] | dict[str, dict[str, float]]:
+    read = data_set.read(data)
+    given = training.read(file if file is not None else _HOME / f"{read.name}-{protocol}.toml")
+    with Console(stderr=True).status("reading") as line:
+        if protocol == PREQUENTIAL:
+            return _prequential(read, given, limit=limit, threads=threads, tell=line.update)
+        if read.again:
+            raise InputError(f"{RANDOM} is defined on movielens-100k; use --protocol {PREQUENTIAL} for {data}")
+        return _random(read, given, validate=validate, threads=threads, tell=line.update)
 
 
 def _random(

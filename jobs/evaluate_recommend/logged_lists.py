@@ -21,10 +21,10 @@ from jobs.evaluate_recommend.estimators import Log, Model
 from schemas.codec import decode
 from schemas.errors import EventError, InputError
 from schemas.events import Interaction
+from schemas.topics import INTERACTIONS, RECOMMENDATIONS
 
 MAX_ROWS = 5_000_000
 SMALLEST = 1e-12
-LISTS_TOPIC, INTERACTIONS_TOPIC = "recommendations", "interactions"
 
 
 class ShownItem(Protocol):
@@ -181,6 +181,17 @@ class _Renamed(msgspec.Struct, frozen=True):
     items: list[Shown]
 
 
+def decode_list(raw: bytes) -> ShownList:
+    """A list as the topic holds it. Raises msgspec.DecodeError."""
+    found = msgspec.json.decode(raw, type=Listed)
+    return _Renamed(found.name, found.user_id, found.items)
+
+
+def read_target(file: Path) -> Target:
+    """The target that wrote the lists of a file of JSON lines. Raises InputError."""
+    return written_by(read([file])[0])
+
+
 def read(files: Iterable[Path]) -> tuple[list[ShownList], list[Interaction]]:
     """The lists and interactions of files of JSON lines, each {"topic": ..., "event": {...}}; other topics are passed.
 
@@ -191,10 +202,9 @@ def read(files: Iterable[Path]) -> tuple[list[ShownList], list[Interaction]]:
     for file in files:
         for number, (topic, raw) in enumerate(_lines(file), 1):
             try:
-                if topic == LISTS_TOPIC:
-                    found = msgspec.json.decode(raw, type=Listed)
-                    lists.append(_Renamed(found.name, found.user_id, found.items))
-                elif topic == INTERACTIONS_TOPIC:
+                if topic == RECOMMENDATIONS.name:
+                    lists.append(decode_list(raw))
+                elif topic == INTERACTIONS.name:
                     interactions.append(decode(Interaction, raw))
             except (msgspec.DecodeError, EventError) as error:
                 raise InputError(f"{file}: line {number}: {error}") from error

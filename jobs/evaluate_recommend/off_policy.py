@@ -15,6 +15,7 @@ from schemas.errors import InputError
 from schemas.events import Interaction
 
 SEED = 29
+LOGGED = "the logging policy"
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -54,7 +55,7 @@ def evaluate(folder: Path, target: Path | None = None, *, clip: float | None = N
         lists, interactions = logged_lists.read(files)
         if target is None:
             return evaluate_lists(lists, interactions, clip=clip)
-        policy = logged_lists.written_by(logged_lists.read([target])[0])
+        policy = logged_lists.read_target(target)
         return evaluate_lists(lists, interactions, policy, name=target.name, clip=clip)
     raise InputError(
         f"{folder}: neither {open_bandit.RANDOM} and {open_bandit.THOMPSON} nor a .jsonl file of logged lists"
@@ -66,7 +67,7 @@ def evaluate_lists(
     interactions: Iterable[Interaction],
     target: logged_lists.Target = logged_lists.logged,
     *,
-    name: str = "the logging policy",
+    name: str = LOGGED,
     clip: float | None = None,
 ) -> Result:
     """A target policy on logged lists, joined with the clicks that name them; users are the independent units."""

@@ -17,6 +17,9 @@ from serving.recommend.control import RecommendControl
 from serving.recommend.recommender import Recommender
 from serving.recommend.stage import JOB, RecommendStage
 
+# What lists are like beyond accuracy changes slowly, and each gauge is a call into the JVM.
+MEASURED_EACH_MS = 1_000
+
 
 class _Recommend(Stage):
     """One stage: what is learned of items serves every user, so both are kept together."""
@@ -26,6 +29,7 @@ class _Recommend(Stage):
     def open(self, door: Door) -> None:
         self._door = door
         self._recommender: Recommender | None = None
+        self._measured_ms = 0
         registry = Path(door.settings.registry.path)
 
         def load(pointer: ModelPointer) -> artifact.Artifact:
@@ -46,7 +50,18 @@ class _Recommend(Stage):
             self._door.metrics.observe(metrics.ARRIVAL_LATENCY, now_ms - record.arrival_ms)
         current = self._control.artifact
         self._door.metrics.gauge(metrics.MODEL_VERSION, int(current.signature.version) if current else 0)
+        if now_ms >= self._measured_ms + MEASURED_EACH_MS:
+            self._measured_ms = now_ms
+            self._measure()
         return [*refused, *outputs]
+
+    def _measure(self) -> None:
+        beyond, gauge = self._stage.beyond, self._door.metrics.gauge
+        gauge(metrics.LIST_LIKENESS, round(1000 * beyond.intra_list_similarity))
+        gauge(metrics.COVERAGE, round(1000 * beyond.catalogue_coverage))
+        gauge(metrics.ITEM_AGE, round(24 * beyond.mean_item_age_days))
+        gauge(metrics.SERENDIPITY, round(1000 * beyond.serendipity))
+        gauge(metrics.POPULARITY_LIFT, round(1000 * beyond.popularity_lift))
 
     def take_writes(self) -> Writes:
         return self._recommender.take_writes() if self._recommender is not None else {}

@@ -6,17 +6,21 @@ from collections.abc import Sequence
 
 from schemas import codec, metrics
 from schemas.errors import EventError
-from schemas.events import SourcePosition
+from schemas.events import Interaction, SourcePosition
 from schemas.topics import RANKINGS, RECOMMENDATIONS
 from serving.dead_letter import dead_letter
 from serving.inflight import Output, Record
 from serving.recommend import arrival
+from serving.recommend.beyond import Beyond, Meter
 from serving.recommend.control import RecommendControl
+from serving.recommend.funnel import Listed
 from serving.recommend.rankings import Rankings
-from serving.recommend.recommender import Arrived, Counts, Recommender
+from serving.recommend.recommender import Arrived, Counts, Recommender, Waiting
 from serving.stages import Count
 
 JOB = "recommend"
+# Beyond accuracy, about so many of the newest lists and taken items count; the most popular items are so many.
+MEASURED, POPULAR = 10_000, 20
 
 
 class RecommendStage:
@@ -26,6 +30,12 @@ class RecommendStage:
         self._recommender = recommender
         self._rankings = Rankings(recommender.world)
         self._count = count
+        self._meter = Meter(POPULAR, MEASURED)
+
+    @property
+    def beyond(self) -> Beyond:
+        """What the newest lists are like; measured since this stage began."""
+        return self._meter.figures()
 
     def step(self, records: Sequence[Record], control: RecommendControl) -> list[Output]:
         """A list for each interaction that is no repeat, what rankings are due, a dead letter for each bad record."""
@@ -35,7 +45,10 @@ class RecommendStage:
             self._count(metrics.EVENTS)
             try:
                 source = SourcePosition(record.topic, record.partition, record.offset)
-                batch.append(Arrived(arrival.read(record), source))
+                arrived = Arrived(arrival.read(record), source)
+                batch.append(arrived)
+                if isinstance(arrived.event, Interaction):
+                    self._measure(arrived.event)
             except EventError as error:
                 self._count(metrics.REJECTS, error.reason)
                 outputs.append(dead_letter(record, error, JOB))
@@ -49,11 +62,23 @@ class RecommendStage:
                 outputs.append(Output(RANKINGS.name, key, codec.encode(ranking)))
                 self._count(metrics.RANKINGS, ranking.kind)
 
-        for made in self._recommender.step(batch, control, learned=tell):
+        for made in self._recommender.step(batch, control, self._watch, learned=tell):
             outputs.append(Output(RECOMMENDATIONS.name, made.user_id.encode(), codec.encode(made)))
             self._count(metrics.LISTS, "new_user" if made.new_user else "known_user")
+            if not made.items:
+                self._count(metrics.EMPTY_LISTS)
         self._tell(before, self._recommender.counts)
         return outputs
+
+    def _watch(self, waiting: Waiting, listed: Listed) -> None:
+        self._meter.show(waiting.ask.items, waiting.ranked.items[listed.rows], waiting.time_ms)
+
+    def _measure(self, event: Interaction) -> None:
+        """What a list showed is not taken yet; what names its list was a hit of it."""
+        items = self._recommender.world.items
+        number = items.numbers.get(event.item_id)
+        if number is not None and not (event.kind == "view" and event.position is not None):
+            self._meter.take(items, number, hit=bool(event.list_id))
 
     def _tell(self, before: Counts, now: Counts) -> None:
         for metric, by in (

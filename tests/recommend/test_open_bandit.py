@@ -81,7 +81,7 @@ def test_cells_that_are_no_numbers_are_refused_with_the_file(folder: tuple[Path,
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="the open-bandit-men data set is not here")
 def test_the_rate_that_thompson_sampling_had_lies_within_the_intervals_of_its_estimates() -> None:
-    result = CliRunner().invoke(sluice, ["evaluate", "off-policy", "--data", str(DATA), "--json"])
+    result = CliRunner().invoke(sluice, ["evaluate", "recommend", "--off-policy", "--data", str(DATA), "--json"])
     shown = result.stdout.splitlines()
     found = json.loads(shown[-1])
     on_policy = found["on_policy"]["value"]

@@ -1,40 +1,32 @@
-"""`sluice evaluate off-policy`"""
+"""`sluice evaluate recommend --off-policy`: where the log comes from, and how estimates are shown."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import click
-import msgspec
 
+from infra import list_log
+from jobs.evaluate_recommend import logged_lists
 from jobs.evaluate_recommend.intervals import LEVEL, Estimate
-from jobs.evaluate_recommend.off_policy import Result, evaluate
+from jobs.evaluate_recommend.off_policy import LOGGED, Result, evaluate, evaluate_lists
+from schemas.settings import Kafka
 
 
-@click.command("off-policy")
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    required=True,
-    help="Folder of the Open Bandit logs, or of .jsonl files with logged lists and interactions.",
-)
-@click.option(
-    "--target",
-    type=click.Path(path_type=Path),
-    help="A .jsonl file of the same lists with another policy's propensities.  [default: the log's own]",
-)
-@click.option("--clip", type=click.FloatRange(min=1), help="Largest weight of a row.  [default: root of the rows]")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on the last line.")
-def command(*, data: Path, target: Path | None, clip: float | None, as_json: bool) -> None:
-    """What a policy would earn, from the log of another one: IPS, SNIPS and DR with confidence intervals."""
-    result = evaluate(data, target, clip=clip)
-    show(result)
-    if as_json:
-        click.echo(msgspec.json.encode(result).decode())
+def run(kafka: Kafka, data: Path | None, target: Path | None, clip: float | None) -> Result:
+    """Estimates from the files of a folder, or from the topics; shown as a table."""
+    if data is not None:
+        result = evaluate(data, target, clip=clip)
+    else:
+        policy = logged_lists.logged if target is None else logged_lists.read_target(target)
+        name = LOGGED if target is None else target.name
+        result = evaluate_lists(list_log.lists(kafka), list_log.interactions(kafka), policy, name=name, clip=clip)
+    _show(result)
+    return result
 
 
-def show(result: Result) -> None:
-    """The estimates as a table, the rate that the target really had, and how far the log carries."""
+def _show(result: Result) -> None:
+    """The estimates, the rate that the target really had, and how far the log carries."""
     percent = f"{LEVEL:.0%}"
     click.echo(f"target: {result.target}; the log has {result.rows:,} rows of {result.units:,} units")
     click.echo(f"{'click rate':<12}{'estimate':>10}{f'{percent} normal':>24}{f'{percent} bootstrap':>24}")
