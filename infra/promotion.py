@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -84,8 +85,9 @@ def _pass_gate(registry: Registry, name: str, promotion: Promotion, by_hand: For
     if task not in GATES:
         _require_force(by_hand, promotion, f"{name}@{promotion.version}: no gate judges models for {task}")
         return None
-    metrics = registry.metrics(name, promotion.version)
-    judgement = GATES[task](metrics, None if champion is None else registry.metrics(name, champion))
+    gate = GATES[task]
+    challenger: Any = registry.measured(name, promotion.version, gate.metrics)
+    judgement = gate.judge(challenger, None if champion is None else registry.measured(name, champion, gate.metrics))
     against = "no champion" if champion is None else f"champion {name}@{champion}"
     if judgement.answer == "ask" and not (by_hand.yes or by_hand.force):
         raise GateError(f"{name}@{promotion.version} against {against}: {judgement.reason}; add --yes if it is enough")

@@ -41,3 +41,37 @@ class RecommendSignature(msgspec.Struct, frozen=True):
     parameters: dict[str, float | int | str]
     code_version: str
     task: Task = RECOMMEND
+
+
+class NextItems(msgspec.Struct, frozen=True):
+    """How lists did on next items, in order of time."""
+
+    hit_rate_at_20: float
+    ndcg_at_20: float
+
+
+class HeldOut(msgspec.Struct, frozen=True):
+    """The last part of a history, from which the model did not learn, and how lists did on it.
+
+    `sha256` is of its interactions. `popular` are lists of the most popular items; `rival` those of the model that was
+    in Production then, named by `rival_model`.
+    """
+
+    from_ms: int
+    to_ms: int
+    interactions: int
+    sha256: str
+    own: NextItems
+    popular: NextItems
+    rival_model: str = ""
+    rival: NextItems | None = None
+
+
+class RecommendMetrics(msgspec.Struct, frozen=True):
+    """What `metrics.json` of a recommender says; `model` is its name@version."""
+
+    recall_at_10: float
+    lists: int
+    interactions: int
+    model: str = ""
+    held_out: HeldOut | None = None

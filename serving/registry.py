@@ -62,8 +62,12 @@ class Registry:
         return self._read(name, version, "signature.json", Described)
 
     def metrics(self, name: str, version: str) -> Metrics:
-        """How the version did on its validation days."""
-        return self._read(name, version, "metrics.json", Metrics)
+        """How a version for fraud did on its validation days."""
+        return self.measured(name, version, Metrics)
+
+    def measured(self, name: str, version: str, kind: type[T]) -> T:
+        """What a version records of itself, as the metrics of its task."""
+        return self._read(name, version, "metrics.json", kind)
 
     def stages(self, name: str) -> Stages:
         """The stages of the model's versions; empty before the first. Raises SignatureError for a damaged file."""

@@ -11,15 +11,17 @@ import click
 import msgspec
 from rich.console import Console
 
-from jobs.evaluate_recommend import data_set
+from jobs.evaluate_recommend import data_set, last_part
 from jobs.evaluate_recommend.split import stratified
 from jobs.train_recommend import held_out, register
 from jobs.train_recommend import parameters as training
-from schemas.errors import InputError
+from schemas.errors import InputError, SignatureError
 from schemas.events import Interaction, Item
+from schemas.recommend_models import HeldOut
 from schemas.settings import Settings
 from serving.history import log_file
-from serving.registry import Registry
+from serving.recommend import artifact
+from serving.registry import PRODUCTION, Registry
 
 
 @click.command("recommend")
@@ -35,9 +37,12 @@ def command(
     """Train the recommender: linear item model, embeddings with their index, and a LambdaMART ranker as ONNX."""
     given = training.read(file)
     items, interactions, named = _history(data, log)
-    with Console(stderr=True).status("training") as line:
-        fitted = held_out.fit(items, interactions, given, stratified, threads=threads, tell=line.update)
     registry = Registry(Path(settings.registry.path))
+    with Console(stderr=True).status("training") as line:
+        past = interactions[: last_part.learned(interactions)]
+        fitted = held_out.fit(items, past, given, stratified, threads=threads, tell=line.update)
+        champion = _champion(registry)
+        measured = last_part.measure(items, interactions, fitted.artifact(given), champion, given, tell=line.update)
     number = register.register(
         registry,
         fitted,
@@ -46,16 +51,39 @@ def command(
         code_version=version("sluice"),
         author=getpass.getuser(),
         at_ms=time.time_ns() // 1_000_000,
+        measured=measured,
     )
     built = fitted.built
     click.echo(
         f"{built.interactions:,} interactions, {len(built.model.ids):,} items; the ranker learned from "
         f"{fitted.lists:,} lists; recall@10 of the index {built.recall_at_10:.4f}"
     )
+    _tell(measured)
     click.echo(f"{register.NAME}@{number} is in {registry.root}, stage Staging")
     if as_json:
         found = {"name": register.NAME, "version": number, "recall_at_10": built.recall_at_10, "lists": fitted.lists}
-        click.echo(msgspec.json.encode(found).decode())
+        click.echo(msgspec.json.encode(found | {"held_out": measured}).decode())
+
+
+def _champion(registry: Registry) -> artifact.Artifact | None:
+    """The model in Production, to be measured beside the new one; None with a warning when it can not be loaded."""
+    version = registry.champion(register.NAME)
+    if version is None:
+        return None
+    try:
+        return artifact.load(registry.pointer(register.NAME, version, PRODUCTION), registry.root)
+    except SignatureError as error:
+        click.echo(f"not compared with the champion: {error}", err=True)
+        return None
+
+
+def _tell(measured: HeldOut) -> None:
+    rows = {"this model": measured.own, "most popular": measured.popular}
+    if measured.rival is not None:
+        rows[measured.rival_model] = measured.rival
+    click.echo(f"on the last {measured.interactions:,} interactions, held out:")
+    for name, row in rows.items():
+        click.echo(f"{name:<16}hit rate@20 {row.hit_rate_at_20:.4f}, nDCG@20 {row.ndcg_at_20:.4f}")
 
 
 def _history(data: Path | None, log: Path | None) -> tuple[list[Item], list[Interaction], str]:
@@ -65,11 +93,9 @@ def _history(data: Path | None, log: Path | None) -> tuple[list[Item], list[Inte
         read = data_set.read(data)
         return read.items, read.interactions, f"Data set {read.name}"
     assert log is not None
-    items: dict[str, Item] = {}
-    interactions: list[Interaction] = []
-    for event in log_file.read(log):
-        if isinstance(event, Item):
-            items[event.item_id] = event
-        elif isinstance(event, Interaction):
-            interactions.append(event)
-    return list(items.values()), interactions, f"File {log.name}"
+    events = sorted(log_file.read(log), key=lambda event: event.event_time_ms)
+    return (
+        [event for event in events if isinstance(event, Item)],
+        [event for event in events if isinstance(event, Interaction)],
+        f"File {log.name}",
+    )

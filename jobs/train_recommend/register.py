@@ -7,6 +7,7 @@ import msgspec
 from jobs.train_recommend.held_out import Fitted
 from jobs.train_recommend.parameters import Parameters
 from schemas.errors import GateError
+from schemas.recommend_models import HeldOut, RecommendMetrics
 from serving.recommend.artifact import ITEMS, RANKER, SIGNATURE
 from serving.recommend.control import MODEL
 from serving.recommend.features.catalogue import FEATURES, NAMES
@@ -26,8 +27,12 @@ def register(
     code_version: str,
     author: str,
     at_ms: int,
+    measured: HeldOut | None = None,
 ) -> str:
-    """Add it in Staging and return its version. Raises GateError when the index finds too little."""
+    """Add it in Staging, with how it did on a part held out, and return its version.
+
+    Raises GateError when the index finds too little.
+    """
     recall = fitted.built.recall_at_10
     if recall < LEAST_RECALL:
         raise GateError(
@@ -38,7 +43,7 @@ def register(
 
     def files(version: str) -> dict[str, bytes]:
         signature = fitted.signature(parameters, version=version, data=data, code_version=code_version)
-        metrics = {"recall_at_10": recall, "lists": fitted.lists, "interactions": fitted.built.interactions}
+        metrics = RecommendMetrics(recall, fitted.lists, fitted.built.interactions, f"{NAME}@{version}", measured)
         return {
             SIGNATURE: msgspec.json.format(msgspec.json.encode(signature), indent=1),
             RANKER: fitted.ranker.onnx,
