@@ -76,6 +76,7 @@ LISTS = Metric(
     "lists", "counter", "lists", "Recommendation lists by whom they are for.", "of", ("known_user", "new_user")
 )
 RANKINGS = Metric("rankings", "counter", "rankings", "Rankings of items told, by kind.", "kind", get_args(RankingKind))
+INTERACTIONS = Metric("interactions", "counter", "events", "Interactions taken in, repeats among them.")
 UNKNOWN_ITEMS = Metric("unknown_items", "counter", "events", "Interactions with items outside the catalogue.")
 REFUSED_ITEMS = Metric("refused_items", "counter", "events", "Catalogue entries beyond the most items that are kept.")
 EMPTY_LISTS = Metric("empty_lists", "counter", "lists", "Recommendation lists without any item.")
@@ -119,6 +120,7 @@ METRICS = (
     REPEATS,
     LISTS,
     RANKINGS,
+    INTERACTIONS,
     UNKNOWN_ITEMS,
     REFUSED_ITEMS,
     EMPTY_LISTS,

@@ -82,6 +82,7 @@ class RecommendStage:
 
     def _tell(self, before: Counts, now: Counts) -> None:
         for metric, by in (
+            (metrics.INTERACTIONS, now.interactions - before.interactions),
             (metrics.REPEATS, now.repeats - before.repeats),
             (metrics.UNKNOWN_ITEMS, now.unknown_items - before.unknown_items),
             (metrics.REFUSED_ITEMS, now.refused_items - before.refused_items),
