@@ -107,3 +107,33 @@ def test_a_stage_that_starts_again_from_its_state_answers_as_if_it_had_never_sto
         found += [o.value for o in part if o.topic == RECOMMENDATIONS.name]
         state.update(recommender.take_writes())
     assert found == expected
+
+
+def test_what_lists_are_like_is_measured_on_every_list_and_does_not_depend_on_batches():
+    items = [record(entry) for entry in catalogue(60)]
+    events = [record(event, number) for number, event in enumerate(history(3, 20, 60, 400))]
+    one, many = stage(), stage()
+    for made, width in ((one, 400), (many, 97)):
+        made[0].step(items, control())
+        for start in range(0, len(events), width):
+            made[0].step(events[start : start + width], control())
+    found, other = one[0].beyond, many[0].beyond
+    assert 0 < found.intra_list_similarity < 0.7
+    assert found.catalogue_coverage == other.catalogue_coverage == 1.0
+    assert found.mean_item_age_days == pytest.approx(other.mean_item_age_days)
+    assert found.intra_list_similarity == pytest.approx(other.intra_list_similarity)
+    assert found.serendipity > 0
+    assert other.popularity_lift > 0
+    assert one[2].counts[metrics.INTERACTIONS.name, ""] == 400
+
+
+def test_an_impression_is_no_item_taken_and_a_list_without_items_is_counted():
+    made, _, tally = stage()
+    made.step([record(act("ann", 1, NOON_MS))], control())
+    assert tally.counts[metrics.EMPTY_LISTS.name, ""] == 1
+    made.step([record(entry) for entry in catalogue(30)], control())
+    made.step([record(act("ann", 29, NOON_MS, "view", position=1, list_id="l"))], control())
+    assert made.beyond.serendipity == 0
+    made.step([record(act("ann", 28, NOON_MS, "click", position=1, list_id="l"))], control())
+    assert made.beyond.serendipity == 1
+    assert tally.counts[metrics.EMPTY_LISTS.name, ""] == 1

@@ -1,0 +1,58 @@
+"""The published protocols on the real data sets: the required floor, and the funnel the best of four."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from infra.cli import sluice
+from jobs.evaluate_recommend import data_set
+from schemas.errors import InputError
+
+DATA = Path(__file__).parents[3] / "shared" / "data"
+
+present = pytest.mark.skipif(not DATA.is_dir(), reason="the shared data sets are not present")
+
+
+def evaluate(*words: str) -> dict:
+    result = CliRunner().invoke(sluice, ["evaluate", "recommend", *words, "--json"], catch_exceptions=False)
+    return json.loads(result.stdout.splitlines()[-1])
+
+
+@present
+def test_the_random_split_of_movielens_is_above_the_required_floor():
+    found = evaluate("--data", str(DATA / "movielens-100k"))
+    assert found["ndcg_at_10"] >= 0.442
+    assert found["recall_at_10"] >= 0.2125
+    assert found["intra_list_similarity"] < 0.7
+
+
+@present
+def test_the_funnel_is_the_best_of_four_on_the_first_ratings():
+    found = evaluate("--data", str(DATA / "movielens-100k"), "--protocol", "prequential", "--limit", "3000")
+    for figures in (found["hit_rate_at_20"], found["ndcg_at_20"]):
+        assert set(figures) == {"funnel", "popular", "cooccurrence", "random"}
+        assert max(figures, key=figures.__getitem__) == "funnel"
+    assert found["beyond"]["intra_list_similarity"] < 0.7
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "give --data FOLDER, or --off-policy for the log of the running stack"),
+        (["--off-policy", "--threads", "2"], "--threads does not go with --off-policy"),
+        (["--data", "x", "--clip", "3"], "--clip goes only with --off-policy"),
+    ],
+)
+def test_options_of_the_other_way_of_measuring_are_refused(words: list[str], message: str):
+    result = CliRunner().invoke(sluice, ["evaluate", "recommend", *words])
+    assert isinstance(result.exception, InputError)
+    assert str(result.exception) == message
+
+
+def test_a_folder_of_nothing_known_is_named(tmp_path: Path):
+    with pytest.raises(InputError, match=r"no ratings\.csv\.gz and no lines\.parquet; give the folder of movielens"):
+        data_set.read(tmp_path)
