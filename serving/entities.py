@@ -12,10 +12,10 @@ from schemas.errors import StateVersionError
 from schemas.events import Label
 from serving.verdicts import Verdicts, Word
 
-STATE_VERSION: Final = 3
-# Version 2 has no verdicts: that a payment is counted as fraud lies among the ids. Version 1 is the same with sealed
-# pieces of 256 events.
-READABLE_VERSIONS: Final = (1, 2, STATE_VERSION)
+STATE_VERSION: Final = 4
+# Version 3 has each sealed piece by itself, none in groups. Version 2 has no verdicts either: that a payment is counted
+# as fraud lies among the ids. Version 1 is the same with sealed pieces of 256 events.
+READABLE_VERSIONS: Final = (1, 2, 3, STATE_VERSION)
 # Repeats of the newest 16 events of a user are recognised (DECISIONS.md, 6).
 REMEMBERED_IDS: Final = 16
 REMEMBERED_TAGS: Final = 64

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from serving.entity_table import EntityTable, Read, Writes
+from serving.entity_table import EntityTable
+from serving.sealed import Read, Writes
 
 __all__ = ["AllInMemory", "Entities", "EntityCache", "Read", "Writes"]
 

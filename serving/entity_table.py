@@ -6,16 +6,17 @@ stands between. Only habits and risk are objects, for the kinds that have them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from schemas.errors import StateVersionError
-from serving import moments, observe, packing, tiles, windows
-from serving.entities import Habits, Packed, pack, unpack_entity
+from serving import moments, observe, packing, sealed, tiles, windows
+from serving.entities import STATE_VERSION, Habits, Packed, pack, unpack_entity
 from serving.risk import Risk
+from serving.sealed import Read, Writes
 from serving.seen import PAST, Floats, Integers, Seen
 from serving.windows import (
     BASE,
@@ -34,9 +35,6 @@ from serving.windows import (
     STORED,
     TILES,
 )
-
-Read = Callable[[str], bytes | None]
-Writes = dict[str, bytes | None]
 
 # How many values the windows and tiles of one entity give.
 VALUES = windows.VALUES + tiles.VALUES
@@ -67,6 +65,8 @@ class EntityTable:
         # By row; empty but for users and merchants.
         self.habits: dict[int, Habits] = {}
         self.risk: dict[int, Risk] = {}
+        # By row: entries of state that are to be deleted when it is written.
+        self._stale: dict[int, list[str]] = {}
         self.hits = 0
         self.misses = 0
 
@@ -167,8 +167,10 @@ class EntityTable:
         ):
             key = f"{self.kind}:{entity_id}"
             writes: Writes = {}
+            if row in self._stale:
+                writes.update(dict.fromkeys(self._stale.pop(row)))
             if head[DIRTY_FROM] != head[DIRTY_TO]:
-                self._pack_pieces(key, row, head, writes)
+                writes.update(self._pack_pieces(key, row, head))
             writes[key] = pack(
                 head[FIRST_SEEN],
                 head[BASE],
@@ -188,19 +190,17 @@ class EntityTable:
         while len(self._rows) > self._limit:
             self._free.append(self._rows.pop(next(iter(self._rows))))
 
-    def _pack_pieces(self, key: str, row: int, head: list[int], writes: Writes) -> None:
-        """The number stands in front because an id may end in `#1`; a head's key starts with its kind."""
+    def _pack_pieces(self, key: str, row: int, head: list[int]) -> Writes:
         first, count = head[FIRST_CHUNK], head[CHUNKS]
         block = self._pool[head[START] : head[START] + head[ROOM] * FIELDS].reshape(-1, FIELDS)
         room = np.empty(self._chunk * STORED * packing.MOST_BYTES, np.uint8)
-        for number in range(head[DIRTY_FROM], head[DIRTY_TO]):
-            if first <= number < first + count:
-                start = (number - first) * self._chunk
-                size = packing.write(block, start, start + self._chunk, STORED, room, 0)
-                writes[f"{number}#{key}"] = room[:size].tobytes()
-            else:
-                writes[f"{number}#{key}"] = None
+
+        def piece(number: int) -> bytes:
+            start = (number - first) * self._chunk
+            return room[: packing.write(block, start, start + self._chunk, STORED, room, 0)].tobytes()
+
         self._heads[row, DIRTY_FROM] = self._heads[row, DIRTY_TO] = 0
+        return sealed.changes(key, range(first, first + count), range(head[DIRTY_FROM], head[DIRTY_TO]), piece)
 
     def _new_row(self) -> int:
         if not self._free:
@@ -212,6 +212,7 @@ class EntityTable:
             self._free.extend(range(after - 1, before - 1, -1))
         row = self._free.pop()
         windows.clear(self._heads[row])
+        self._stale.pop(row, None)
         self._moments[row] = 0
         if self.kind == "user":
             self.habits[row] = Habits()
@@ -225,18 +226,18 @@ class EntityTable:
             return
         packed = unpack_entity(key, raw)
         first, count = packed.chunks
-        parts = []
-        for number in range(first, first + count):
-            chunk = self._read(f"{number}#{key}")
-            if chunk is None:
-                raise StateVersionError(f"state of {key} lacks its chunk {number}; restore a whole savepoint")
-            parts.append(chunk)
-        self._restore(row, packed, [*parts, packed.recent])
-        if packed.version == 1 and count:
-            # Its pieces are of another size: they are deleted, and all of it is sealed anew.
+        end = first + count
+        pieces = sealed.grouped if packed.version == STATE_VERSION else sealed.singles
+        self._restore(row, packed, [*pieces(key, first, end, self._read), packed.recent])
+        if packed.version != STATE_VERSION and count:
+            # Pieces of an older layout, each by itself, go when the entity is written for the first time.
+            self._stale[row] = [sealed.piece_key(number, key) for number in range(first, end)]
             head = self._heads[row]
-            head[DIRTY_FROM], head[DIRTY_TO] = first, first + count
-            head[FIRST_CHUNK], head[CHUNKS] = first + count, 0
+            if packed.version == 1:
+                # They are of another size: all of it is sealed anew.
+                head[FIRST_CHUNK], head[CHUNKS] = end, 0
+            else:
+                head[DIRTY_FROM], head[DIRTY_TO] = first, end
 
     def _restore(self, row: int, packed: Packed, parts: list[bytes]) -> None:
         head = self._heads[row]

@@ -8,7 +8,7 @@ import orjson
 from numpy.typing import NDArray
 
 from schemas.events import RuleHit, SourcePosition
-from serving.entity_table import Writes
+from serving.sealed import Writes
 
 
 class OutgoingFeatures(msgspec.Struct, omit_defaults=True):

@@ -14,11 +14,11 @@ import numpy as np
 
 from schemas.errors import StateVersionError
 from schemas.events import Item
-from serving.entity_table import Read
 from serving.recommend import leaders
 from serving.recommend.items import Items
 from serving.recommend.trends import Trends
 from serving.recommend.user import MOST_DAYS, MOST_KNOWN, MOST_RECENT, Table, User
+from serving.sealed import Read
 
 VERSION: Final = 1
 BLOCK: Final = 256

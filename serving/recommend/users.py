@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from serving.entity_table import Read
 from serving.recommend import state
 from serving.recommend.user import User
+from serving.sealed import Read
 
 
 class Users:

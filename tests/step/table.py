@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
 
-from serving.entity_table import EntityTable, Writes
-
-Read = Callable[[str], bytes | None]
+from serving.entity_table import EntityTable
+from serving.sealed import Read, Writes
 
 
 class One:
