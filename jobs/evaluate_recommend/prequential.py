@@ -67,6 +67,7 @@ class Run:
         self._control = RecommendControl(lambda _: _never(), parameters.policy)
         self._recommender = Recommender()
         # Users may take any item of the log, so all are known from the start; nothing is known of what people do.
+        self._items = data.items
         self._recommender.learn(data.items)
         self._baselines = Baselines(parameters.seed)
         self._made: Pending | None = None
@@ -137,7 +138,7 @@ class Run:
 
     def _train(self, past: Sequence[Interaction]) -> None:
         self._tell(f"training on {len(past):,} interactions")
-        built = item_model.build(past, self._parameters)
+        built = item_model.build(self._items, past, self._parameters)
         if len({item for _, item in self._outcomes}) < 2 or self._control.artifact is None:
             # The lists so far were made without an item model: a ranker would learn not to use it.
             self._control.artifact = item_model.unranked(built, self._parameters)
