@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.events import Interaction, Item
-from serving.recommend.embeddings.tower_inputs import MOST_POOLED, USER_NUMBERS, item_inputs, newest, user_numbers
+from serving.recommend.embeddings.tower_inputs import MOST_POOLED, USER_NUMBERS, facts, newest, user_numbers
 from serving.recommend.embeddings.two_tower import UNKNOWN
 from serving.recommend.user import User
 from serving.recommend.workspace import Numbers, Scores
@@ -65,7 +65,7 @@ def examples(
             told.take(place, world, event, now_ms, without_itself=True)
     row_by_id = {item_id: row for row, item_id in enumerate(ids, 1)}
     rows = np.array([row_by_id.get(item_id, UNKNOWN) for item_id in world.items.ids], np.int64)
-    inputs = item_inputs(world.items, np.arange(len(world.items), dtype=np.int32), now_ms)
+    inputs = facts(world.items, np.arange(len(world.items), dtype=np.int32), now_ms).inputs()
     known = told.wanted != NOTHING
     return TowerExamples(rows, inputs, told.touched[known], told.users[known], told.wanted[known])
 

@@ -28,7 +28,7 @@ from serving.recommend.embeddings.tower_inputs import (
     TERMS,
     TOWER_INPUTS,
     USER_NUMBERS,
-    item_inputs,
+    facts,
     newest,
     pools,
     user_numbers,
@@ -131,7 +131,7 @@ def test_inputs_of_an_item_are_its_terms_price_age_and_popularity():
     world.put(item(1, categories=[], title="", price=0.0, created_ms=NOON_MS - 86_400_000))
     for user in "abc":
         world.learn(act(user, 1, NOON_MS))
-    made = item_inputs(world.items, np.array([0, 1], np.int32), NOON_MS)
+    made = facts(world.items, np.array([0, 1], np.int32), NOON_MS).inputs()
     assert made.shape == (2, ITEM_WIDTH)
     assert made[:, :TERMS].sum(axis=1).tolist() == [2, 0]
     assert np.allclose(made[0, TERMS:], [np.log(10), 1, 0, -np.log(2.5)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from zlib import crc32
 
 import numpy as np
@@ -32,19 +33,35 @@ def user_width(dimension: int) -> int:
     return POOLS * dimension + USER_NUMBERS
 
 
-def item_inputs(items: Items, numbers: Numbers, now_ms: int) -> Scores:
-    """Content, price, age and popularity of items, shape (items, ITEM_WIDTH)."""
-    out: Scores = np.empty((len(numbers), ITEM_WIDTH), np.float32)
-    octets = items.bits[numbers].astype("<u8").view(np.uint8)
-    out[:, :TERMS] = np.unpackbits(octets, axis=1, bitorder="little")
+@dataclass(frozen=True)
+class Facts:
+    """What inputs of items are made of, copied: terms as bits, and the other columns (items, ITEM_WIDTH - TERMS)."""
+
+    bits: NDArray[np.uint64]
+    others: Scores
+
+    def inputs(self, rows: slice = slice(None)) -> Scores:
+        """Content, price, age and popularity of these items, shape (items, ITEM_WIDTH)."""
+        octets = self.bits[rows].astype("<u8").view(np.uint8)
+        terms = np.unpackbits(octets, axis=1, bitorder="little").astype(np.float32)
+        made: Scores = np.concatenate([terms, self.others[rows]], axis=1)
+        return made
+
+
+def facts(items: Items, numbers: Numbers, now_ms: int) -> Facts:
+    """What is to say of items at this moment."""
     prices = items.prices[numbers]
-    out[:, TERMS] = np.log1p(prices)
-    out[:, TERMS + 1] = prices > 0
-    out[:, TERMS + 2] = np.log1p(np.maximum(now_ms - items.created_ms[numbers], 0) / DAY_MS)
     # Against the mean, so that a stream that has run for longer does not move it.
     mean = items.totals[: len(items)].mean() if len(items) else 0.0
-    out[:, TERMS + 3] = np.log1p(items.totals[numbers]) - np.log1p(mean)
-    return out
+    others = np.column_stack(
+        [
+            np.log1p(prices),
+            prices > 0,
+            np.log1p(np.maximum(now_ms - items.created_ms[numbers], 0) / DAY_MS),
+            np.log1p(items.totals[numbers]) - np.log1p(mean),
+        ]
+    )
+    return Facts(items.bits[numbers], others.astype(np.float32))
 
 
 def user_numbers(user: User, segment: str, now_ms: int) -> Scores:

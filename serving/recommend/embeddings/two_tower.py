@@ -1,6 +1,6 @@
 """Two towers: one network makes an item's vector, another a user's; their product says how likely it is the next.
 
-Both are ONNX. The item tower takes a row of its table of ids (0 for an item that it never met) and `item_inputs`, so
+Both are ONNX. The item tower takes a row of its table of ids (0 for an item that it never met) and `Facts.inputs`, so
 that a new item has a vector from its content at once. The user tower takes sums of the vectors of the items touched,
 and `user_numbers`.
 """
@@ -19,7 +19,7 @@ from serving.recommend.embeddings.embedding import Make
 from serving.recommend.embeddings.tower_inputs import (
     ITEM_WIDTH,
     TOWER_INPUTS,
-    item_inputs,
+    facts,
     newest,
     pools,
     user_numbers,
@@ -31,6 +31,8 @@ from serving.recommend.workspace import Numbers, Scores
 
 ROW, INPUTS, VECTOR = "row", "inputs", "vector"
 UNKNOWN: Final = 0
+# Items whose vectors are made in one call: their inputs take a kilobyte each.
+_PART = 4096
 
 
 @dataclass(frozen=True)
@@ -77,8 +79,13 @@ class TwoTower:
     def prepare(self, items: Items, numbers: Numbers, now_ms: int) -> tuple[Numbers, Make]:
         """Vectors of all items, those that the tower never met by what their entries say."""
         rows = np.array([self._row_by_id.get(items.ids[number], UNKNOWN) for number in numbers], np.int64)
-        inputs = item_inputs(items, numbers, now_ms)
-        return numbers, lambda: self.items(rows, inputs)
+        known = facts(items, numbers, now_ms)
+
+        def make() -> Scores:
+            parts = [slice(start, start + _PART) for start in range(0, max(len(rows), 1), _PART)]
+            return np.concatenate([self.items(rows[part], known.inputs(part)) for part in parts])
+
+        return numbers, make
 
     def user(self, user: User, segment: str, now_ms: int, vectors: Scores) -> Scores:
         """The user tower's answer; ModelError when it is no number."""
