@@ -7,6 +7,7 @@ Vectors get one more coordinate that makes all norms one, so that the nearest by
 from __future__ import annotations
 
 import numpy as np
+import onnxruntime  # noqa: F401  # usearch 2.26 loaded before it ends the process
 from numpy.typing import NDArray
 from usearch.index import Index as Hnsw
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -83,6 +85,13 @@ def test_vectors_in_the_index_have_norm_one_and_keep_the_order_of_products():
     assert np.allclose(np.linalg.norm(made, axis=1), 1.0, atol=1e-5)
     query = np.array([1.0, -2.0, 0.5, 0.1])
     assert np.array_equal(np.argsort(drawn @ query), np.argsort(made @ np.append(query, 0.0)))
+
+
+def test_the_libraries_of_index_and_towers_load_in_one_process():
+    """Which of the two comes first was once a matter of life and death."""
+    for first, second in (("index", "embeddings.two_tower"), ("embeddings.two_tower", "index")):
+        code = f"import serving.recommend.{first}, serving.recommend.{second}"
+        assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_equal_vectors_are_no_miss():
