@@ -57,6 +57,7 @@ class Vectors:
         """Begin again: other items are to be followed."""
         self.matrix: Scores = np.zeros((0, self._embedding.dimension), np.float32)
         self.index: Index | None = None
+        self._there: NDArray[np.bool_] = np.zeros(0, np.bool_)
         self._refused: set[int] = set()
         self._count = 0
         self._revision = 0
@@ -97,7 +98,7 @@ class Vectors:
             found = found[~np.isin(found, changed)]
             if len(found) < count:
                 return self._exact(vector, count)
-            found = np.concatenate([found, changed[np.any(self.matrix[changed], axis=1)]])
+            found = np.concatenate([found, changed[self._there[changed]]])
             found = found[np.argsort(-(self.matrix[found] @ vector), kind="stable")]
         return found[:count]
 
@@ -106,11 +107,12 @@ class Vectors:
         return self._embedding.voices(self.matrix[numbers] @ vector)
 
     def _exact(self, vector: Scores, count: int) -> Numbers:
-        there = np.flatnonzero(np.any(self.matrix[: self._count], axis=1))
-        products = self.matrix[there] @ vector
-        best = np.argsort(-products, kind="stable")[:count]
-        found: Numbers = there[best].astype(np.int32)
-        return found
+        there = self._there[: self._count]
+        products = np.where(there, self.matrix[: self._count] @ vector, np.float32(-np.inf))
+        count = min(count, int(there.sum()))
+        best = np.argpartition(-products, count - 1)[:count] if 0 < count < len(products) else np.flatnonzero(there)
+        found: Numbers = best[np.argsort(-products[best], kind="stable")].astype(np.int32)
+        return found[:count]
 
     def _take(self, items: Items, now_ms: int) -> None:
         """Vectors of what came or changed since the last call."""
@@ -143,14 +145,15 @@ class Vectors:
     def _swap(self, generation: Generation) -> None:
         """Another generation, with what changed since it began on top."""
         later = np.fromiter(self._changed_later, np.int32, len(self._changed_later))
-        newer = self.matrix[later].copy()
+        newer, there = self.matrix[later], self._there[later]
         self._put(generation.numbers, generation.vectors, generation.good)
-        self.matrix[later] = newer
+        self._put(later, newer, there)
         self.index = generation.index
         self._changed, self._changed_later = self._changed_later, {}
 
     def _put(self, numbers: Numbers, vectors: Scores, good: NDArray[np.bool_]) -> None:
         self.matrix[numbers] = np.where(good[:, None], vectors, np.float32(0.0))
+        self._there[numbers] = good
         self._refused.difference_update(numbers[good].tolist())
         self._refused.update(numbers[~good].tolist())
 
@@ -158,6 +161,7 @@ class Vectors:
         if len(self.matrix) < items:
             larger = np.zeros((items, self._embedding.dimension), np.float32)
             larger[: len(self.matrix)] = self.matrix
+            self._there = np.append(self._there, np.zeros(items - len(self._there), np.bool_))
             self.matrix = larger
 
 
