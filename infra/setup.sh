@@ -23,5 +23,5 @@ if ! find_uv; then
     find_uv || { say "uv can not be installed: $python has neither pip nor venv (apt-get install python3.11-venv)"; exit 1; }
 fi
 
-$uv sync --quiet --all-extras --frozen --python "$python"
+$uv sync --quiet --inexact --extra local --frozen --python "$python"
 exec .venv/bin/python -m infra.stack

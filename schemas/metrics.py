@@ -104,6 +104,20 @@ CONTROL_CHANGES = Metric("control_changes", "counter", "records", "Control recor
 CONTROL_REFUSED = Metric("control_refused", "counter", "records", "Control records refused: shape, hash or signature.")
 MODEL_VERSION = Metric("model_version", "gauge", "version", "Version of the model in use.")
 RULES_VERSION = Metric("rules_version", "gauge", "version", "Version of the rules in use.")
+INDEX_ITEMS = Metric("index_items", "gauge", "items", "Items in the index of vectors.")
+INDEX_BUILDS = Metric("index_builds", "gauge", "builds", "Builds of that index since its model came into force.")
+INDEX_RECALL = Metric(
+    "index_recall_at_10",
+    "gauge",
+    "1/1000",
+    "What the index finds of the 10 nearest, measured at its build; below 950 everything is searched exactly.",
+)
+VECTORS_REFUSED = Metric(
+    "vectors_refused",
+    "gauge",
+    "items",
+    "Items whose vector was refused: no number, zero, or beyond measure.",
+)
 STORE_RETRIES = Metric("store_retries", "counter", "attempts", "Writes that a store refused or did not answer.")
 LATENCY = histogram("latency_ms", "ms", "From the event's own time to its decision.", LATENCY_BUCKETS_MS)
 ARRIVAL_LATENCY = histogram(
@@ -137,6 +151,10 @@ METRICS = (
     CONTROL_REFUSED,
     MODEL_VERSION,
     RULES_VERSION,
+    INDEX_ITEMS,
+    INDEX_BUILDS,
+    INDEX_RECALL,
+    VECTORS_REFUSED,
     STORE_RETRIES,
     LATENCY,
     ARRIVAL_LATENCY,

@@ -1,14 +1,21 @@
 """The contract of a recommender artifact: a ranker, and the item model that its features come from.
 
-A folder has `signature.json` (this file's RecommendSignature), `ranker.onnx`, `items.npz` and `metrics.json`. The
-pointer on the control topic carries the SHA-256 of `signature.json`, which carries those of the other two.
+A folder has `signature.json` (this file's RecommendSignature), `ranker.onnx`, `items.npz` and `metrics.json`, and with
+two towers `item_tower.onnx` and `user_tower.onnx`. The pointer on the control topic carries the SHA-256 of
+`signature.json`, which carries those of the others.
 """
 
 from __future__ import annotations
 
+from typing import Final, Literal
+
 import msgspec
 
 from schemas.models import RECOMMEND, Task
+
+EmbeddingKind = Literal["als", "two-tower"]
+ALS: Final = "als"
+TWO_TOWER: Final = "two-tower"
 
 
 class RecommendSignature(msgspec.Struct, frozen=True):
@@ -16,7 +23,9 @@ class RecommendSignature(msgspec.Struct, frozen=True):
 
     `inputs` are ranking features in order; the score is their product with `base` plus what the trees of
     `ranker.onnx` say, which is absent when `onnx_sha256` is empty. `items.npz` holds item ids, vectors of `dimension`
-    with their index, and the sparse linear model. `recall_at_10` is of the index, against brute force.
+    unless towers make them, and the sparse linear model. `confidence` and `regularisation` are those of factorised
+    vectors. `towers_sha256` is of the two hashes of the towers, `tower_inputs` names what they look at.
+    `recall_at_10` is of the index, against brute force.
     """
 
     name: str
@@ -41,6 +50,9 @@ class RecommendSignature(msgspec.Struct, frozen=True):
     parameters: dict[str, float | int | str]
     code_version: str
     task: Task = RECOMMEND
+    embedding: EmbeddingKind = ALS
+    towers_sha256: str = ""
+    tower_inputs: str = ""
 
 
 class NextItems(msgspec.Struct, frozen=True):

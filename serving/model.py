@@ -7,12 +7,12 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from schemas.control import ModelPointer
 from schemas.errors import ModelError, SignatureError
 from schemas.models import FRAUD, Signature
+from serving import onnx_session
 from serving.features.catalogue import NAMES
 
 
@@ -22,14 +22,7 @@ class Model:
     def __init__(self, signature: Signature, onnx: bytes) -> None:
         self.signature = signature
         self.label = f"{signature.name}@{signature.version}"
-        options = onnxruntime.SessionOptions()
-        # The stream gives each scoring process one core; more threads only fight for it.
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        try:
-            self._session = onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
-        except Exception as error:
-            raise SignatureError(f"model {self.label}: ONNX Runtime can not load it: {error}") from error
+        self._session = onnx_session.load(f"model {self.label}", onnx)
         missing = [name for name in signature.inputs if name not in NAMES]
         if missing:
             raise SignatureError(f"model {self.label} wants features this release has not: {', '.join(missing[:5])}")

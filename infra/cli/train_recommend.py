@@ -6,6 +6,7 @@ import getpass
 import time
 from importlib.metadata import version
 from pathlib import Path
+from typing import get_args
 
 import click
 import msgspec
@@ -17,7 +18,7 @@ from jobs.train_recommend import held_out, register
 from jobs.train_recommend import parameters as training
 from schemas.errors import InputError, SignatureError
 from schemas.events import Interaction, Item
-from schemas.recommend_models import HeldOut
+from schemas.recommend_models import EmbeddingKind, HeldOut
 from schemas.settings import Settings
 from serving.history import log_file
 from serving.recommend import artifact
@@ -28,14 +29,28 @@ from serving.registry import PRODUCTION, Registry
 @click.option("--data", type=click.Path(path_type=Path), help="Folder of movielens-100k or online-retail.")
 @click.option("--log", type=click.Path(path_type=Path), help="File of items and interactions, as the topics hold them.")
 @click.option("--parameters", "file", type=click.Path(path_type=Path), help="TOML file.  [default: those of the code]")
+@click.option(
+    "--embeddings",
+    type=click.Choice(get_args(EmbeddingKind)),
+    help="als, or two-tower, which needs torch: sluice[train-torch].  [default: as the parameters say, als]",
+)
 @click.option("--threads", default=1, show_default=True, help="Threads that grow trees.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on the last line.")
 @click.pass_obj
 def command(
-    settings: Settings, *, data: Path | None, log: Path | None, file: Path | None, threads: int, as_json: bool
+    settings: Settings,
+    *,
+    data: Path | None,
+    log: Path | None,
+    file: Path | None,
+    embeddings: EmbeddingKind | None,
+    threads: int,
+    as_json: bool,
 ) -> None:
     """Train the recommender: linear item model, embeddings with their index, and a LambdaMART ranker as ONNX."""
     given = training.read(file)
+    if embeddings is not None:
+        given = msgspec.structs.replace(given, embeddings=msgspec.structs.replace(given.embeddings, kind=embeddings))
     items, interactions, named = _history(data, log)
     registry = Registry(Path(settings.registry.path))
     with Console(stderr=True).status("training") as line:

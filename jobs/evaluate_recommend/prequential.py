@@ -72,6 +72,7 @@ class Run:
         self._control = RecommendControl(lambda _: _never(), parameters.policy)
         self._control.artifact = artifact
         self._recommender = Recommender()
+        self._known: list[Item] = []
         self._baselines = Baselines(parameters.seed)
         self._made: Pending | None = None
         self._pending: dict[str, Pending] = {}
@@ -86,9 +87,13 @@ class Run:
         rebuilds = number = 0
         events: Iterable[Item | Interaction] = merge(items, interactions, key=_time)
         for event in events:
-            if isinstance(event, Item) or number < learned:
+            if isinstance(event, Item):
+                self._known.append(event)
                 self._recommender.learn([event])
-                number += isinstance(event, Interaction)
+                continue
+            if number < learned:
+                self._recommender.learn([event])
+                number += 1
                 continue
             if number in due and number:
                 self._train(interactions[:number])
@@ -145,7 +150,7 @@ class Run:
 
     def _train(self, past: Sequence[Interaction]) -> None:
         self._tell(f"training on {len(past):,} interactions")
-        built = item_model.build(past, self._parameters)
+        built = item_model.build(self._known, past, self._parameters)
         if len({item for _, item in self._outcomes}) < 2 or self._control.artifact is None:
             # The lists so far were made without an item model: a ranker would learn not to use it.
             self._control.artifact = item_model.unranked(built, self._parameters)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from jobs.runtime.controlled import Controlled
@@ -20,6 +22,8 @@ from serving.recommend.stage import JOB, RecommendStage
 # What lists are like beyond accuracy changes slowly, and each gauge is a call into the JVM.
 MEASURED_EACH_MS = 1_000
 
+_log = logging.getLogger(__name__)
+
 
 class _Recommend(Stage):
     """One stage: what is learned of items serves every user, so both are kept together."""
@@ -31,9 +35,12 @@ class _Recommend(Stage):
         self._recommender: Recommender | None = None
         self._measured_ms = 0
         registry = Path(door.settings.registry.path)
+        # One index after another, beside the lists: they never wait for it.
+        self._builder = ThreadPoolExecutor(1, "index")
+        self._index = ""
 
         def load(pointer: ModelPointer) -> artifact.Artifact:
-            return artifact.load(pointer, registry)
+            return artifact.load(pointer, registry, self._builder.submit)
 
         self._control = RecommendControl(load)
         self._controlled = Controlled(door, JOB, self._control.apply)
@@ -48,8 +55,7 @@ class _Recommend(Stage):
         now_ms = self._door.now_ms()
         for record in batch:
             self._door.metrics.observe(metrics.ARRIVAL_LATENCY, now_ms - record.arrival_ms)
-        current = self._control.artifact
-        self._door.metrics.gauge(metrics.MODEL_VERSION, int(current.signature.version) if current else 0)
+        self._tell()
         if now_ms >= self._measured_ms + MEASURED_EACH_MS:
             self._measured_ms = now_ms
             self._measure()
@@ -63,11 +69,28 @@ class _Recommend(Stage):
         gauge(metrics.SERENDIPITY, round(1000 * beyond.serendipity))
         gauge(metrics.POPULARITY_LIFT, round(1000 * beyond.popularity_lift))
 
+    def _tell(self) -> None:
+        """The model in force, and the index of its vectors."""
+        gauge, current = self._door.metrics.gauge, self._control.artifact
+        gauge(metrics.MODEL_VERSION, int(current.signature.version) if current else 0)
+        if current is None:
+            return
+        gauge(metrics.VECTORS_REFUSED, current.vectors.refused)
+        index = current.vectors.index
+        if index is not None and index.version != self._index:
+            self._index = index.version
+            gauge(metrics.INDEX_ITEMS, len(index))
+            gauge(metrics.INDEX_BUILDS, current.vectors.builds)
+            gauge(metrics.INDEX_RECALL, round(1000 * index.recall))
+            level = logging.WARNING if index.exact else logging.INFO
+            _log.log(level, "index %s: %d items, recall@10 %.4f", index.version, len(index), index.recall)
+
     def take_writes(self) -> Writes:
         return self._recommender.take_writes() if self._recommender is not None else {}
 
     def close(self) -> None:
         self._controlled.close()
+        self._builder.shutdown(wait=False, cancel_futures=True)
 
 
 RECOMMEND = Job(

@@ -71,7 +71,7 @@ def fit(
         seen, held = split(interactions, 1.0 - parameters.holdout, parameters.seed + 1000 + number)
         wanted = _items_by_user(held)
         part = Examples(wanted, lists)
-        artifact = item_model.unranked(item_model.build(seen, parameters), parameters)
+        artifact = item_model.unranked(item_model.build(items, seen, parameters), parameters)
         lists_after(items, seen, artifact, parameters.policy, part.watch)
         lists = part.next_list
         parts.append(part.examples())
@@ -83,7 +83,7 @@ def fit(
     tell(f"ranker: {parameters.trees.count} trees on {lists:,} lists")
     ranker = boosting.train(examples, parameters, threads=threads)
     tell("item model of the whole history")
-    return Fitted(item_model.build(interactions, parameters), ranker, lists)
+    return Fitted(item_model.build(items, interactions, parameters), ranker, lists)
 
 
 def lists_after(

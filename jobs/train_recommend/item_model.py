@@ -6,16 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
+import numpy as np
 
-from jobs.train_recommend import factors, linear
+from jobs.train_recommend import linear
+from jobs.train_recommend.embeddings import LEARN, History
 from jobs.train_recommend.parameters import Parameters
 from jobs.train_recommend.touches import touches
 from schemas.errors import InputError
-from schemas.events import Interaction
+from schemas.events import Interaction, Item
 from schemas.recommend_models import RecommendSignature
-from serving.recommend.artifact import Artifact, ItemModel
+from serving.recommend.artifact import Artifact
+from serving.recommend.embeddings.tower_inputs import TOWER_INPUTS
 from serving.recommend.features.catalogue import FEATURE_SET, NAMES
-from serving.recommend.vectors import Vectors
+from serving.recommend.index import Index, sound
+from serving.recommend.item_model import ItemModel
 
 INPUT_TENSOR, OUTPUT_TENSOR = "features", "variable"
 
@@ -31,40 +35,28 @@ class Built:
     to_ms: int
 
 
-def build(interactions: Sequence[Interaction], parameters: Parameters) -> Built:
-    """Learn from interactions. The same interactions and parameters give the same model.
+def build(items: Sequence[Item], interactions: Sequence[Interaction], parameters: Parameters) -> Built:
+    """Learn from a catalogue and interactions with it. The same history and parameters give the same model.
 
-    Raises InputError when there are none, or too many items.
+    Raises InputError when there are no interactions, or too many items; MissingPartError when torch is needed and not
+    installed.
     """
     if not interactions:
         raise InputError("no interactions to learn from; give a history that has some")
     found = touches(interactions)
-    given = parameters.embeddings
     dense = linear.weights(
         found,
         regularisation=parameters.linear.regularisation,
         length_power=parameters.linear.length_power,
         item_power=parameters.linear.item_power,
     )
-    vectors = factors.factors(
-        found,
-        dimension=given.dimension,
-        confidence=given.confidence,
-        regularisation=given.regularisation,
-        rounds=given.rounds,
-        seed=parameters.seed,
-    )
-    model = ItemModel(found.item_ids, vectors, factors.index(vectors), *linear.sparse(dense, parameters.linear.kept))
-    checked = Vectors(
-        "new",
-        model.ids,
-        vectors,
-        confidence=given.confidence,
-        regularisation=given.regularisation,
-        index=model.index,
-    )
+    learned = LEARN[parameters.embeddings.kind](History(items, interactions, found), parameters)
+    rows = linear.sparse(dense, parameters.linear.kept)
+    model = ItemModel(found.item_ids, learned.factors, *rows, learned.towers)
+    vectors = learned.vectors[sound("new", learned.vectors, (len(learned.vectors), parameters.dimension))]
+    index = Index("new", np.arange(len(vectors), dtype=np.int32), vectors)
     times = [event.event_time_ms for event in interactions]
-    return Built(model, factors.recall_at_10(checked, parameters.seed), len(times), min(times), max(times))
+    return Built(model, index.recall, len(times), min(times), max(times))
 
 
 def signature(
@@ -92,7 +84,7 @@ def signature(
         onnx_sha256=onnx_sha256,
         items_sha256=items_sha256,
         items=len(built.model.ids),
-        dimension=parameters.embeddings.dimension,
+        dimension=parameters.dimension,
         confidence=parameters.embeddings.confidence,
         regularisation=parameters.embeddings.regularisation,
         recall_at_10=built.recall_at_10,
@@ -103,11 +95,14 @@ def signature(
         training_data=data,
         parameters={
             f"{section}.{key}": value
-            for section in ("linear", "embeddings", "trees")
+            for section in ("linear", "embeddings", "two_tower", "trees")
             for key, value in msgspec.structs.asdict(getattr(parameters, section)).items()
         }
         | {"holdout": parameters.holdout, "splits": parameters.splits, "seed": parameters.seed},
         code_version=code_version,
+        embedding=parameters.embeddings.kind,
+        towers_sha256=built.model.towers.sha256 if built.model.towers is not None else "",
+        tower_inputs=TOWER_INPUTS if built.model.towers is not None else "",
     )
 
 

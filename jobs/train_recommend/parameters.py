@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
 from schemas.control import RecommendPolicy
 from schemas.errors import InputError
+from schemas.recommend_models import ALS, TWO_TOWER, EmbeddingKind
 
 Positive = Annotated[float, Meta(gt=0)]
 Count = Annotated[int, Meta(ge=1)]
@@ -26,12 +27,29 @@ class Linear(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Embeddings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Implicit factorisation: see jobs/train_recommend/factors.py."""
+    """Where vectors come from, and how `als`, implicit factorisation, makes them: see jobs/train_recommend/als.py."""
 
+    kind: EmbeddingKind = ALS
     dimension: Annotated[int, Meta(ge=2, le=128)] = 12
     confidence: Positive = 4.0
     regularisation: Positive = 5.0
     rounds: Count = 12
+
+
+class TwoTower(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How `two-tower` makes vectors: see jobs/train_recommend/two_tower.py.
+
+    An item is learned from what its user touched before it, or from all other items of the user, in any order.
+    """
+
+    dimension: Annotated[int, Meta(ge=2, le=256)] = 32
+    hidden: Annotated[int, Meta(ge=2, le=1024)] = 64
+    epochs: Count = 10
+    batch: Annotated[int, Meta(ge=2, le=16_384)] = 1024
+    learning_rate: Positive = 0.003
+    weight_decay: Annotated[float, Meta(ge=0)] = 0.1
+    id_dropout: Annotated[float, Meta(ge=0, lt=1)] = 0.1
+    learn_from: Literal["before", "others"] = "before"
 
 
 class Trees(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -53,10 +71,16 @@ class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     policy: RecommendPolicy = RecommendPolicy()
     linear: Linear = Linear()
     embeddings: Embeddings = Embeddings()
+    two_tower: TwoTower = TwoTower()
     trees: Trees = Trees()
     holdout: Annotated[float, Meta(gt=0, lt=1)] = 0.15
     splits: Count = 3
     seed: int = 7
+
+    @property
+    def dimension(self) -> int:
+        """Numbers of a vector."""
+        return self.two_tower.dimension if self.embeddings.kind == TWO_TOWER else self.embeddings.dimension
 
 
 def read(path: Path | None) -> Parameters:

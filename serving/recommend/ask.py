@@ -54,6 +54,6 @@ def asked(
     if linear is not None:
         linear.rows.follow(items)
     if vectors is not None:
-        vectors.rows.follow(items)
-        vector = vectors.user(user.known, user.known_size)
+        vectors.follow(items, now_ms)
+        vector = vectors.user(user, segment, now_ms)
     return Ask(user, now_ms, segment, items, trends, linear, vectors, vector, policy, new_user)

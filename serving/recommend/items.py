@@ -30,6 +30,7 @@ _COLUMNS: dict[str, tuple[type, int, int]] = {
     "term_counts": (np.int32, 0, 0),
     "prices": (np.float32, 0, 0),
     "created_ms": (np.int64, 0, 0),
+    "revised": (np.int64, 0, 0),
     "stock": (np.int64, 0, UNCOUNTED),
     "banned": (np.bool_, 0, 0),
     "popularity": (np.float64, len(HALF_LIVES_MS), 0),
@@ -66,6 +67,7 @@ class Items:
     term_counts: NDArray[np.int32]
     prices: NDArray[np.float32]
     created_ms: NDArray[np.int64]
+    revised: NDArray[np.int64]
     stock: NDArray[np.int64]
     banned: NDArray[np.bool_]
     popularity: NDArray[np.float64]
@@ -87,6 +89,8 @@ class Items:
         self.banned_flags = banned_flags
         # (-created_ms, number), sorted: the newest item first.
         self.newest: list[tuple[int, int]] = []
+        # Grows when what an item is about, costs or how old it is changes; `revised` says when each last did.
+        self.revision = 0
         for name, (kind, width, fill) in _COLUMNS.items():
             shape = (_FIRST_CAPACITY, width) if width else (_FIRST_CAPACITY,)
             setattr(self, name, np.full(shape, fill, kind))
@@ -117,11 +121,15 @@ class Items:
             del self.newest[bisect_left(self.newest, was)]
         self.entries[number] = entry
         insort(self.newest, (-entry.created_ms, number))
-        self.prices[number] = entry.price
-        self.created_ms[number] = entry.created_ms
         self.stock[number] = UNCOUNTED if entry.stock is None else entry.stock
         self.banned[number] = not self.banned_flags.isdisjoint(entry.flags)
-        self._describe(number, content.bits(content.terms(entry.categories, entry.title)), new)
+        bits = content.bits(content.terms(entry.categories, entry.title))
+        described = (np.float32(entry.price), entry.created_ms)
+        if new or described != (self.prices[number], self.created_ms[number]) or np.any(self.bits[number] != bits):
+            self.revision += 1
+            self.revised[number] = self.revision
+            self.prices[number], self.created_ms[number] = described
+        self._describe(number, bits, new)
         return number
 
     def ban(self, flags: frozenset[str]) -> None:

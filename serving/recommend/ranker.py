@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import onnxruntime
 
 from schemas.errors import ModelError, SignatureError
 from schemas.recommend_models import RecommendSignature
+from serving import onnx_session
 from serving.recommend.features.catalogue import FEATURE_SET, NAMES
 from serving.recommend.workspace import Scores
 
@@ -25,7 +25,7 @@ class Ranker:
             raise SignatureError(f"ranker {self.label}: {len(signature.base)} weights for {len(NAMES)} features")
         self._base = np.array(signature.base, np.float32)
         self._input, self._outputs = signature.input_tensor, [signature.output_tensor]
-        self._session = _session(self.label, onnx) if onnx else None
+        self._session = onnx_session.load(f"ranker {self.label}", onnx) if onnx else None
 
     def score(self, vectors: Scores) -> Scores:
         """Scores, shape (n,), of vectors of shape (n, features).
@@ -38,13 +38,3 @@ class Ranker:
         if not np.isfinite(scores).all():
             raise ModelError(f"ranker {self.label} gave a score that is no number; roll it back with `sluice models`")
         return scores
-
-
-def _session(label: str, onnx: bytes) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    try:
-        return onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # the library raises its own kinds
-        raise SignatureError(f"ranker {label}: ONNX Runtime can not load it: {error}") from error

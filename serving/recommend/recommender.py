@@ -141,7 +141,7 @@ class Recommender:
             self._artifact = control.artifact
             if self._artifact is not None:
                 self._artifact.linear.rows.forget()
-                self._artifact.vectors.rows.forget()
+                self._artifact.vectors.forget()
         self.world.items.ban(frozenset(control.policy.banned_flags))
 
     def _wait(

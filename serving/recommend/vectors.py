@@ -1,152 +1,171 @@
-"""Embeddings: a vector for each item, a user's vector folded in from the items touched, and their index.
+"""The vectors of the items that are there, and the index over them: one is built aside while the other answers.
 
-The user's vector solves the ridge regression of implicit factorisation (Hu, Koren, Volinsky, 2008) for fixed items.
-The index looks for the largest inner product: vectors get one more coordinate that makes all norms one, so that the
-nearest by cosine is the largest by product (Bachrach et al., 2014).
+A vector is made when its item comes or its catalogue entry changes. What changed since the index in force began to be
+built is searched exactly beside it, and so is everything while there is none.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
-from usearch.index import Index
 
-from schemas.errors import SignatureError
-from serving.compiled import compiled
-from serving.recommend.rows import NumberedRows
+from serving.recommend.embeddings.embedding import Embedding, Make
+from serving.recommend.index import Index, sound
+from serving.recommend.items import Items
+from serving.recommend.user import User
 from serving.recommend.workspace import Numbers, Scores
 
-CONNECTIVITY, EXPANSION_ADD, EXPANSION_SEARCH = 16, 200, 100
-# A user's newest items make the vector.
-MOST_FOLDED = 512
-_NORM_TOLERANCE = 1e-3
+# So many changed items, or this share of the indexed ones, call for another index.
+MOST_CHANGED, CHANGED_SHARE = 1024, 0.25
+
+
+@dataclass(frozen=True)
+class Generation:
+    """All vectors of one moment with their index; `good` says which of them may be searched."""
+
+    numbers: Numbers
+    vectors: Scores
+    good: NDArray[np.bool_]
+    index: Index
+
+
+Aside = Callable[[Callable[[], Generation]], "Future[Generation]"]
+
+
+def at_once(task: Callable[[], Generation]) -> Future[Generation]:
+    """Runs a task while the caller waits."""
+    done: Future[Generation] = Future()
+    done.set_result(task())
+    return done
 
 
 class Vectors:
-    """Vectors with their index, checked. `factors` has shape (items, dimension)."""
+    """The vectors of one model. `matrix` holds them by item number, zeros for an item without one."""
 
-    def __init__(
-        self, label: str, ids: list[str], factors: Scores, *, confidence: float, regularisation: float, index: bytes
-    ) -> None:
-        if factors.ndim != 2 or len(factors) != len(ids) or not np.all(np.isfinite(factors)):
-            raise SignatureError(f"embeddings {label}: {factors.shape} numbers for {len(ids)} items; build them again")
-        self.label = label
-        self.rows = NumberedRows(ids)
-        self.factors = np.ascontiguousarray(factors, np.float32)
-        self.confidence = confidence
-        self.gram = (factors.T @ factors + regularisation * np.eye(factors.shape[1])).astype(np.float64)
-        self._index = _load(label, index, factors)
+    def __init__(self, embedding: Embedding, aside: Aside = at_once) -> None:
+        self.label = embedding.label
+        self._embedding = embedding
+        self._aside = aside
+        self.builds = 0
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin again: other items are to be followed."""
+        self.matrix: Scores = np.zeros((0, self._embedding.dimension), np.float32)
+        self.index: Index | None = None
+        self._there: NDArray[np.bool_] = np.zeros(0, np.bool_)
+        self._refused: set[int] = set()
+        self._count = 0
+        self._revision = 0
+        self._begun_ms = 0
+        # Changed since the index in force began to be built, and since the one that is being built did.
+        self._changed: dict[int, None] = {}
+        self._changed_later: dict[int, None] = {}
+        self._building: Future[Generation] | None = None
 
     @property
-    def dimension(self) -> int:
-        """Coordinates of a vector."""
-        return int(self.factors.shape[1])
+    def refused(self) -> int:
+        """Items whose vector was no number, zero, or beyond all measure: they have none."""
+        return len(self._refused)
 
-    def user(self, known: NDArray[np.int64], known_size: int) -> Scores:
-        """The vector of a user, shape (dimension,); zeros for one whose items have no vectors."""
-        return fold_in(known, known_size, self.rows.row_of, self.factors, self.gram, self.confidence)
+    def follow(self, items: Items, now_ms: int) -> None:
+        """Take in the items that came or changed, and the index that was built meanwhile; call it before each list."""
+        if self._building is not None and self._building.done():
+            generation, self._building = self._building.result(), None
+            self._swap(generation)
+        if self._revision != items.revision:
+            self._take(items, now_ms)
+        if self._building is None and self._due(now_ms):
+            self._build(items, now_ms)
+            if self._building is not None and self._building.done():
+                self.follow(items, now_ms)
+
+    def user(self, user: User, segment: str, now_ms: int) -> Scores:
+        """The vector of a user, shape (dimension,); zeros for one of whom nothing is known."""
+        return self._embedding.user(user, segment, now_ms, self.matrix)
 
     def nearest(self, vector: Scores, count: int) -> Numbers:
-        """Rows of the items with about the largest products, best first."""
-        asked = np.append(vector, np.float32(0.0))
-        found = self._index.search(asked, count, threads=1)
-        keys: Numbers = np.asarray(found.keys).astype(np.int32)
-        return keys
+        """Numbers of the items with about the largest products, best first, at most `count`."""
+        if self.index is None or self.index.exact:
+            return self._exact(vector, count)
+        found = self.index.search(vector, count + min(len(self._changed), count))
+        if self._changed:
+            changed = np.fromiter(self._changed, np.int32, len(self._changed))
+            found = found[~np.isin(found, changed)]
+            if len(found) < count:
+                return self._exact(vector, count)
+            found = np.concatenate([found, changed[self._there[changed]]])
+            found = found[np.argsort(-(self.matrix[found] @ vector), kind="stable")]
+        return found[:count]
+
+    def voices(self, numbers: Numbers, vector: Scores) -> Scores:
+        """What the vectors of these items say of them, beside the vector of a user."""
+        return self._embedding.voices(self.matrix[numbers] @ vector)
+
+    def _exact(self, vector: Scores, count: int) -> Numbers:
+        there = self._there[: self._count]
+        products = np.where(there, self.matrix[: self._count] @ vector, np.float32(-np.inf))
+        count = min(count, int(there.sum()))
+        best = np.argpartition(-products, count - 1)[:count] if 0 < count < len(products) else np.flatnonzero(there)
+        found: Numbers = best[np.argsort(-products[best], kind="stable")].astype(np.int32)
+        return found[:count]
+
+    def _take(self, items: Items, now_ms: int) -> None:
+        """Vectors of what came or changed since the last call."""
+        self._room(len(items.totals))
+        self._count = len(items)
+        numbers = np.flatnonzero(items.revised[: len(items)] > self._revision).astype(np.int32)
+        self._revision = items.revision
+        known, make = self._embedding.prepare(items, numbers, now_ms)
+        vectors = make()
+        self._put(known, vectors, sound(self.label, vectors, (len(known), self._embedding.dimension)))
+        self._changed.update(dict.fromkeys(known.tolist()))
+        self._changed_later.update(dict.fromkeys(known.tolist()))
+
+    def _due(self, now_ms: int) -> bool:
+        if self.index is None:
+            return self._count > 0
+        if len(self._changed) > max(MOST_CHANGED, CHANGED_SHARE * len(self.index)):
+            return True
+        refresh_ms = self._embedding.refresh_ms
+        return refresh_ms is not None and now_ms - self._begun_ms >= refresh_ms
+
+    def _build(self, items: Items, now_ms: int) -> None:
+        self.builds += 1
+        self._begun_ms = now_ms
+        self._changed_later = {}
+        version, dimension = f"{self.label}#{self.builds}", self._embedding.dimension
+        numbers, make = self._embedding.prepare(items, np.arange(len(items), dtype=np.int32), now_ms)
+        self._building = self._aside(lambda: _generation(version, numbers, make, dimension))
+
+    def _swap(self, generation: Generation) -> None:
+        """Another generation, with what changed since it began on top."""
+        later = np.fromiter(self._changed_later, np.int32, len(self._changed_later))
+        newer, there = self.matrix[later], self._there[later]
+        self._put(generation.numbers, generation.vectors, generation.good)
+        self._put(later, newer, there)
+        self.index = generation.index
+        self._changed, self._changed_later = self._changed_later, {}
+
+    def _put(self, numbers: Numbers, vectors: Scores, good: NDArray[np.bool_]) -> None:
+        self.matrix[numbers] = np.where(good[:, None], vectors, np.float32(0.0))
+        self._there[numbers] = good
+        self._refused.difference_update(numbers[good].tolist())
+        self._refused.update(numbers[~good].tolist())
+
+    def _room(self, items: int) -> None:
+        if len(self.matrix) < items:
+            larger = np.zeros((items, self._embedding.dimension), np.float32)
+            larger[: len(self.matrix)] = self.matrix
+            self._there = np.append(self._there, np.zeros(items - len(self._there), np.bool_))
+            self.matrix = larger
 
 
-def unit(factors: Scores) -> Scores:
-    """Vectors of norm one, with one coordinate more, in the same order by inner product."""
-    squares = np.sum(factors.astype(np.float64) ** 2, axis=1)
-    largest = max(float(squares.max(initial=0.0)), 1e-12)
-    extra = np.sqrt(np.maximum(largest - squares, 0.0))
-    made: Scores = (np.column_stack([factors, extra]) / np.sqrt(largest)).astype(np.float32)
-    return made
-
-
-def build(factors: Scores) -> bytes:
-    """The index of vectors as bytes: HNSW, M 16, ef_construction 200, ef_search 100 (VEC-1)."""
-    index = _empty(factors.shape[1] + 1)
-    index.add(np.arange(len(factors)), unit(factors), threads=1)
-    raw = index.save()
-    assert raw is not None  # only when it is given a path
-    return bytes(raw)
-
-
-def _empty(dimension: int) -> Index:
-    return Index(
-        ndim=dimension,
-        metric="ip",
-        dtype="f32",
-        connectivity=CONNECTIVITY,
-        expansion_add=EXPANSION_ADD,
-        expansion_search=EXPANSION_SEARCH,
-    )
-
-
-def _load(label: str, raw: bytes, factors: Scores) -> Index:
-    """The index, after a look at its dimension, size and norms; SignatureError names what does not fit."""
-    index = _empty(factors.shape[1] + 1)
-    try:
-        index.load(raw)
-    except Exception as error:  # the library raises its own kinds
-        raise SignatureError(f"embeddings {label}: the index can not be read ({error}); build them again") from error
-    if index.ndim != factors.shape[1] + 1:
-        raise SignatureError(f"embeddings {label}: index of dimension {index.ndim}, vectors of {factors.shape[1]} + 1")
-    if len(index) != len(factors):
-        raise SignatureError(f"embeddings {label}: index of {len(index)} items, vectors of {len(factors)}")
-    for row in range(0, len(factors), max(1, len(factors) // 100)):
-        norm = float(np.linalg.norm(np.asarray(index.get(row), np.float32)))
-        if abs(norm - 1.0) > _NORM_TOLERANCE:
-            raise SignatureError(f"embeddings {label}: vector {row} has norm {norm:.3f}, not 1; build them again")
-    return index
-
-
-@compiled
-def fold_in(
-    known: NDArray[np.int64],
-    known_size: int,
-    row_of: Numbers,
-    factors: Scores,
-    gram: NDArray[np.float64],
-    confidence: float,
-) -> Scores:
-    """Solve (gram + c Q'Q) x = (1 + c) Q'1 for the newest items touched."""
-    dimension = factors.shape[1]
-    matrix = gram.copy()
-    right = np.zeros(dimension)
-    voices = 0
-    for place in range(max(0, known_size - MOST_FOLDED), known_size):
-        row = row_of[known[place, 1]]
-        if row < 0:
-            continue
-        voices += 1
-        for i in range(dimension):
-            scaled = confidence * factors[row, i]
-            right[i] += (1.0 + confidence) * factors[row, i]
-            for j in range(i + 1):
-                matrix[i, j] += scaled * factors[row, j]
-    if voices == 0:
-        return np.zeros(dimension, np.float32)
-    return _solve(matrix, right)
-
-
-@compiled
-def _solve(matrix: NDArray[np.float64], right: NDArray[np.float64]) -> Scores:
-    """Solve a symmetric system by Cholesky, in place; only the lower half of the matrix is read."""
-    dimension = len(right)
-    for i in range(dimension):
-        for j in range(i + 1):
-            total = matrix[i, j]
-            for k in range(j):
-                total -= matrix[i, k] * matrix[j, k]
-            matrix[i, j] = np.sqrt(max(total, 1e-12)) if i == j else total / matrix[j, j]
-    for i in range(dimension):
-        for k in range(i):
-            right[i] -= matrix[i, k] * right[k]
-        right[i] /= matrix[i, i]
-    for back in range(dimension):
-        i = dimension - 1 - back
-        for k in range(i + 1, dimension):
-            right[i] -= matrix[k, i] * right[k]
-        right[i] /= matrix[i, i]
-    return right.astype(np.float32)
+def _generation(version: str, numbers: Numbers, make: Make, dimension: int) -> Generation:
+    vectors = make()
+    good = sound(version, vectors, (len(numbers), dimension))
+    return Generation(numbers, vectors, good, Index(version, numbers[good], vectors[good]))

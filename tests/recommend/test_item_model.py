@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+from hashlib import sha256
+
 import msgspec
 import numpy as np
 import pytest
@@ -9,13 +12,14 @@ from recommend_builders import NOON_MS, catalogue, control, history, ids
 
 from jobs.evaluate_recommend.metrics import accuracy
 from jobs.evaluate_recommend.split import stratified
-from jobs.train_recommend import factors, held_out, item_model, linear, register
+from jobs.train_recommend import held_out, item_model, linear, register
 from jobs.train_recommend.parameters import Embeddings, Parameters, Trees
 from jobs.train_recommend.touches import touches
+from schemas.control import ModelPointer
 from schemas.errors import GateError, InputError, SignatureError
 from serving.recommend import artifact as artifacts
-from serving.recommend import vectors
 from serving.recommend.artifact import Artifact
+from serving.recommend.embeddings import als
 from serving.recommend.recommender import Recommender
 from serving.registry import Registry
 
@@ -48,47 +52,21 @@ def test_a_sparse_row_keeps_the_largest_weights():
 
 
 def test_a_folded_in_vector_solves_the_users_regression(fitted):
-    made = fitted.artifact(SMALL)
-    q = made.vectors.factors.astype(float)
+    q, c = fitted.built.model.factors, SMALL.embeddings.confidence
+    model = als.Als("x", fitted.built.model.ids, q, confidence=c, regularisation=SMALL.embeddings.regularisation)
     known = np.array([[row, row, 1, 0] for row in range(5)], np.int64)
-    row_of = np.arange(len(q), dtype=np.int32)
-    got = vectors.fold_in(known, 5, row_of, made.vectors.factors, made.vectors.gram, SMALL.embeddings.confidence)
-    c = SMALL.embeddings.confidence
+    got = als.fold_in(known, 5, q, model.gram, c)
     left = q.T @ q + SMALL.embeddings.regularisation * np.eye(q.shape[1]) + c * q[:5].T @ q[:5]
     assert np.allclose(got, np.linalg.solve(left, (1 + c) * q[:5].sum(axis=0)), rtol=1e-3, atol=1e-4)
 
 
-def test_the_index_finds_what_brute_force_finds(fitted):
-    assert fitted.built.recall_at_10 > 0.95
-    drawn = np.random.default_rng(4).normal(size=(3000, 16)).astype(np.float32)
-    made = vectors.Vectors(
-        "x", [f"i{n}" for n in range(3000)], drawn, confidence=1.0, regularisation=1.0, index=vectors.build(drawn)
-    )
-    assert factors.recall_at_10(made, 1) > 0.95
-
-
-def test_vectors_in_the_index_have_norm_one_and_keep_the_order_of_products():
-    drawn = np.random.default_rng(5).normal(size=(50, 4)).astype(np.float32)
-    made = vectors.unit(drawn)
-    assert np.allclose(np.linalg.norm(made, axis=1), 1.0, atol=1e-5)
-    asked = np.array([1.0, -2.0, 0.5, 0.1])
-    assert np.array_equal(np.argsort(drawn @ asked), np.argsort(made @ np.append(asked, 0.0)))
-
-
-def test_an_index_of_other_vectors_is_refused(fitted):
+def test_factors_of_no_number_or_of_other_items_are_refused(fitted):
     model = fitted.built.model
-    for wrong in (model.factors[:-1], np.column_stack([model.factors, model.factors])):
-        with pytest.raises(SignatureError, match="embeddings"):
-            vectors.Vectors(
-                "x",
-                model.ids[: len(wrong)],
-                wrong.astype(np.float32),
-                confidence=1.0,
-                regularisation=1.0,
-                index=model.index,
-            )
-    with pytest.raises(SignatureError, match="build them again"):
-        vectors.Vectors("x", model.ids, model.factors * np.nan, confidence=1.0, regularisation=1.0, index=model.index)
+    for wrong in (model.factors * np.nan, model.factors[:-1]):
+        with pytest.raises(SignatureError, match="train them again"):
+            als.Als("x", model.ids, wrong, confidence=1.0, regularisation=1.0)
+    with pytest.raises(SignatureError, match="vectors of 6 numbers, the signature says 7"):
+        Artifact(msgspec.structs.replace(fitted.signature(SMALL), dimension=7), b"", model, ranked=False)
 
 
 def test_the_same_history_gives_the_same_artifact_and_it_loads_from_the_registry(fitted, tmp_path):
@@ -110,6 +88,32 @@ def test_the_same_history_gives_the_same_artifact_and_it_loads_from_the_registry
     (tmp_path / pointer.path / "items.npz").write_bytes(b"other")
     with pytest.raises(SignatureError, match="differs from its signature's hash"):
         artifacts.load(pointer, tmp_path)
+
+
+def test_an_artifact_of_the_release_before_is_still_read(fitted, tmp_path):
+    """It had no kind of embedding, and the bytes of an index among its items."""
+    with np.load(io.BytesIO(fitted.built.model.to_bytes())) as held:
+        older = io.BytesIO()
+        np.savez(older, **held, index=np.zeros(8, np.uint8))
+    new = msgspec.to_builtins(fitted.signature(SMALL))
+    signature = {name: new[name] for name in new if name not in {"embedding", "towers_sha256", "tower_inputs"}}
+    signature["items_sha256"] = sha256(older.getvalue()).hexdigest()
+    described = msgspec.json.encode(signature)
+    for name, raw in (
+        ("signature.json", described),
+        ("ranker.onnx", fitted.ranker.onnx),
+        ("items.npz", older.getvalue()),
+    ):
+        (tmp_path / name).write_bytes(raw)
+    pointer = ModelPointer("recommend", "1", "Production", ".", sha256(described).hexdigest())
+    rules = control(explore=0.0)
+    lists = []
+    for made in (artifacts.load(pointer, tmp_path), fitted.artifact(SMALL)):
+        rules.artifact = made
+        recommender = Recommender()
+        recommender.learn([*catalogue(60), *EVENTS])
+        lists.append(ids(recommender.recommend("u1", NOON_MS, rules)))
+    assert lists[0] == lists[1]
 
 
 def test_an_index_that_finds_too_little_is_not_registered(fitted, tmp_path):
@@ -147,7 +151,7 @@ def test_an_item_without_a_vector_is_still_listed(fitted):
 
 def test_nothing_to_learn_from_is_said():
     with pytest.raises(InputError, match="no interactions"):
-        item_model.build([], SMALL)
+        item_model.build([], [], SMALL)
 
 
 def test_figures_are_those_of_the_definition():

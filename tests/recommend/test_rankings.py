@@ -14,10 +14,10 @@ from recommend_builders import DAY_MS, MINUTE_MS, NOON_MS, act, arrived, catalog
 from schemas.control import SourceShare
 from schemas.events import Interaction
 from schemas.recommend_models import RecommendSignature
-from serving.recommend import vectors
-from serving.recommend.artifact import Artifact, ItemModel
+from serving.recommend.artifact import Artifact
 from serving.recommend.control import RecommendControl
 from serving.recommend.features.catalogue import FEATURE_SET, NAMES
+from serving.recommend.item_model import ItemModel
 from serving.recommend.rankings import GAP_EVENTS, MOST_POPULAR, PAUSE_MS, Rankings
 from serving.recommend.recommender import Recommender
 
@@ -119,9 +119,7 @@ def embedded(rules: RecommendControl, factors: np.ndarray) -> None:
     """Put vectors in force for the items i0, i1, ..."""
     ids = [f"i{number}" for number in range(len(factors))]
     none = np.zeros(0, np.int32)
-    model = ItemModel(
-        ids, factors, vectors.build(factors), np.zeros(len(ids) + 1, np.int64), none, np.zeros(0, np.float32)
-    )
+    model = ItemModel(ids, factors, np.zeros(len(ids) + 1, np.int64), none, np.zeros(0, np.float32))
     signature = RecommendSignature(
         "recommend", "1", FEATURE_SET, list(NAMES), [0.0] * len(NAMES), "", "", "", "", len(ids), factors.shape[1],
         10.0, 0.1, 1.0, 0, 0, 0, 0, "", {}, "",

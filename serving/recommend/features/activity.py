@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-
-from serving.compiled import compiled
+from serving.recommend.activity import activity
 from serving.recommend.ask import Ask
 from serving.recommend.features.group import RankFeature, Shortlist
 from serving.recommend.workspace import Scores
@@ -24,40 +21,4 @@ FEATURES: tuple[RankFeature, ...] = (
 def compute(ask: Ask, shortlist: Shortlist, out: Scores) -> None:  # one shape for all
     """The same row for every candidate."""
     user = ask.user
-    _compute(user.recent, user.recent_size, user.days, user.days_size, user.known_size, ask.now_ms, out)
-
-
-@compiled
-def _compute(
-    recent: NDArray[np.int64],
-    recent_size: int,
-    days: NDArray[np.int64],
-    days_size: int,
-    known_size: int,
-    now_ms: int,
-    out: Scores,
-) -> None:
-    hour = week = month = bought = 0
-    for row in range(recent_size):
-        hour += recent[row, 0] > now_ms - 3_600_000
-    today = now_ms // 86_400_000
-    for row in range(days_size):
-        if days[row, 0] > today - 7:
-            week += days[row, 1]
-        if days[row, 0] > today - 30:
-            month += days[row, 1]
-            bought += days[row, 2]
-    values = np.array(
-        [
-            np.log1p(hour),
-            np.log1p(week),
-            np.log1p(month),
-            np.log1p(bought),
-            np.log1p(known_size),
-            now_ms // 3_600_000 % 24,
-            (today + 3) % 7,
-        ]
-    )
-    for row in range(len(out)):
-        for place in range(len(values)):
-            out[row, place] = values[place]
+    out[:] = activity(user.recent, user.recent_size, user.days, user.days_size, user.known_size, ask.now_ms)

@@ -23,8 +23,7 @@ FEATURES: tuple[RankFeature, ...] = (
     RankFeature("bought_days", "Days since the user bought the item, log(1+x); -1 when never."),
 )
 _VOICES = 10
-_NO_ROWS: Numbers = np.zeros(0, np.int32)
-_NO_FACTORS: Scores = np.zeros((0, 0), np.float32)
+_NO_VECTORS: Scores = np.zeros((0, 0), np.float32)
 
 
 def compute(ask: Ask, shortlist: Shortlist, out: Scores) -> None:
@@ -33,8 +32,7 @@ def compute(ask: Ask, shortlist: Shortlist, out: Scores) -> None:
     _match_vectors(
         shortlist.items,
         ask.vector,
-        vectors.rows.row_of if vectors is not None else _NO_ROWS,
-        vectors.factors if vectors is not None else _NO_FACTORS,
+        vectors.matrix if vectors is not None else _NO_VECTORS,
         out[:, 0],
     )
     _match_last(shortlist.items, user.known, user.known_size, items.bits, items.term_counts, items.prices, out)
@@ -42,14 +40,12 @@ def compute(ask: Ask, shortlist: Shortlist, out: Scores) -> None:
 
 
 @compiled
-def _match_vectors(candidates: Numbers, vector: Scores, row_of: Numbers, factors: Scores, out: Scores) -> None:
+def _match_vectors(candidates: Numbers, vector: Scores, vectors: Scores, out: Scores) -> None:
     matches = np.zeros(len(candidates), np.float32)
-    if len(factors) and len(vector):
+    if len(vectors):
         for row in range(len(candidates)):
-            place = row_of[candidates[row]]
-            if place >= 0:
-                for i in range(len(vector)):
-                    matches[row] += vector[i] * factors[place, i]
+            for i in range(len(vector)):
+                matches[row] += vector[i] * vectors[candidates[row], i]
     standardise(matches, out)
 
 

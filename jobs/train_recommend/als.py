@@ -1,4 +1,4 @@
-"""Implicit factorisation by alternating least squares (Hu, Koren, Volinsky, 2008), and the recall of its index."""
+"""Implicit factorisation by alternating least squares (Hu, Koren, Volinsky, 2008)."""
 
 from __future__ import annotations
 
@@ -6,12 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jobs.train_recommend.touches import Touches
-from serving.recommend import vectors
-from serving.recommend.vectors import Vectors
 
 Factors = NDArray[np.float64]
-# Queries and neighbours when the index is compared with brute force.
-QUERIES, NEAREST = 500, 10
 
 
 def factors(
@@ -25,27 +21,6 @@ def factors(
         user_vectors = _solve(by_user, found.user_count, item_vectors, confidence, regularisation)
         item_vectors = _solve(by_item, len(found.item_ids), user_vectors, confidence, regularisation)
     return item_vectors.astype(np.float32)
-
-
-def recall_at_10(model: Vectors, seed: int) -> float:
-    """How many of the 10 items with the largest products the index finds, for random sums of item vectors."""
-    if len(model.factors) == 0:
-        return 1.0
-    chance = np.random.default_rng(seed)
-    picked = chance.integers(0, len(model.factors), (QUERIES, 5))
-    asked = model.factors[picked].mean(axis=1)
-    count = min(NEAREST, len(model.factors))
-    truth = np.argsort(-(asked @ model.factors.T), axis=1)[:, :count]
-    hits = sum(
-        len(set(model.nearest(one, count).tolist()) & set(true.tolist()))
-        for one, true in zip(asked, truth, strict=True)
-    )
-    return hits / truth.size
-
-
-def index(found: NDArray[np.float32]) -> bytes:
-    """The HNSW index of vectors."""
-    return vectors.build(found)
 
 
 def _rows(keys: NDArray[np.int64], values: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
