@@ -19,15 +19,8 @@ Read = Callable[[str], bytes | None]
 Writes = dict[str, bytes | None]
 
 
-class _Group(msgspec.Struct, array_like=True, frozen=True):
-    """Pieces `first` and on, up to the end of the group."""
-
-    first: int
-    pieces: list[bytes]
-
-
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(_Group)
+_decoder = msgspec.msgpack.Decoder(list[bytes])
 
 
 def piece_key(number: int, key: str) -> str:
@@ -48,16 +41,15 @@ def singles(key: str, first: int, end: int, read: Read) -> list[bytes]:
 def grouped(key: str, first: int, end: int, read: Read) -> list[bytes]:
     """Pieces `first` to `end` (exclusive), those of complete groups from their groups.
 
-    Raises StateVersionError when an entry is missing, or a group begins behind the first piece that is needed of it.
+    Raises StateVersionError when an entry is missing, or a group holds other pieces than those that are left of it.
     """
     complete = end // GROUP
     pieces: list[bytes] = []
     for number in range(first // GROUP, complete):
         group = _decoder.decode(_present(group_key(number, key), key, read))
-        wanted = max(first, number * GROUP)
-        if group.first > wanted:
-            raise StateVersionError(f"state of {key} lacks its chunk {wanted}; restore a whole savepoint")
-        pieces += group.pieces[wanted - group.first :]
+        if len(group) != (number + 1) * GROUP - max(first, number * GROUP):
+            raise StateVersionError(f"state of {key} has another chunk g{number}; restore a whole savepoint")
+        pieces += group
     return pieces + singles(key, max(first, complete * GROUP), end, read)
 
 
@@ -77,11 +69,9 @@ def changes(key: str, held: range, dirty: range, pack: Callable[[int], bytes]) -
             writes[group_key(number, key)] = None
             # One that was complete and gone in the same batch had entries of its pieces.
             writes.update((piece_key(piece, key), None) for piece in touched)
-        elif dirty.stop > max(begin, held.start):
-            first = max(begin, held.start)
-            writes[group_key(number, key)] = _encoder.encode(
-                _Group(first, [pack(piece) for piece in range(first, end)])
-            )
+        else:
+            # Also when pieces only left it: what is stored follows from the events alone, not from how they came.
+            writes[group_key(number, key)] = _encoder.encode([pack(n) for n in range(max(begin, held.start), end)])
             if end - 1 in dirty:
                 # It is complete now: its pieces were entries of their own until its last was sealed.
                 writes.update((piece_key(piece, key), None) for piece in range(begin, end - 1))

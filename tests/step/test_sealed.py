@@ -65,8 +65,29 @@ def test_a_missing_entry_is_named(gone):
         sealed.grouped(KEY, 0, 20, state.get)
 
 
-def test_a_group_that_begins_behind_what_is_needed_is_refused():
+def test_a_group_of_other_pieces_than_those_that_are_left_is_refused():
     state: dict[str, bytes] = {}
     merge(state, sealed.changes(KEY, range(3, 16), range(16), lambda number: b"%d" % number))
-    with pytest.raises(StateVersionError, match="lacks its chunk 1"):
+    with pytest.raises(StateVersionError, match="another chunk g0"):
         sealed.grouped(KEY, 1, 16, state.get)
+
+
+@given(lives(), st.integers(1, 5))
+def test_what_is_stored_does_not_depend_on_how_events_came_in_batches(life, together):
+    one, many = {}, {}
+    end = first = 0
+    waiting = range(0)
+    for number, (sealed_now, dropped, _) in enumerate(life):
+        touched = range(end, end + sealed_now)
+        end += sealed_now
+        gone = min(dropped, end - first)
+        if gone:
+            touched = range(first, max(first + gone, touched.stop) if touched else first + gone)
+        first += gone
+        waiting = range(min(waiting.start, touched.start), max(waiting.stop, touched.stop)) if waiting else touched
+        if touched:
+            merge(one, sealed.changes(KEY, range(first, end), touched, lambda piece: b"%d" % piece))
+        if waiting and (number % together == 0 or number == len(life) - 1):
+            merge(many, sealed.changes(KEY, range(first, end), waiting, lambda piece: b"%d" % piece))
+            waiting = range(0)
+    assert one == many
