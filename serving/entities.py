@@ -26,6 +26,17 @@ def stable_hash(text: str) -> int:
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little")
 
 
+def is_repeat(ids: dict[int, None], event_id: str) -> bool:
+    """Whether the event id is among the newest of a user, oldest first; it is remembered from now on."""
+    key = stable_hash(event_id)
+    if key in ids:
+        return True
+    ids[key] = None
+    if len(ids) > REMEMBERED_IDS:
+        del ids[next(iter(ids))]
+    return False
+
+
 class Habits:
     """What a user usually does: where, when (own time zone), with which merchants, devices and countries.
 
@@ -52,13 +63,7 @@ class Habits:
 
     def is_repeat(self, event_id: str) -> bool:
         """Whether this event id was seen lately; it is remembered from now on."""
-        key = stable_hash(event_id)
-        if key in self.ids:
-            return True
-        self.ids[key] = None
-        if len(self.ids) > REMEMBERED_IDS:
-            del self.ids[next(iter(self.ids))]
-        return False
+        return is_repeat(self.ids, event_id)
 
     def learn(self, label: Label) -> tuple[bool, Word | None]:
         """Take in a label, see `Verdicts.take`."""

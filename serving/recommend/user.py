@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from serving.compiled import compiled
-from serving.entities import REMEMBERED_IDS, stable_hash
+from serving.entities import is_repeat
 
 MOST_KNOWN = 1024
 MOST_RECENT = 64
@@ -22,6 +22,22 @@ KINDS = ("view", "click", "cart", "purchase", "rating", "time_spent")
 PURCHASE = KINDS.index("purchase")
 
 Table = NDArray[np.int64]
+
+
+@compiled
+def _make_room(rows: Table, size: int, key: int) -> int:
+    """A free place for a row in order of the keys: the first row falls out of a full table. -1 = the new one would."""
+    if size == len(rows):
+        if key < rows[0, 0]:
+            return -1
+        size -= 1
+        for later in range(size):
+            rows[later] = rows[later + 1]
+    place = size
+    while place > 0 and rows[place - 1, 0] > key:
+        rows[place] = rows[place - 1]
+        place -= 1
+    return place
 
 
 @compiled
@@ -41,40 +57,26 @@ def touch(known: Table, size: int, item: int, time_ms: int, bought: bool) -> int
             for later in range(row, size):
                 known[later] = known[later + 1]
             break
-    if size == len(known):
-        if time_ms < known[0, 0]:
-            return size
-        size -= 1
-        for later in range(size):
-            known[later] = known[later + 1]
-    place = size
-    while place > 0 and known[place - 1, 0] > time_ms:
-        known[place] = known[place - 1]
-        place -= 1
+    place = _make_room(known, size, time_ms)
+    if place < 0:
+        return size
     known[place, 0] = time_ms
     known[place, 1] = item
     known[place, 2] = count + 1
     known[place, 3] = bought_s
-    return size + 1
+    return min(size + 1, len(known))
 
 
 @compiled
 def keep(rows: Table, size: int, key: int, second: int, third: int) -> int:
     """Put a row (key, second, third) in order of the keys; the first falls out of a full table. Returns the size."""
-    if size == len(rows):
-        if key < rows[0, 0]:
-            return size
-        size -= 1
-        for later in range(size):
-            rows[later] = rows[later + 1]
-    place = size
-    while place > 0 and rows[place - 1, 0] > key:
-        rows[place] = rows[place - 1]
-        place -= 1
+    place = _make_room(rows, size, key)
+    if place < 0:
+        return size
     rows[place, 0] = key
     rows[place, 1] = second
     rows[place, 2] = third
-    return size + 1
+    return min(size + 1, len(rows))
 
 
 @compiled
@@ -117,13 +119,7 @@ class User:
 
     def is_repeat(self, event_id: str) -> bool:
         """Whether this event id is among the newest; it is remembered from now on."""
-        key = stable_hash(event_id)
-        if key in self.ids:
-            return True
-        self.ids[key] = None
-        if len(self.ids) > REMEMBERED_IDS:
-            del self.ids[next(iter(self.ids))]
-        return False
+        return is_repeat(self.ids, event_id)
 
     def learn(self, item: int, time_ms: int, kind: int) -> None:
         """Take one interaction in, in any order of time."""
