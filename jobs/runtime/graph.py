@@ -105,10 +105,10 @@ def _stages(stream: DataStream, job: Job, flow: Flow, settings: Settings, keys: 
             .uid(f"{job.name}/{flow.name}/{stage.uid}/{settings.job.buckets}-buckets")
             .name(stage.uid)
         )
-        # The last one's records are unnested, compressed and sent by another thread, which needs no Python. What leaves
-        # the others is a batch already: waiting for more would only cost time.
-        stream = stream.disable_chaining() if last else stream.set_buffer_timeout(0)
-    return stream
+        # What leaves is a batch already: waiting for more would only cost time.
+        stream = stream.set_buffer_timeout(0)
+    # The records are unnested, compressed and sent by another thread, which needs no Python.
+    return stream.disable_chaining()
 
 
 def bucket_keys(buckets: int) -> list[int]:
@@ -179,7 +179,10 @@ def _micro_batches(tables: StreamTableEnvironment, job: Job, flow: Flow, setting
             ARRAY_AGG(`key`) AS `keys`, ARRAY_AGG(`value`) AS `values`
         FROM TABLE(TUMBLE(TABLE {flow.name}_bucketed, DESCRIPTOR(processed), INTERVAL '{width_ms / 1000:.3f}' SECOND))
         GROUP BY bucket, window_start, window_end""")  # noqa: S608  # numbers of our own settings
-    return tables.to_data_stream(batches)
+    stream = tables.to_data_stream(batches)
+    # Each row is a whole batch. PyFlink sets the time-out of its own operators only.
+    stream._j_data_stream.getTransformation().setBufferTimeout(0)
+    return stream
 
 
 def _insert(tables: StreamTableEnvironment, stream: DataStream, job: Job, flow: Flow, settings: Settings) -> str:
