@@ -7,11 +7,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from infra import control_topic, flink_client
 from infra.bench import (
+    caught_up,
     click_to_list,
     curves,
     endpoint,
@@ -24,8 +26,8 @@ from infra.bench import (
     throughput,
 )
 from infra.demo import first_model, starting_rules
-from infra.demo.steps import Steps
-from infra.stack import part_state
+from infra.demo.steps import Steps, Tell
+from infra.stack import flink_jobs, part_state
 from jobs.bench_reference.job import BENCH_OUT
 from jobs.names import FRAUD_JOBS
 from schemas.errors import PartFailedError
@@ -173,6 +175,8 @@ MEASUREMENTS: dict[str, tuple[Part, ...]] = {
 }
 # These send payments to the scoring job, whose machine code must be warm.
 WARM = {"latency", "freshness", "throughput", "recovery"}
+# These measure jobs that must have nothing else to do.
+LIVE = WARM | {"recommend"}
 
 
 def run(settings: Settings, names: list[str], scale: Scale, steps: Steps, told: Told) -> dict[str, Any]:
@@ -190,14 +194,28 @@ def run(settings: Settings, names: list[str], scale: Scale, steps: Steps, told: 
         if WARM & set(names):
             with steps.step(f"warm-up, {scale.warm_up_s:g} s at {WARM_UP_RATE:,}/s"):
                 _warm_up(bench)
-        return facts | measure_all(bench, names, steps, lambda result: told(facts, result))
+        return facts | measure_all(
+            bench, names, steps, lambda result: told(facts, result), partial(_catch_up, settings)
+        )
 
 
-def measure_all(bench: Bench, names: list[str], steps: Steps, told: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
-    """The results of the named measurements; each is told before the next begins."""
+def measure_all(
+    bench: Bench,
+    names: list[str],
+    steps: Steps,
+    told: Callable[[dict[str, Any]], None],
+    catch_up: Callable[[Tell], None],
+) -> dict[str, Any]:
+    """The results of the named measurements; each is told before the next begins.
+
+    `catch_up` is called before each measurement of a running job: nothing of the one before may be left to do.
+    """
     found: dict[str, Any] = {}
     for name in names:
         for part in MEASUREMENTS[name]:
+            if name in LIVE:
+                with steps.step("waiting until no job is behind") as tell:
+                    catch_up(tell)
             with steps.step(part.title):
                 result = part.measure(bench)
             found[name] = found[name] | result if name in found else result
@@ -217,6 +235,16 @@ def _warm_up(bench: Bench) -> None:
     )
     if found.lost:
         raise PartFailedError(f"{found.lost:,} payments of the warm-up had no decision; see `sluice doctor`")
+
+
+def _catch_up(settings: Settings, tell: Tell) -> None:
+    """Raises PartFailedError when a job is behind for good: what is measured then would be its backlog."""
+
+    def lags() -> dict[str, int | None]:
+        return {job.name: job.lag_records for job in flink_jobs.jobs(settings)}
+
+    if not caught_up.wait(lags, FRAUD_JOBS, tell):
+        raise PartFailedError(f"a job is behind after {caught_up.PATIENCE_S:.0f} s; see `sluice status`")
 
 
 @contextmanager

@@ -175,12 +175,13 @@ def test_a_bench_that_is_cut_short_has_told_what_it_measured(monkeypatch):
     measured["latency"] = tuple(run.Part(rate, lambda _, at=rate: {at: 1.0}) for rate in ("1000", "2000"))
     measured["throughput"] = (run.Part("throughput", fail),)
     monkeypatch.setattr(run, "MEASUREMENTS", measured)
-    told, steps = [], Steps(Console(quiet=True))
+    told, waits, steps = [], [], Steps(Console(quiet=True))
     wanted = [{"state": {"bytes": {"user": 1}}}, {"latency": {"1000": 1.0}}, {"latency": {"2000": 1.0}}]
-    whole = run.measure_all(None, ["state", "latency"], steps, told.append)
+    whole = run.measure_all(None, ["state", "latency"], steps, told.append, waits.append)
     assert whole == {"state": {"bytes": {"user": 1}}, "latency": {"1000": 1.0, "2000": 1.0}}
     assert told == wanted
+    assert len(waits) == len(wanted) - 1, "what runs on no job has nothing to wait for"
     told.clear()
     with pytest.raises(PartFailedError):
-        run.measure_all(None, ["state", "latency", "throughput"], steps, told.append)
+        run.measure_all(None, ["state", "latency", "throughput"], steps, told.append, waits.append)
     assert told == wanted
