@@ -247,6 +247,138 @@ class Ranking(Event, frozen=True, kw_only=True, omit_defaults=True):
     embeddings: str = ""
 
 
+class LabelledExample(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """What a logged decision, or a place of a logged list, turned out to be, with the features that were used then.
+
+    `event_time_ms` is when the label became known, `decided_ms` when the answer was given; the delay is between them.
+    `example_id` is the same for all labels of one answer: a later one replaces what was learned before, and says with
+    `replaced` which label that was. The record key is `user_id`.
+    """
+
+    task: Word
+    example_id: Id
+    user_id: Id
+    decided_ms: TimeMs
+    delay_ms: int
+    label: float
+    source: Literal["chargeback", "review", "confirmed", "dispute", "timeout", "click", "conversion"]
+    features: list[float]
+    feature_set: str
+    score: float = 0.0
+    model: str = ""
+    item_id: Word = ""
+    position: int | None = None
+    propensity: float | None = None
+    amount: float = 0.0
+    segment: str = ""
+    maturity: Word = ""
+    replaced: float | None = None
+
+
+class Snapshot(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A learner's model as plain data. The record key is `learner`; the newest snapshot of a learner is in force.
+
+    `kind` names the type in schemas/snapshots.py that `payload` is JSON of. `examples` counts what was learned from,
+    and orders the snapshots of one learner. `event_time_ms` is of the last example.
+    """
+
+    learner: Id
+    task: Word
+    kind: Word
+    examples: Annotated[int, Meta(ge=0)]
+    feature_set: str
+    payload: msgspec.Raw
+    sha256: str
+    metrics: dict[str, float] = {}
+
+
+DriftLevel = Literal["none", "moderate", "significant"]
+
+
+class DriftReport(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """What one measure says of one subject in one window, against the reference it was compared with.
+
+    `subject` is what drifted: a feature, the score, the mix of decisions, the errors of a learner; `name` says which.
+    `edges` bound the bins of the two distributions, of which `reference` and `current` are shares. `since_ms` is when
+    the present level began. The record key is `model`.
+    """
+
+    model: str
+    subject: Literal["feature", "score", "decisions", "error", "label", "skew", "multivariate", "performance"]
+    name: Word
+    segment: str = ""
+    measure: Word
+    value: float
+    limit: float
+    level: DriftLevel
+    samples: int
+    window_start_ms: TimeMs
+    window_end_ms: TimeMs
+    since_ms: TimeMs | None = None
+    p_value: float | None = None
+    edges: list[float] = []
+    reference: list[float] = []
+    current: list[float] = []
+    action: Word = ""
+
+
+class Aggregate(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """One business figure of one window and segment: volume, amounts, decisions of a kind. The record key is `name`."""
+
+    name: Word
+    segment: str = ""
+    value: float
+    count: int
+    window_start_ms: TimeMs
+    window_end_ms: TimeMs
+
+
+class Anomaly(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A figure outside of what its past and its season make likely. The record key is `name`."""
+
+    name: Word
+    entity: str = ""
+    segment: str = ""
+    detector: Word
+    value: float
+    expected: float
+    low: float
+    high: float
+    score: float
+    since_ms: TimeMs | None = None
+
+
+class Cause(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What may lie behind an alert: its share of the change, and the money that goes with it."""
+
+    name: str
+    share: float
+    money: float = 0.0
+
+
+AlertSeverity = Literal["critical", "warning", "info"]
+
+
+class Alert(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Something that a person should hear of, or that is over. The record key is `name`.
+
+    `name` is a definition of the alert catalogue, which holds its owner and its runbook. `labels` tell alerts of one
+    name apart. `since_ms` is when it began.
+    """
+
+    name: Word
+    severity: AlertSeverity
+    state: Literal["firing", "resolved"]
+    summary: Annotated[str, Meta(max_length=1000)]
+    value: float = 0.0
+    limit: float = 0.0
+    since_ms: TimeMs
+    labels: dict[str, str] = {}
+    causes: list[Cause] = []
+    runbook: str = ""
+    link: str = ""
+
+
 class ControlRecord(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A change of rules, thresholds, lists, flags or model pointers. The record key is `kind/name`.
 

@@ -62,6 +62,26 @@ LATE_EVENTS = Topic(
 DEAD_LETTERS = Topic(
     "dead-letters", "as received", events.DeadLetter, "Records that could not be processed, whole, with the reason."
 )
+LABELLED_EXAMPLES = Topic(
+    "labelled-examples", "user_id", events.LabelledExample, "What answers turned out to be, with the features they saw."
+)
+SNAPSHOTS = Topic(
+    "snapshots",
+    "learner",
+    events.Snapshot,
+    "The newest model of each learner, as plain data.",
+    partitions=1,
+    retention_ms=-1,
+    cleanup="compact",
+)
+DRIFT_REPORTS = Topic(
+    "drift-reports", "model", events.DriftReport, "What drifted, by how much, and by which measure.", partitions=1
+)
+AGGREGATES = Topic(
+    "aggregates", "name", events.Aggregate, "Business figures of windows of minutes, by segment.", partitions=1
+)
+ANOMALIES = Topic("anomalies", "name", events.Anomaly, "Figures that their past makes unlikely.", partitions=1)
+ALERTS = Topic("alerts", "name", events.Alert, "What a person should hear of, and when it is over.", partitions=1)
 CONTROL = Topic(
     "control",
     "kind/name",
@@ -83,6 +103,12 @@ TOPICS = (
     FEATURE_UPDATES,
     LATE_EVENTS,
     DEAD_LETTERS,
+    LABELLED_EXAMPLES,
+    SNAPSHOTS,
+    DRIFT_REPORTS,
+    AGGREGATES,
+    ANOMALIES,
+    ALERTS,
     CONTROL,
 )
 
