@@ -18,7 +18,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final, Generic, Literal, TypeVar
+from typing import Any, Final, Generic, Literal, TypeVar
 
 import msgspec
 from river import metrics, utils
@@ -31,6 +31,9 @@ X = TypeVar("X")
 ROLLING_EXAMPLES: Final = 10_000
 MOST_SEGMENTS: Final = 64
 OTHER_SEGMENTS: Final = "other"
+
+_CLASSES: Final[dict[str, type[Any]]] = {"accuracy": metrics.Accuracy, "f1": metrics.F1}
+_NUMBERS: Final[dict[str, type[Any]]] = {"mae": metrics.MAE, "rmse": metrics.RMSE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,33 +107,28 @@ class Prequential:
 
 
 class _Meter:
-    """The metrics of a goal, of everything or of a window."""
+    """The metrics of a goal, of everything or of the newest `window` answers."""
 
     def __init__(self, goal: Goal, window: int | None = None) -> None:
-        self._ranking = Ranking() if goal == "classification" else None
-        named: dict[str, metrics.base.Metric] = (
-            {"accuracy": metrics.Accuracy(), "f1": metrics.F1()}
-            if goal == "classification"
-            else {"mae": metrics.MAE(), "rmse": metrics.RMSE()}
-        )
-        self._named = named
-        self._counted = (
-            [*named.values()] if window is None else [utils.Rolling(one, window) for one in named.values()]
-        )
-        self._ranked = (
-            self._ranking if self._ranking is None or window is None else utils.Rolling(self._ranking, window)
-        )
+        named = _CLASSES if goal == "classification" else _NUMBERS
+        self._named = {name: _over(metric, window) for name, metric in named.items()}
+        self._ranking = _over(Ranking, window) if goal == "classification" else None
 
     def take(self, label: float, prediction: float) -> None:
-        if self._ranked is None:
-            for one in self._counted:
-                one.update(label, prediction)
+        if self._ranking is None:
+            for metric in self._named.values():
+                metric.update(label, prediction)
             return
         truth, said = label > 0.5, prediction > 0.5
-        for one in self._counted:
-            one.update(truth, said)
-        self._ranked.update(truth, prediction)
+        for metric in self._named.values():
+            metric.update(truth, said)
+        self._ranking.update(truth, prediction)
 
     def figures(self) -> dict[str, float]:
-        found = {name: float(one.get()) for name, one in self._named.items()}
+        found = {name: float(metric.get()) for name, metric in self._named.items()}
         return found if self._ranking is None else found | self._ranking.figures()
+
+
+def _over(kind: type[Any], window: int | None) -> Any:
+    # A window passes everything but `update` on to what it holds.
+    return kind() if window is None else utils.Rolling(kind, window_size=window)
