@@ -18,7 +18,7 @@ PAGE_HINKLEY_DELTA: Final = 0.005
 _MADE: Final[dict[DetectorName, Callable[[int], Any]]] = {
     "adwin": lambda _: drift.ADWIN(delta=0.002),
     "page_hinkley": lambda _: drift.PageHinkley(min_instances=100, delta=PAGE_HINKLEY_DELTA, threshold=50.0),
-    "kswin": lambda seed: drift.KSWIN(alpha=0.0001, window_size=200, stat_size=50, seed=seed),
+    "kswin": lambda seed: drift.KSWIN(alpha=0.001, window_size=100, stat_size=30, seed=seed),
     "ddm": lambda _: binary.DDM(),
 }
 _WINDOW: Final = 1 / 200
