@@ -10,8 +10,8 @@ from river.drift import binary
 
 from online_learning.definition import DetectorName
 
-# KSWIN sorts its window at every update: it looks at every twenty-fifth value.
-KSWIN_EVERY: Final = 25
+# KSWIN sorts its window at every update: it looks at every fiftieth value.
+KSWIN_EVERY: Final = 50
 # Errors of a rare class change a share of a hundredth: Page-Hinkley adds up what exceeds half of that.
 PAGE_HINKLEY_DELTA: Final = 0.005
 
