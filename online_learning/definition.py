@@ -1,0 +1,46 @@
+"""What a learner is: a frozen record that the loop, the evaluation and the documentation follow from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from online_learning.learner import Learner
+
+# Names of online_learning/detectors.py and online_learning/reactions.py.
+DetectorName = Literal["adwin", "page_hinkley", "kswin", "ddm"]
+ReactionName = Literal["raise_rate", "reset", "background", "alert"]
+MetricName = Literal["average_precision", "recall_at_1pct_fpr", "roc_auc", "log_loss", "mean_reward"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Definition:
+    """A learner of one task over one feature set.
+
+    `make` takes the names of its features, in vector order, and a seed. `features` narrows the set to some names; empty
+    is all of it. `kind` says what a prediction is: a probability, an anomaly score, or the bound of a reward.
+    `metric` judges it, `detector` watches its errors, and each of `reactions` is asked when they drift. A snapshot
+    leaves every `snapshot_every` examples.
+
+    `order` is the rule for partitions: a learner with the order of the log sees every example of its task, and one
+    process alone owns it; with order `any` its updates commute, and the processes of a group may share the partitions.
+    """
+
+    name: str
+    task: str
+    feature_set: str
+    make: Callable[[Sequence[str], int], Learner]
+    description: str
+    features: tuple[str, ...] = ()
+    kind: Literal["classifier", "anomaly", "bandit"] = "classifier"
+    metric: MetricName = "average_precision"
+    detector: DetectorName = "adwin"
+    reactions: tuple[ReactionName, ...] = ("alert",)
+    snapshot_every: int = 1000
+    order: Literal["log", "any"] = "log"
+    seed: int = 1
+
+    def learner(self, names: Sequence[str]) -> Learner:
+        """A fresh learner for vectors whose values are called `names`."""
+        return self.make(tuple(n for n in names if not self.features or n in self.features), self.seed)

@@ -1,0 +1,44 @@
+"""What every learner can do: predict, learn, and state its model as plain data."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+from schemas import snapshots
+
+# Features by name; a name that is missing is an absent feature.
+Features = dict[str, float]
+
+
+class Learner(ABC):
+    """An estimator of River's over named features. Names that it was not made for are passed by.
+
+    Pickle keeps its whole state, in the private checkpoint only. The same seed and the same examples give the same
+    model.
+    """
+
+    def __init__(self, features: Sequence[str]) -> None:
+        self.features = tuple(features)
+
+    def known(self, x: Features) -> Features:
+        """A new dictionary of the features that the learner was made for, in its order."""
+        return {name: x[name] for name in self.features if name in x}
+
+    def predict(self, x: Features) -> float:
+        """The score before this example is learned: a probability, or what the kind of learner says."""
+        return self._predict(self.known(x))
+
+    def learn(self, x: Features, y: float, weight: float = 1.0) -> None:
+        """Learn from one example; `y` is 1 or 0, or a reward."""
+        self._learn(self.known(x), y, weight)
+
+    @abstractmethod
+    def _predict(self, x: Features) -> float: ...
+
+    @abstractmethod
+    def _learn(self, x: Features, y: float, weight: float) -> None: ...
+
+    @abstractmethod
+    def model(self) -> snapshots.Model:
+        """The model as plain data; serving/online scores from it what `predict` says."""

@@ -1,0 +1,49 @@
+"""A factorisation machine for clicks (Rendle, 2010) over adaptively scaled features."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from river import facto, optim, preprocessing
+
+from online_learning.learner import Features, Learner
+from online_learning.learners.scaling import adaptive_scaling
+from schemas.snapshots import FactorisationMachine
+
+
+class FactorisationMachineLearner(Learner):
+    """River's AdaptiveStandardScaler, then its FMClassifier."""
+
+    def __init__(
+        self, features: Sequence[str], seed: int, *, factors: int, rate: float, fading: float, clip: float
+    ) -> None:
+        super().__init__(features)
+        self.scaler = preprocessing.AdaptiveStandardScaler(fading_factor=fading)
+        self.machine = facto.FMClassifier(
+            n_factors=factors,
+            weight_optimizer=optim.SGD(rate),
+            latent_optimizer=optim.SGD(rate),
+            clip_gradient=clip,
+            seed=seed,
+        )
+        for name in self.features:
+            # River draws a latent vector when it first meets a name, be it to predict: then two readers would differ.
+            self.machine.latents[name]
+
+    def _predict(self, x: Features) -> float:
+        return float(self.machine.predict_proba_one(self.scaler.transform_one(x))[True])
+
+    def _learn(self, x: Features, y: float, weight: float) -> None:
+        self.scaler.learn_one(x)
+        self.machine.learn_one(self.scaler.transform_one(x), y > 0, weight)
+
+    def model(self) -> FactorisationMachine:
+        """Weights, latent vectors, intercept and the scaler's state."""
+        machine = self.machine
+        return FactorisationMachine(
+            features=list(self.features),
+            weights=[float(machine.weights.get(name, 0.0)) for name in self.features],
+            latents=[[float(v) for v in machine.latents[name]] for name in self.features],
+            intercept=float(machine.intercept),
+            scaling=adaptive_scaling(self.scaler, self.features),
+        )
