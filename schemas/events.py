@@ -247,12 +247,16 @@ class Ranking(Event, frozen=True, kw_only=True, omit_defaults=True):
     embeddings: str = ""
 
 
+LabelSource = Literal["chargeback", "review", "confirmed", "dispute", "timeout", "click", "conversion"]
+
+
 class LabelledExample(Event, frozen=True, kw_only=True, omit_defaults=True):
     """What a logged decision, or a place of a logged list, turned out to be, with the features that were used then.
 
     `event_time_ms` is when the label became known, `decided_ms` when the answer was given; the delay is between them.
     `example_id` is the same for all labels of one answer: a later one replaces what was learned before, and says with
-    `replaced` which label that was. The record key is `user_id`.
+    `replaced` which label that was. The record key is `user_id`. A time-out names the policy that called it negative
+    as `maturity`, and weighs as many answers as its sample stands for.
     """
 
     task: Word
@@ -261,7 +265,7 @@ class LabelledExample(Event, frozen=True, kw_only=True, omit_defaults=True):
     decided_ms: TimeMs
     delay_ms: int
     label: float
-    source: Literal["chargeback", "review", "confirmed", "dispute", "timeout", "click", "conversion"]
+    source: LabelSource
     features: list[float]
     feature_set: str
     score: float = 0.0
@@ -273,6 +277,7 @@ class LabelledExample(Event, frozen=True, kw_only=True, omit_defaults=True):
     segment: str = ""
     maturity: Word = ""
     replaced: float | None = None
+    weight: Annotated[float, Meta(gt=0)] = 1.0
 
 
 class Snapshot(Event, frozen=True, kw_only=True, omit_defaults=True):
@@ -385,7 +390,9 @@ class ControlRecord(Event, frozen=True, kw_only=True, omit_defaults=True):
     `payload` is JSON of the type that `schemas.control` names for `kind`; `null` deletes the entry.
     """
 
-    kind: Literal["rule", "blocklist", "policy", "model", "flag", "audit", "recommend_policy"]
+    kind: Literal[
+        "rule", "blocklist", "policy", "model", "flag", "audit", "recommend_policy", "maturity", "online_model"
+    ]
     name: Id
     payload: msgspec.Raw
     author: Word = ""

@@ -70,6 +70,17 @@ DECISIONS = Metric(
 )
 REJECTS = Metric("rejects", "counter", "events", "Events sent to dead-letters, by reason.", label="reason")
 LABELS = Metric("labels", "counter", "events", "Labels taken in.")
+LABEL_JOINS = Metric(
+    "label_joins",
+    "counter",
+    "labels",
+    "Labels by what they were to the logged answer, time-outs among them.",
+    "outcome",
+    ("joined", "replaced", "confirmed", "repeat", "stale", "waiting", "unknown", "unlisted", "refused"),
+)
+LABELS_WAITING = Metric("labels_waiting", "gauge", "labels", "Labels whose answer is not known yet.")
+MATURING = Metric("answers_maturing", "gauge", "answers", "Sampled answers that wait to count as negative.")
+MATURING_FULL = Metric("answers_not_followed", "counter", "answers", "Sampled answers for which there was no room.")
 LATE = Metric("late", "counter", "events", "Events too late to touch their windows.")
 REPEATS = Metric("repeats", "counter", "events", "Events whose id was decided before.")
 LISTS = Metric(
@@ -130,6 +141,10 @@ METRICS = (
     DECISIONS,
     REJECTS,
     LABELS,
+    LABEL_JOINS,
+    LABELS_WAITING,
+    MATURING,
+    MATURING_FULL,
     LATE,
     REPEATS,
     LISTS,

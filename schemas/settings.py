@@ -81,6 +81,7 @@ class Cassandra(_Section, frozen=True):
     timeout_ms: Millis = 10_000
     decision_days: Annotated[int, Meta(ge=1, le=3650)] = 180
     list_days: Annotated[int, Meta(ge=1, le=3650)] = 30
+    list_feature_days: Annotated[int, Meta(ge=1, le=3650)] = 7
 
 
 class Flink(_Section, frozen=True):
