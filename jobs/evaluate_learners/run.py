@@ -11,7 +11,7 @@ from jobs.evaluate_learners import data_set
 from jobs.evaluate_learners.data_set import DataSet
 from online_learning.benchmark import classes, ratings
 from online_learning.benchmark.contender import Entry
-from online_learning.prequential import Figures, Prequential, test_then_learn
+from online_learning.prequential import Figures, Prequential, ask_then_learn
 from schemas.errors import InputError
 
 Name = Literal["elec2", "weather-nebraska", "movielens-100k"]
@@ -62,7 +62,7 @@ def measure(data: DataSet, entry: Entry, tell: Tell) -> Figures:
     """Ask, measure, learn, over the whole stream."""
     contender = entry.make(data.features)
     meter = Prequential(data.goal)
-    for row, (asked, said) in enumerate(test_then_learn(data.stream, contender.predict, contender.learn)):
+    for row, (asked, said) in enumerate(ask_then_learn(data.stream, contender.predict, contender.learn)):
         meter.take(asked.label, said, asked.segment)
         if row % TELL_EVERY == 0:
             tell(f"{entry.name}: {row:,} of {len(data.stream):,}")

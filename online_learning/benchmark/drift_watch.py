@@ -13,7 +13,7 @@ from river import drift, naive_bayes
 from river.drift import binary
 
 from online_learning.benchmark.contender import Classifier, Contender, Row
-from online_learning.prequential import Asked, test_then_learn
+from online_learning.prequential import Asked, ask_then_learn
 
 # River's defaults; only rises of the error are of interest, and KSWIN draws a sample.
 DETECTORS: Final[dict[str, Callable[[], Any]]] = {
@@ -26,12 +26,30 @@ DETECTORS: Final[dict[str, Callable[[], Any]]] = {
 
 @dataclass
 class Trace:
-    """What happened at each row: whether the answer was right, and the rows at which the detector told of drift."""
+    """What happened at each row: the label, the answer, whether it was right; and the rows of a fresh start."""
 
     labels: list[float] = field(default_factory=list)
     answers: list[float | None] = field(default_factory=list)
     right: list[bool] = field(default_factory=list)
-    alarms: list[int] = field(default_factory=list)
+    resets: list[int] = field(default_factory=list)
+
+
+# Told whether a row's answer was wrong; says whether to start afresh.
+Tells = Callable[[int, bool], bool]
+
+
+def detector(name: str) -> Tells:
+    """A detector of River's that starts anew after each alarm, as a learner that it watches does."""
+    watcher = [DETECTORS[name]()]
+
+    def tells(_row: int, wrong: bool) -> bool:
+        watcher[0].update(wrong)
+        if not watcher[0].drift_detected:
+            return False
+        watcher[0] = DETECTORS[name]()
+        return True
+
+    return tells
 
 
 def bayes() -> Contender:
@@ -39,27 +57,21 @@ def bayes() -> Contender:
     return Classifier(naive_bayes.GaussianNB())
 
 
-def watch(stream: Iterable[Asked[Row]], detector: str | None, *, reset: bool) -> Trace:
-    """Run the learner over a stream; with `reset` it starts afresh when the detector tells. No name: no detector."""
+def watch(stream: Iterable[Asked[Row]], tells: Tells = lambda _row, _wrong: False) -> Trace:
+    """Run the learner over a stream; it starts afresh after a row at which `tells` says so."""
     trace = Trace()
     learner = [bayes()]
-    watcher = DETECTORS[detector]() if detector else None
 
     def learn(x: Row, y: float) -> None:
         learner[0].learn(x, y)
 
-    for row, (asked, answer) in enumerate(test_then_learn(stream, lambda x: learner[0].predict(x), learn)):
+    for row, (asked, answer) in enumerate(ask_then_learn(stream, lambda x: learner[0].predict(x), learn)):
         # Nothing said is the negative class, as for the detector.
         right = ((answer or 0.0) > 0.5) == (asked.label > 0.5)
         trace.labels.append(asked.label)
         trace.answers.append(answer)
         trace.right.append(right)
-        if watcher is None:
-            continue
-        watcher.update(not right)
-        if watcher.drift_detected:
-            trace.alarms.append(row)
-            if reset:
-                learner[0] = bayes()
-            watcher = DETECTORS[detector or ""]()
+        if tells(row, not right):
+            trace.resets.append(row)
+            learner[0] = bayes()
     return trace
