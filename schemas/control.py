@@ -116,8 +116,8 @@ class OnlineModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the newest snapshot of a learner may do for a task. The record's name is free.
 
     A `shadow` scores and is told of; a `member` has its part in the score beside the champion; a `champion` gives the
-    score alone; `off` is not asked. `weight` is a member's part, None = by recent performance: the lower log loss, the
-    larger, `sharpness` times as much on a logarithmic scale.
+    score alone; `off` is not asked. `weight` is a member's part, None = by recent performance
+    (`serving/online/weights.py`).
     """
 
     learner: Id

@@ -108,6 +108,13 @@ class RuleHit(msgspec.Struct, frozen=True, omit_defaults=True):
     limit: float = 0.0
 
 
+class OnlineScore(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What an online model said of a transaction, and its part in the decision's score: a shadow has none."""
+
+    score: float
+    weight: float = 0.0
+
+
 DecisionKind = Literal["APPROVE", "REVIEW", "CHALLENGE", "BLOCK"]
 
 
@@ -117,6 +124,7 @@ class Decision(Event, frozen=True, kw_only=True, omit_defaults=True):
     `features` follow the vector order of `feature_set` (docs/features.md). On a repeat features, rules and versions
     are empty: the first decision states them. (A repeat whose first decision is forgotten is decided anew, in full.)
     `timings_us` are microseconds by stage. `source` is None when the decision is not part of the stream.
+    `online` is by `learner@examples`; where one of them has a part in the score, `champion_score` is what `model` said.
     """
 
     user_id: Id
@@ -137,6 +145,8 @@ class Decision(Event, frozen=True, kw_only=True, omit_defaults=True):
     source: SourcePosition | None = None
     arrival_ms: int = 0
     timings_us: dict[str, int] = {}
+    online: dict[str, OnlineScore] = {}
+    champion_score: float | None = None
 
 
 class EntityFeatures(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -205,10 +215,18 @@ class Recommended(msgspec.Struct, frozen=True, omit_defaults=True):
     features: list[float] = []
 
 
+class OnlineScores(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What an online model said of the items of a list, in their order, and its part in how they were ranked."""
+
+    scores: list[float]
+    weight: float = 0.0
+
+
 class RecommendationList(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A user's new list. `event_id` is that of the interaction that called for it: consumers deduplicate by it.
 
-    `list_id` is what later interactions with its items name. The record key is `user_id`.
+    `list_id` is what later interactions with its items name. `online` is by `learner@examples`. The record key is
+    `user_id`.
     """
 
     user_id: Id
@@ -221,6 +239,7 @@ class RecommendationList(Event, frozen=True, kw_only=True, omit_defaults=True):
     segment: str = ""
     new_user: bool = False
     source: SourcePosition | None = None
+    online: dict[str, OnlineScores] = {}
 
 
 class RankedItem(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -254,9 +273,10 @@ class LabelledExample(Event, frozen=True, kw_only=True, omit_defaults=True):
     """What a logged decision, or a place of a logged list, turned out to be, with the features that were used then.
 
     `event_time_ms` is when the label became known, `decided_ms` when the answer was given; the delay is between them.
-    `example_id` is the same for all labels of one answer: a later one replaces what was learned before, and says with
-    `replaced` which label that was. The record key is `user_id`. A time-out names the policy that called it negative
-    as `maturity`, and weighs as many answers as its sample stands for.
+    `score` is the answer's, of a decision that of `model` alone. `example_id` is the same for all labels of one answer:
+    a later one replaces what was learned before, and says with `replaced` which label that was. A time-out names the
+    policy that called it negative as `maturity`, and weighs as many answers as its sample stands for. The record key is
+    `user_id`.
     """
 
     task: Word

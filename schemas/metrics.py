@@ -113,6 +113,12 @@ FEATURES_NULL = Metric(
 )
 CONTROL_CHANGES = Metric("control_changes", "counter", "records", "Control records taken.")
 CONTROL_REFUSED = Metric("control_refused", "counter", "records", "Control records refused: shape, hash or signature.")
+SNAPSHOTS_TAKEN = Metric("snapshots", "counter", "records", "Snapshots of learners taken.")
+SNAPSHOTS_REFUSED = Metric(
+    "snapshots_refused", "counter", "records", "Snapshots refused: hash, shape or version; the one before stays."
+)
+ONLINE_MODELS = Metric("online_models", "gauge", "models", "Online models that score.")
+ONLINE_WEIGHT = Metric("online_weight_permille", "gauge", "permille", "Their part in the score.")
 MODEL_VERSION = Metric("model_version", "gauge", "version", "Version of the model in use.")
 RULES_VERSION = Metric("rules_version", "gauge", "version", "Version of the rules in use.")
 INDEX_ITEMS = Metric("index_items", "gauge", "items", "Items in the index of vectors.")
@@ -164,6 +170,10 @@ METRICS = (
     FEATURES_NULL,
     CONTROL_CHANGES,
     CONTROL_REFUSED,
+    SNAPSHOTS_TAKEN,
+    SNAPSHOTS_REFUSED,
+    ONLINE_MODELS,
+    ONLINE_WEIGHT,
     MODEL_VERSION,
     RULES_VERSION,
     INDEX_ITEMS,

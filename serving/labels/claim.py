@@ -43,14 +43,15 @@ class Followed(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Arrived(NamedTuple):
-    """What a record says: when, of which answer, a word about it, and which labels are awaited from now on.
+    """What a record says: when, the word about an answer, and the answer that labels of a source are awaited of.
 
-    `kind` is the decision's, empty for an item of a list.
+    `kind` is that of a decision which is followed, empty for an item of a list.
     """
 
     time_ms: int
     about: About | None = None
     word: Word | None = None
+    followed: About | None = None
     awaited: LabelSource | None = None
     kind: str = ""
 

@@ -46,8 +46,9 @@ class Decisions:
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 raise UnreadableError(f"Decision: {error}") from error
             about = About(FRAUD, answered.event_id, answered.event_id, answered.user_id)
-            awaited = None if answered.repeat else "chargeback"
-            return Arrived(answered.event_time_ms, about, None, awaited, answered.decision)  # type: ignore[arg-type]
+            if answered.repeat:
+                return Arrived(answered.event_time_ms)
+            return Arrived(answered.event_time_ms, followed=about, awaited="chargeback", kind=answered.decision)
         label = codec.decode(Label, record.value)
         check_key(record, "user_id", label.user_id)
         check_time(label.event_time_ms, record.arrival_ms)
@@ -89,7 +90,7 @@ class LoggedDecision:
             source=word.source,
             features=decision.features,
             feature_set=decision.feature_set,
-            score=decision.score,
+            score=decision.score if decision.champion_score is None else decision.champion_score,
             model=decision.model,
             amount=decision.amount,
             segment=decision.segment,

@@ -81,7 +81,7 @@ class LabelJoin:
                 followed.setdefault(wait_ms, []).append((one.due_ms, one))
         for wait_ms, some in followed.items():
             refused = waiting.followed.put(some, max(SECOND_MS, wait_ms // SLOTS_A_POLICY))
-            self._count(metrics.MATURING_FULL, by=len(refused))
+            self._count(metrics.MATURING_FULL, "", len(refused))
         outputs = self._settle(claims, waiting, now_ms)
         return outputs + self.wake(waiting, now_ms)
 
@@ -157,14 +157,15 @@ class LabelJoin:
 
 def _followed(arrived: Arrived, control: MaturityControl) -> Iterator[tuple[int, Followed]]:
     """The policies that follow the answer: how long each waits, and what for."""
-    if arrived.about is None or arrived.awaited is None:
+    about = arrived.followed
+    if about is None or arrived.awaited is None:
         return
     for name, policy in control.waiting_for(arrived.awaited):
         if arrived.kind and arrived.kind not in policy.decisions:
             continue
-        if is_sampled(policy, name, arrived.about.example_id):
+        if is_sampled(policy, name, about.example_id):
             wait_ms = round(policy.days * DAY_MS)
-            yield wait_ms, Followed(arrived.about, name, arrived.time_ms + wait_ms, 1 / policy.share)
+            yield wait_ms, Followed(about, name, arrived.time_ms + wait_ms, 1 / policy.share)
 
 
 def _timeout(followed: Followed) -> Claim:

@@ -8,6 +8,7 @@ from typing import Literal
 
 from schemas.errors import InvalidError
 from schemas.events import Interaction, LabelledExample, RecommendationList
+from schemas.models import RECOMMEND
 from serving.inflight import Record
 from serving.labels.claim import About, Arrived, Claim, Logged, Unlisted
 from serving.labels.words import Told, Word
@@ -27,19 +28,25 @@ class Lists:
         self._store = store
 
     def read(self, record: Record) -> Arrived:
-        """A click or conversion speaks of a place; one that was seen is followed. What names no list says nothing."""
+        """A click or conversion speaks of a place; a seen one is followed for clicks, a clicked one for conversions.
+
+        What names no list says nothing.
+        """
         event = arrival.read(record)
         assert isinstance(event, Interaction)
         if not event.list_id:
             return Arrived(event.event_time_ms)
         id_bytes("list id", event.list_id)
         if event.kind == "view" and event.position is not None:
-            return Arrived(event.event_time_ms, about_place("click", event), awaited="click")
+            return Arrived(event.event_time_ms, followed=about_place("click", event), awaited="click")
         outcome = OUTCOMES.get(event.kind)
         if outcome is None:
             return Arrived(event.event_time_ms)
         word = Word(event.event_id, event.event_time_ms, 1.0, outcome)
-        return Arrived(event.event_time_ms, about_place(outcome, event), word)
+        about = about_place(outcome, event)
+        if outcome == "conversion":
+            return Arrived(event.event_time_ms, about, word)
+        return Arrived(event.event_time_ms, about, word, about_place("conversion", event), "conversion")
 
     def logged(self, claims: Collection[Claim]) -> dict[str, Logged]:
         """The lists that the claims are about."""
@@ -47,8 +54,9 @@ class Lists:
         return {name: LoggedList(made) for name, made in found.items()}
 
 
-def about_place(task: Outcome, event: Interaction) -> About:
-    """The place of a list that an interaction names."""
+def about_place(outcome: Outcome, event: Interaction) -> About:
+    """The place of a list that an interaction names; whether it is clicked is what recommenders learn."""
+    task = RECOMMEND if outcome == "click" else outcome
     text = f"{task}\0{event.user_id}\0{event.list_id}\0{event.item_id}"
     return About(task, blake2b(text.encode(), digest_size=16).hexdigest(), event.list_id, event.user_id, event.item_id)
 

@@ -144,5 +144,5 @@ class TestTheLabelJoinOnTheRealParts:
         click = {"user_id": bank.user, "item_id": "i2", "kind": "click", "list_id": made.list_id, "position": 2}
         bank.send(INTERACTIONS, Interaction(event_id=f"{bank.name}-c", event_time_ms=now_ms + 1000, **click))
         (example,) = bank.read(LABELLED_EXAMPLES, LabelledExample, 1)
-        assert (example.task, example.source, example.position, example.propensity) == ("click", "click", 2, 0.25)
+        assert (example.task, example.source, example.position, example.propensity) == ("recommend", "click", 2, 0.25)
         assert (example.features, example.delay_ms) == ([2.5, 1.0], 1000)
