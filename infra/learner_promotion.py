@@ -137,9 +137,7 @@ def _pass_gate(name: str, comparison: Comparison | None, by: By, by_hand: Force,
         raise InputError("--force needs a --note that says why")
 
 
-def _change(
-    what: str, learner: str, present: Mapping[str, OnlineModel], after: Before, by: By
-) -> list[ControlRecord]:
+def _change(what: str, learner: str, present: Mapping[str, OnlineModel], after: Before, by: By) -> list[ControlRecord]:
     before: Before = {name: present.get(name) for name in after}
     wanted = {name: model.mode if model else "none" for name, model in after.items()}
     detail = {
@@ -151,9 +149,7 @@ def _change(
     return [*(_record("online_model", name, model, by) for name, model in sorted(after.items())), audit]
 
 
-def _record(
-    kind: Literal["online_model", "audit"], name: str, payload: msgspec.Struct | None, by: By
-) -> ControlRecord:
+def _record(kind: Literal["online_model", "audit"], name: str, payload: msgspec.Struct | None, by: By) -> ControlRecord:
     return ControlRecord(
         event_id=f"{kind}-{name}"[:50] + f"-{by.at_ms}",
         event_time_ms=by.at_ms,

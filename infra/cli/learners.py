@@ -122,9 +122,7 @@ def rollback(settings: Settings, name: str, note: str) -> None:
 def settle(settings: Settings) -> None:
     """Do now what the policy of the settings says: promote who won, and name who waits for an answer."""
     records = control_topic.current(settings.kafka)
-    sent, asked = learner_promotion.by_policy(
-        records, _snapshots(settings).values(), settings.promotion, _by("").at_ms
-    )
+    sent, asked = learner_promotion.by_policy(records, _snapshots(settings).values(), settings.promotion, _by("").at_ms)
     if sent:
         control_topic.send(settings.kafka, sent)
     promoted = [r.name for r in sent if r.kind == "online_model" and b'"champion"' in bytes(r.payload)]

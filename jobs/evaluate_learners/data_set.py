@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,6 +104,5 @@ def ratings(folder: Path, limit: int | None = None) -> DataSet:
 
 
 def _rows(file: Path, delimiter: str) -> Iterator[dict[str, str]]:
-    opened = gzip.open(file, "rt", encoding="utf-8") if file.suffix == ".gz" else file.open(encoding="utf-8")
-    with opened as lines:
-        yield from csv.DictReader(lines, delimiter=delimiter)
+    with file.open("rb") as raw, gzip.open(raw) if file.suffix == ".gz" else raw as held:
+        yield from csv.DictReader(io.TextIOWrapper(held, encoding="utf-8", newline=""), delimiter=delimiter)

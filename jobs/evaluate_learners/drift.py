@@ -65,9 +65,7 @@ def detections(alarms: Sequence[int], points: Sequence[int], width: int) -> Dete
     return Detections(tuple(delays), false_alarms)
 
 
-def recoveries(
-    right: Sequence[bool], points: Sequence[int], oracle: Sequence[bool]
-) -> tuple[int | None, ...]:
+def recoveries(right: Sequence[bool], points: Sequence[int], oracle: Sequence[bool]) -> tuple[int | None, ...]:
     """By drift point: rows until the learner is as good as one that started at the very point, None = not before the
     next one. As good: within RECOVERY_LOSS of what that one reaches in the second half of the concept.
     """
@@ -102,9 +100,7 @@ def run(folder: Path, drifting: Drifting, limit: int | None = None) -> list[Watc
 
     def watched(name: str, trace: Trace, alarms: Sequence[int] | None) -> Watched:
         found = None if alarms is None else detections(alarms, points, drifting.width)
-        return Watched(
-            drifting.name, name, _metrics(trace), found, recoveries(trace.right, points, oracle.right)
-        )
+        return Watched(drifting.name, name, _metrics(trace), found, recoveries(trace.right, points, oracle.right))
 
     alone = watch(stream)
     rows = [watched(NO_DETECTOR, alone, None)]

@@ -8,6 +8,7 @@ from typing import Final
 
 from jobs.evaluate_learners.fraud_stream import NAMES, Run
 
+FONT: Final = 'font-family="sans-serif" font-size="12"'
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 760, 360, 60, 150, 40, 50
 COLOURS: Final = {NAMES[0]: "#777777", NAMES[1]: "#d08000", NAMES[2]: "#0060b0"}
 
@@ -51,8 +52,7 @@ def picture(run: Run) -> str:
         return LEFT + place * across, TOP + (high - value) / (high - low) * (HEIGHT - TOP - BOTTOM)
 
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" '
-        'font-size="12">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" {FONT}>',
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>',
         f'<text x="{LEFT}" y="22" font-size="14">Average precision by week, labels after 7 days</text>',
     ]
@@ -71,7 +71,9 @@ def picture(run: Run) -> str:
         )
     for place, week in enumerate(run.weeks):
         x, _ = at(place, low)
-        parts.append(f'<text x="{x:.1f}" y="{HEIGHT - BOTTOM + 20}" text-anchor="middle">{_day(week.from_ms)[5:]}</text>')
+        parts.append(
+            f'<text x="{x:.1f}" y="{HEIGHT - BOTTOM + 20}" text-anchor="middle">{_day(week.from_ms)[5:]}</text>'
+        )
     parts += _lines(run, at)
     return "\n".join([*parts, "</svg>"]) + "\n"
 

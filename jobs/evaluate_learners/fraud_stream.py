@@ -28,7 +28,8 @@ from online_learning import catalogue
 from online_learning.prequential import Prequential
 from schemas.control import OnlineModel
 from schemas.models import Signature
-from serving.features.catalogue import FEATURE_SET, NAMES as FEATURES
+from serving.features.catalogue import FEATURE_SET
+from serving.features.catalogue import NAMES as FEATURES
 from serving.model import Model
 from serving.online.weights import RECENT, RECENT_CHAMPION, performance, weights
 from serving.windows import DAY_MS

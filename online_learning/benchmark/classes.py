@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
-from river import compose, dummy, feature_extraction, forest, linear_model, naive_bayes, optim, preprocessing
-from river import stats, tree, utils
+from river import (
+    compose,
+    dummy,
+    feature_extraction,
+    forest,
+    linear_model,
+    naive_bayes,
+    optim,
+    preprocessing,
+    stats,
+    tree,
+    utils,
+)
 
 from online_learning import catalogue
 from online_learning.benchmark.contender import Classifier, Contender, Entry
@@ -15,9 +26,7 @@ FROM_CATALOGUE = ("fraud-logistic", "fraud-tree", "fraud-forest")
 
 
 def _logistic(_features: tuple[str, ...]) -> Contender:
-    return Classifier(
-        preprocessing.StandardScaler() | linear_model.LogisticRegression(optimizer=optim.SGD(0.005))
-    )
+    return Classifier(preprocessing.StandardScaler() | linear_model.LogisticRegression(optimizer=optim.SGD(0.005)))
 
 
 def _recent_labels(features: tuple[str, ...]) -> Contender:
@@ -25,7 +34,9 @@ def _recent_labels(features: tuple[str, ...]) -> Contender:
     seen = compose.Select(*features)
     for window in (1, 2, 3, 6, DAY_ROWS):
         seen += feature_extraction.TargetAgg(by=None, how=utils.Rolling(stats.Mean, window_size=window))
-    return Classifier(seen | preprocessing.StandardScaler() | linear_model.LogisticRegression(optimizer=optim.SGD(0.05)))
+    return Classifier(
+        seen | preprocessing.StandardScaler() | linear_model.LogisticRegression(optimizer=optim.SGD(0.05))
+    )
 
 
 def _day_mean(features: tuple[str, ...]) -> Contender:
@@ -50,9 +61,7 @@ LAST_CLASS = Entry(
 )
 LOGISTIC = Entry(name="logistic regression", make=_logistic, says="scaled, SGD(0.005), as in River's benchmark")
 BAYES = Entry(name="naive Bayes", make=lambda _: Classifier(naive_bayes.GaussianNB()), says="Gaussian")
-TREE = Entry(
-    name="Hoeffding tree", make=lambda _: Classifier(tree.HoeffdingTreeClassifier()), says="River's defaults"
-)
+TREE = Entry(name="Hoeffding tree", make=lambda _: Classifier(tree.HoeffdingTreeClassifier()), says="River's defaults")
 FOREST = Entry(
     name="adaptive random forest",
     make=lambda _: Classifier(forest.ARFClassifier(seed=42)),

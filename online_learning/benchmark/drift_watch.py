@@ -12,7 +12,7 @@ from typing import Any, Final
 from river import drift, naive_bayes
 from river.drift import binary
 
-from online_learning.benchmark.contender import Classifier, Contender, Row
+from online_learning.benchmark.contender import Classifier, Row
 from online_learning.prequential import Asked, ask_then_learn
 
 # River's defaults; only rises of the error are of interest, and KSWIN draws a sample.
@@ -52,20 +52,30 @@ def detector(name: str) -> Tells:
     return tells
 
 
-def bayes() -> Contender:
+class Bayes:
     """The learner that is watched: Gaussian naive Bayes, which never forgets by itself."""
-    return Classifier(naive_bayes.GaussianNB())
+
+    def __init__(self) -> None:
+        self._model = Classifier(naive_bayes.GaussianNB())
+
+    def predict(self, x: Row) -> float | None:
+        """The probability of the positive class."""
+        return self._model.predict(x)
+
+    def learn(self, x: Row, y: float) -> None:
+        """Learn from one example."""
+        self._model.learn(x, y)
+
+    def start_afresh(self) -> None:
+        """Forget everything."""
+        self._model = Classifier(naive_bayes.GaussianNB())
 
 
 def watch(stream: Iterable[Asked[Row]], tells: Tells = lambda _row, _wrong: False) -> Trace:
     """Run the learner over a stream; it starts afresh after a row at which `tells` says so."""
     trace = Trace()
-    learner = [bayes()]
-
-    def learn(x: Row, y: float) -> None:
-        learner[0].learn(x, y)
-
-    for row, (asked, answer) in enumerate(ask_then_learn(stream, lambda x: learner[0].predict(x), learn)):
+    learner = Bayes()
+    for row, (asked, answer) in enumerate(ask_then_learn(stream, learner.predict, learner.learn)):
         # Nothing said is the negative class, as for the detector.
         right = ((answer or 0.0) > 0.5) == (asked.label > 0.5)
         trace.labels.append(asked.label)
@@ -73,5 +83,5 @@ def watch(stream: Iterable[Asked[Row]], tells: Tells = lambda _row, _wrong: Fals
         trace.right.append(right)
         if tells(row, not right):
             trace.resets.append(row)
-            learner[0] = bayes()
+            learner.start_afresh()
     return trace

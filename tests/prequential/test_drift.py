@@ -50,9 +50,7 @@ def test_recovery_is_when_the_accuracy_after_the_drift_is_that_of_a_fresh_learne
 def _flipping(rows: int, point: int) -> list[Asked[dict[str, float]]]:
     random = np.random.default_rng(3)
     values = random.normal(0, 1, rows).tolist()
-    return [
-        Asked({"x": value}, float((value > 0) == (row < point)), row, row) for row, value in enumerate(values)
-    ]
+    return [Asked({"x": value}, float((value > 0) == (row < point)), row, row) for row, value in enumerate(values)]
 
 
 @pytest.mark.parametrize("name", sorted(DETECTORS))
