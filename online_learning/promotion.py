@@ -28,6 +28,7 @@ Verdict = Literal["wait", "promote", "ask", "refuse"]
 # A snapshot holds the place in this list, so it only grows at its end.
 VERDICTS: Final[tuple[Verdict, ...]] = ("wait", "ask", "promote", "refuse")
 MetricName = Literal["average_precision", "recall_at_1pct_fpr"]
+METRICS: Final[tuple[MetricName, ...]] = ("average_precision", "recall_at_1pct_fpr")
 _LAST_WORDS: Final = frozenset({"promote", "refuse"})
 
 

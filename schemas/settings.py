@@ -127,6 +127,17 @@ class Promotion(_Section, frozen=True):
     least_positives: Annotated[int, Meta(ge=1, le=1_000_000)] = 100
 
 
+class Learn(_Section, frozen=True):
+    """The learning process. `path` is the folder of its checkpoints; empty: `learners` in the home.
+
+    `port` shows its metrics; a second process on one machine needs another.
+    """
+
+    path: str = ""
+    port: Port = 8001
+    checkpoint_ms: Millis = 10_000
+
+
 class Settings(_Section, frozen=True):
     """Everything a process may be told. Addresses that are left empty follow `stack`, so one place moves them all."""
 
@@ -138,6 +149,7 @@ class Settings(_Section, frozen=True):
     job: Job = msgspec.field(default_factory=Job)
     registry: Registry = msgspec.field(default_factory=Registry)
     promotion: Promotion = msgspec.field(default_factory=Promotion)
+    learn: Learn = msgspec.field(default_factory=Learn)
 
     def __post_init__(self) -> None:
         ports = self.stack.ports

@@ -7,21 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
-from river import drift, naive_bayes
-from river.drift import binary
+from river import naive_bayes
 
 from online_learning.benchmark.contender import Classifier, Row
+from online_learning.definition import DetectorName
+from online_learning.detectors import Watch
 from online_learning.prequential import Asked, ask_then_learn
 
-# River's defaults; only rises of the error are of interest, and KSWIN draws a sample.
-DETECTORS: Final[dict[str, Callable[[], Any]]] = {
-    "adwin": drift.ADWIN,
-    "page_hinkley": lambda: drift.PageHinkley(mode="up"),
-    "kswin": lambda: drift.KSWIN(seed=1),
-    "ddm": binary.DDM,
-}
+DETECTORS: Final[tuple[DetectorName, ...]] = ("adwin", "page_hinkley", "kswin", "ddm")
+SEED: Final = 1
 
 
 @dataclass
@@ -38,18 +34,10 @@ class Trace:
 Tells = Callable[[int, bool], bool]
 
 
-def detector(name: str) -> Tells:
-    """A detector of River's that starts anew after each alarm, as a learner that it watches does."""
-    watcher = [DETECTORS[name]()]
-
-    def tells(_row: int, wrong: bool) -> bool:
-        watcher[0].update(wrong)
-        if not watcher[0].drift_detected:
-            return False
-        watcher[0] = DETECTORS[name]()
-        return True
-
-    return tells
+def detector(name: DetectorName) -> Tells:
+    """A detector as the live loop has it."""
+    watched = Watch(name, SEED)
+    return lambda _row, wrong: watched.take(float(wrong))
 
 
 class Bayes:
