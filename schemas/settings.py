@@ -122,7 +122,7 @@ class Promotion(_Section, frozen=True):
 
     mode: Literal["automatic", "asked", "off"] = "asked"
     least_gain: Annotated[float, Meta(ge=0, le=1)] = 0.02
-    alpha: Annotated[float, Meta(gt=0, le=0.5)] = 0.05
+    alpha: Annotated[float, Meta(ge=0.0001, le=0.5)] = 0.05
     least_examples: Annotated[int, Meta(ge=1, le=100_000_000)] = 5_000
     least_positives: Annotated[int, Meta(ge=1, le=1_000_000)] = 100
 
