@@ -10,6 +10,7 @@ from rich.console import Console
 
 from jobs.evaluate_learners import data_set, drift, fraud_report, fraud_stream, run
 from jobs.evaluate_learners.published import Published, published
+from online_learning.benchmark.contender import Entry
 from online_learning.prequential import Figures
 from schemas.errors import InputError
 
@@ -73,7 +74,7 @@ def _refuse(wanted: tuple[str, ...], kind: str) -> None:
 
 
 def _classic(
-    name: run.Name, folder: Path, limit: int | None, entries: tuple[run.Entry, ...], tell: run.Tell, *, segments: bool
+    name: run.Name, folder: Path, limit: int | None, entries: tuple[Entry, ...], tell: run.Tell, *, segments: bool
 ) -> dict[str, dict[str, float]]:
     data = run.read(name, folder, limit)
     columns = _COLUMNS[data.goal]

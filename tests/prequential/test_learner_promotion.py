@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+from click.testing import CliRunner
 
 from infra import control_topic, learner_promotion
+from infra.cli import learners as commands
 from infra.learner_promotion import By, by_policy, online_models, roll_back
+from infra.promoter import Promoter
 from infra.promotion import Force
+from infra.topic_reader import Read
 from online_learning.promotion import Comparison
 from schemas import codec, control
 from schemas.control import OnlineModel
 from schemas.errors import GateError, InputError, NotFoundError
 from schemas.events import ControlRecord, Snapshot
-from schemas.settings import Promotion
+from schemas.settings import Promotion, Settings
 
 
 def _snapshot(learner: str, verdict: str | None = "promote", gain: float = 0.1, task: str = "fraud") -> Snapshot:
@@ -166,3 +170,44 @@ def test_the_policy_promotes_the_largest_gain_or_asks_or_rests(topic, mode, cham
     assert (topic.modes(), waiting) == (champions, asked)
     again, _ = by_policy(topic.records, [_snapshot("b")], Promotion(mode=mode), 6000)
     assert again == []
+
+
+@pytest.fixture
+def log(monkeypatch, topic) -> Topic:
+    """The commands read and write the topic in memory."""
+    monkeypatch.setattr(control_topic, "current", lambda _kafka: dict(topic.records))
+    monkeypatch.setattr(control_topic, "send", lambda _kafka, sent: topic.take(sent))
+    return topic
+
+
+@pytest.mark.parametrize(("mode", "promoted"), [("automatic", ["a"]), ("asked", []), ("off", [])])
+def test_a_learner_that_won_is_promoted_once_as_its_snapshots_leave(log, mode, promoted):
+    promoter = Promoter(Settings().kafka, Promotion(mode=mode), lambda: 9000)
+    assert promoter.consider([_snapshot("a"), _snapshot("b", "wait")]) == promoted
+    # A person may have taken it back: the same evidence does not promote it again.
+    assert promoter.consider([_snapshot("a")]) == []
+    assert log.modes() == dict.fromkeys(promoted, "champion")
+
+
+def _run(monkeypatch, snapshots: list[Snapshot], *words: str) -> str:
+    records = [Read(s.learner.encode(), codec.encode(s), s.event_time_ms) for s in snapshots]
+    monkeypatch.setattr(commands, "read", lambda _kafka, _topic: iter(records))
+    found = CliRunner().invoke(commands.command, words, obj=Settings(), catch_exceptions=False)
+    assert found.exit_code == 0, found.output
+    return found.stdout
+
+
+def test_the_commands_show_promote_and_roll_back(log, monkeypatch):
+    told = [_snapshot("fraud-logistic", gain=0.1), _snapshot("fraud-tree", "wait")]
+    assert "fraud-logistic is champion for fraud" in _run(monkeypatch, told, "promote", "fraud-logistic", "--note", "x")
+    listed = _run(monkeypatch, told, "list", "--json")
+    found = msgspec.json.decode(listed.splitlines()[-1])
+    assert found["fraud-logistic"]["mode"] == "champion"
+    assert found["fraud-tree"]["mode"] == "none"
+    shown = _run(monkeypatch, told, "show", "fraud-logistic")
+    assert "+10.0%" in shown
+    assert "promote_learner fraud-logistic champion" in shown
+    assert shown.rstrip().endswith(": x")
+    assert "fraud-logistic null" in _run(monkeypatch, told, "rollback", "fraud-logistic")
+    assert log.modes() == {}
+    assert "waits for an answer: sluice learners promote fraud-logistic" in _run(monkeypatch, told, "settle")
