@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
@@ -10,6 +11,9 @@ from jobs.evaluate_learners.fraud_stream import NAMES, Run
 
 FONT: Final = 'font-family="sans-serif" font-size="12"'
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 760, 360, 60, 150, 40, 50
+# Distances of the lines across, of which there are a dozen at most.
+SPACINGS: Final = (0.01, 0.02, 0.05, 0.1)
+MOST_LINES: Final = 10
 COLOURS: Final = {NAMES[0]: "#777777", NAMES[1]: "#d08000", NAMES[2]: "#0060b0"}
 
 
@@ -45,7 +49,8 @@ def figures(run: Run) -> dict[str, dict[str, float]]:
 def picture(run: Run) -> str:
     """A line for each answer over the weeks, as an SVG that needs nothing else."""
     values = [week.figures[name]["average_precision"] for week in run.weeks for name in NAMES]
-    low, high = int(min(values) * 20) / 20, int(max(values) * 20 + 1) / 20
+    spacing = next(one for one in SPACINGS if (max(values) - min(values)) / one <= MOST_LINES)
+    low, high = math.floor(min(values) / spacing) * spacing, math.ceil(max(values) / spacing) * spacing
     across = (WIDTH - LEFT - RIGHT) / max(len(run.weeks) - 1, 1)
 
     def at(place: int, value: float) -> tuple[float, float]:
@@ -56,9 +61,8 @@ def picture(run: Run) -> str:
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>',
         f'<text x="{LEFT}" y="22" font-size="14">Average precision by week, labels after 7 days</text>',
     ]
-    steps = round((high - low) * 20)
-    for step in range(steps + 1):
-        value = low + step / 20
+    for step in range(round((high - low) / spacing) + 1):
+        value = low + step * spacing
         x, y = at(0, value)
         parts.append(f'<line x1="{x}" y1="{y:.1f}" x2="{WIDTH - RIGHT}" y2="{y:.1f}" stroke="#dddddd"/>')
         parts.append(f'<text x="{x - 8}" y="{y + 4:.1f}" text-anchor="end">{value:.2f}</text>')
