@@ -56,7 +56,7 @@ class Figures(msgspec.Struct, frozen=True):
     segments: dict[str, dict[str, float]]
 
 
-def test_then_learn(
+def ask_then_learn(
     stream: Iterable[Asked[X]], predict: Callable[[X], float | None], learn: Callable[[X, float], None]
 ) -> Iterator[tuple[Asked[X], float | None]]:
     """Each example with its prediction; ties and delays as above."""

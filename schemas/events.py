@@ -109,6 +109,13 @@ class RuleHit(msgspec.Struct, frozen=True, omit_defaults=True):
     limit: float = 0.0
 
 
+class OnlineScore(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What an online model said of a transaction, and its part in the decision's score: a shadow has none."""
+
+    score: float
+    weight: float = 0.0
+
+
 DecisionKind = Literal["APPROVE", "REVIEW", "CHALLENGE", "BLOCK"]
 
 
@@ -118,6 +125,7 @@ class Decision(Event, frozen=True, kw_only=True, omit_defaults=True):
     `features` follow the vector order of `feature_set` (docs/features.md). On a repeat features, rules and versions
     are empty: the first decision states them. (A repeat whose first decision is forgotten is decided anew, in full.)
     `timings_us` are microseconds by stage. `source` is None when the decision is not part of the stream.
+    `online` is by `learner@examples`; where one of them has a part in the score, `champion_score` is what `model` said.
     """
 
     user_id: Id
@@ -138,6 +146,8 @@ class Decision(Event, frozen=True, kw_only=True, omit_defaults=True):
     source: SourcePosition | None = None
     arrival_ms: int = 0
     timings_us: dict[str, int] = {}
+    online: dict[str, OnlineScore] = {}
+    champion_score: float | None = None
 
 
 class EntityFeatures(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -206,10 +216,18 @@ class Recommended(msgspec.Struct, frozen=True, omit_defaults=True):
     features: list[float] = []
 
 
+class OnlineScores(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What an online model said of the items of a list, in their order, and its part in how they were ranked."""
+
+    scores: list[float]
+    weight: float = 0.0
+
+
 class RecommendationList(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A user's new list. `event_id` is that of the interaction that called for it: consumers deduplicate by it.
 
-    `list_id` is what later interactions with its items name. The record key is `user_id`.
+    `list_id` is what later interactions with its items name. `online` is by `learner@examples`. The record key is
+    `user_id`.
     """
 
     user_id: Id
@@ -222,6 +240,7 @@ class RecommendationList(Event, frozen=True, kw_only=True, omit_defaults=True):
     segment: str = ""
     new_user: bool = False
     source: SourcePosition | None = None
+    online: dict[str, OnlineScores] = {}
 
 
 class RankedItem(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -248,12 +267,17 @@ class Ranking(Event, frozen=True, kw_only=True, omit_defaults=True):
     embeddings: str = ""
 
 
+LabelSource = Literal["chargeback", "review", "confirmed", "dispute", "timeout", "click", "conversion"]
+
+
 class LabelledExample(Event, frozen=True, kw_only=True, omit_defaults=True):
     """What a logged decision, or a place of a logged list, turned out to be, with the features that were used then.
 
     `event_time_ms` is when the label became known, `decided_ms` when the answer was given; the delay is between them.
-    `example_id` is the same for all labels of one answer: a later one replaces what was learned before, and says with
-    `replaced` which label that was. The record key is `user_id`.
+    `score` is the answer's, of a decision that of `model` alone. `example_id` is the same for all labels of one answer:
+    a later one replaces what was learned before, and says with `replaced` which label that was. A time-out names the
+    policy that called it negative as `maturity`, and weighs as many answers as its sample stands for. The record key is
+    `user_id`.
     """
 
     task: Word
@@ -262,7 +286,7 @@ class LabelledExample(Event, frozen=True, kw_only=True, omit_defaults=True):
     decided_ms: TimeMs
     delay_ms: int
     label: float
-    source: Literal["chargeback", "review", "confirmed", "dispute", "timeout", "click", "conversion"]
+    source: LabelSource
     features: list[float]
     feature_set: str
     score: float = 0.0
@@ -389,7 +413,9 @@ class ControlRecord(Event, frozen=True, kw_only=True, omit_defaults=True):
     `payload` is JSON of the type that `schemas.control` names for `kind`; `null` deletes the entry.
     """
 
-    kind: Literal["rule", "blocklist", "policy", "model", "flag", "audit", "recommend_policy"]
+    kind: Literal[
+        "rule", "blocklist", "policy", "model", "flag", "audit", "recommend_policy", "maturity", "online_model"
+    ]
     name: Id
     payload: msgspec.Raw
     author: Word = ""

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import orjson
 
-from schemas.events import SourcePosition
+from schemas.events import OnlineScores, SourcePosition
 from serving.recommend.funnel import Listed, Ranked
 
 # Features are told with so many decimals: more is noise, and most of the bytes of a list.
@@ -41,6 +41,7 @@ class OutgoingList(msgspec.Struct, omit_defaults=True):
     segment: str = ""
     new_user: bool = False
     source: SourcePosition | None = None
+    online: dict[str, OnlineScores] = {}
 
 
 def outgoing_items(
