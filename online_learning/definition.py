@@ -23,8 +23,7 @@ class Definition:
     `metric` judges it, `detector` watches its errors, and each of `reactions` is asked when they drift. A snapshot
     leaves every `snapshot_every` examples.
 
-    `order` is the rule for partitions: a learner with the order of the log sees every example of its task, and one
-    process alone owns it; with order `any` its updates commute, and the processes of a group may share the partitions.
+    With `replay` a share of what is learned is followed by an older example from the reservoir, against forgetting.
     """
 
     name: str
@@ -38,7 +37,7 @@ class Definition:
     detector: DetectorName = "adwin"
     reactions: tuple[ReactionName, ...] = ("alert",)
     snapshot_every: int = 1000
-    order: Literal["log", "any"] = "log"
+    replay: float = 0.0
     seed: int = 1
 
     def learner(self, names: Sequence[str]) -> Learner:

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from math import isnan
+
+import numpy as np
+from numpy.typing import NDArray
 
 from schemas import snapshots
 
 # Features by name; a name that is missing is an absent feature.
 Features = dict[str, float]
+# The same in the order of a learner's features; NaN is an absent feature.
+Row = NDArray[np.float64]
 
 
 class Learner(ABC):
@@ -32,6 +38,25 @@ class Learner(ABC):
     def learn(self, x: Features, y: float, weight: float = 1.0) -> None:
         """Learn from one example; `y` is 1 or 0, or a reward."""
         self._learn(self.known(x), y, weight)
+
+    def predict_row(self, row: Row) -> float:
+        """`predict` for features in the learner's order."""
+        return self._predict(self._named(row))
+
+    def learn_row(self, row: Row, y: float, weight: float = 1.0) -> None:
+        """`learn` for features in the learner's order."""
+        self._learn(self._named(row), y, weight)
+
+    def raise_rate(self, factor: float) -> bool:
+        """Learn `factor` times as fast for a while; False for a learner that has no rate."""
+        return False
+
+    def reset_part(self) -> bool:
+        """Start the part anew that does worst; False for a learner that has no parts."""
+        return False
+
+    def _named(self, row: Row) -> Features:
+        return {name: value for name, value in zip(self.features, row.tolist(), strict=True) if not isnan(value)}
 
     @abstractmethod
     def _predict(self, x: Features) -> float: ...

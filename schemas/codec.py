@@ -11,7 +11,7 @@ import msgspec
 from schemas.errors import InvalidError, UnknownVersionError, UnreadableError
 from schemas.events import Event
 
-MAX_EVENT_BYTES = 256 * 1024
+MAX_EVENT_BYTES = Event.MAX_BYTES
 
 E = TypeVar("E", bound=Event)
 
@@ -51,8 +51,8 @@ def decode(kind: type[E], raw: bytes | None) -> E:
     """
     if raw is None:
         raise UnreadableError(f"empty record where a {kind.__name__} was expected")
-    if len(raw) > MAX_EVENT_BYTES:
-        raise UnreadableError(f"{len(raw)} bytes, more than the {MAX_EVENT_BYTES} an event may have", "too_large")
+    if len(raw) > kind.MAX_BYTES:
+        raise UnreadableError(f"{len(raw)} bytes, more than the {kind.MAX_BYTES} an event may have", "too_large")
     try:
         event = cast("E", _decoder(kind).decode(raw))
     except msgspec.ValidationError as error:

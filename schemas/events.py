@@ -24,6 +24,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What every event carries. Unknown fields are ignored, so a newer producer does not stop an older reader."""
 
     VERSION: ClassVar[int] = 1
+    MAX_BYTES: ClassVar[int] = 256 * 1024
 
     event_id: Id
     event_time_ms: TimeMs
@@ -306,6 +307,8 @@ class Snapshot(Event, frozen=True, kw_only=True, omit_defaults=True):
     `kind` names the type in schemas/snapshots.py that `payload` is JSON of. `examples` counts what was learned from,
     and orders the snapshots of one learner. `event_time_ms` is of the last example.
     """
+
+    MAX_BYTES: ClassVar[int] = 1000 * 1000
 
     learner: Id
     task: Word

@@ -113,6 +113,17 @@ class Registry(_Section, frozen=True):
     path: str = ""
 
 
+class Learn(_Section, frozen=True):
+    """The learning process. `path` is the folder of its checkpoints; empty: `learners` in the home.
+
+    `port` shows its metrics; a second process on one machine needs another.
+    """
+
+    path: str = ""
+    port: Port = 8001
+    checkpoint_ms: Millis = 10_000
+
+
 class Settings(_Section, frozen=True):
     """Everything a process may be told. Addresses that are left empty follow `stack`, so one place moves them all."""
 
@@ -123,6 +134,7 @@ class Settings(_Section, frozen=True):
     flink: Flink = msgspec.field(default_factory=Flink)
     job: Job = msgspec.field(default_factory=Job)
     registry: Registry = msgspec.field(default_factory=Registry)
+    learn: Learn = msgspec.field(default_factory=Learn)
 
     def __post_init__(self) -> None:
         ports = self.stack.ports

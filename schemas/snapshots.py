@@ -16,6 +16,8 @@ from schemas.errors import InvalidError, UnknownVersionError
 from schemas.events import Snapshot
 
 NEWEST = 1
+# What fits a record of Kafka's usual size, with the rest of the event.
+MOST_PAYLOAD_BYTES = 900 * 1024
 
 
 class _Model(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
@@ -167,9 +169,14 @@ class _Head(msgspec.Struct):
 def pack(model: Model) -> tuple[str, msgspec.Raw, str]:
     """Kind, payload and SHA-256 of a model, as a Snapshot carries them.
 
-    Raises InvalidError when a number is not finite: no reader could use it.
+    Raises InvalidError when a number is not finite, or when the model is too large: no reader could use it.
     """
     payload = msgspec.json.encode(model)
+    if len(payload) > MOST_PAYLOAD_BYTES:
+        raise InvalidError(
+            f"the model has {len(payload):,} bytes, more than the {MOST_PAYLOAD_BYTES:,} of a snapshot; "
+            "narrow its features or its depth"
+        )
     if b"null" in payload:
         try:
             _decoder.decode(payload)

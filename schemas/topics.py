@@ -63,7 +63,12 @@ DEAD_LETTERS = Topic(
     "dead-letters", "as received", events.DeadLetter, "Records that could not be processed, whole, with the reason."
 )
 LABELLED_EXAMPLES = Topic(
-    "labelled-examples", "user_id", events.LabelledExample, "What answers turned out to be, with the features they saw."
+    "labelled-examples",
+    "user_id",
+    events.LabelledExample,
+    "What answers turned out to be, with the features they saw.",
+    # Learners put its partitions into one order by the broker's stamp.
+    timestamp="LogAppendTime",
 )
 SNAPSHOTS = Topic(
     "snapshots",

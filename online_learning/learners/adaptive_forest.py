@@ -37,6 +37,14 @@ class AdaptiveForestLearner(Learner):
     def _learn(self, x: Features, y: float, weight: float) -> None:
         self.forest.learn_one(x, y > 0)
 
+    def reset_part(self) -> bool:
+        """Replace the tree with the lowest accuracy by a fresh one."""
+        forest = self.forest
+        worst = min(range(len(forest)), key=lambda place: forest._metrics[place].get())
+        forest.data[worst] = forest._new_base_model()
+        forest._metrics[worst] = forest.metric.clone()
+        return True
+
     def model(self) -> Forest:
         """The trees that were asked at least once, with their accuracy."""
         places = {name: place for place, name in enumerate(self.features)}

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from river import facto, optim, preprocessing
 
 from online_learning.learner import Features, Learner
+from online_learning.learners.rate import Rate
 from online_learning.learners.scaling import adaptive_scaling
 from schemas.snapshots import FactorisationMachine
 
@@ -18,6 +19,7 @@ class FactorisationMachineLearner(Learner):
         self, features: Sequence[str], seed: int, *, factors: int, rate: float, fading: float, clip: float
     ) -> None:
         super().__init__(features)
+        self._rate = Rate(rate)
         self.scaler = preprocessing.AdaptiveStandardScaler(fading_factor=fading)
         self.machine = facto.FMClassifier(
             n_factors=factors,
@@ -35,7 +37,16 @@ class FactorisationMachineLearner(Learner):
 
     def _learn(self, x: Features, y: float, weight: float) -> None:
         self.scaler.learn_one(x)
+        # River's optimizers read it at every step.
+        self.machine.weight_optimizer.lr.learning_rate = self.machine.latent_optimizer.lr.learning_rate = (
+            self._rate.next()
+        )
         self.machine.learn_one(self.scaler.transform_one(x), y > 0, weight)
+
+    def raise_rate(self, factor: float) -> bool:
+        """Take larger steps for a while."""
+        self._rate.raised(factor)
+        return True
 
     def model(self) -> FactorisationMachine:
         """Weights, latent vectors, intercept and the scaler's state."""

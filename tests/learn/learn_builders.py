@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+
+from schemas.events import LabelledExample
 
 NAMES = ("amount", "speed", "hour", "distance", "age", "count")
 
@@ -22,3 +24,50 @@ def examples(count: int, seed: int, names: Sequence[str] = NAMES, absent: float 
 def vector(x: dict[str, float], names: Sequence[str] = NAMES) -> list[float]:
     """The values in the order of `names`; NaN where absent."""
     return [x.get(name, float("nan")) for name in names]
+
+
+HOUR_MS = 3600 * 1000
+START_MS = 1_700_000_000_000
+
+
+def labelled(
+    count: int,
+    seed: int,
+    *,
+    per_s: float = 20.0,
+    positives: float = 0.1,
+    noise: float = 0.0,
+    turned: Callable[[int], int] = lambda _: 0,
+    flipped: Callable[[int, random.Random], bool] = lambda _number, _rng: False,
+    names: Sequence[str] = NAMES,
+    delay_ms: int = 5 * 60_000,
+    task: str = "fraud",
+    feature_set: str = "fraud-1",
+) -> Iterator[LabelledExample]:
+    """Payments whose fraud shows in a few features; concept number `turned(n)` says in which.
+
+    A label that `flipped` says so of is the wrong one.
+    """
+    rng = random.Random(seed)
+    for number in range(count):
+        fraud = rng.random() < positives
+        values = [rng.gauss(0, 1) for _ in names]
+        if fraud:
+            values[turned(number) % len(names)] += 4
+            values[(turned(number) + 1) % len(names)] -= 3
+        label = fraud ^ (rng.random() < noise) ^ flipped(number, rng)
+        known_ms = START_MS + int(number * 1000 / per_s)
+        yield LabelledExample(
+            event_id=f"e{number}",
+            event_time_ms=known_ms,
+            task=task,
+            example_id=f"x{number}",
+            user_id=f"u{rng.randrange(5000)}",
+            decided_ms=known_ms - delay_ms,
+            delay_ms=delay_ms,
+            label=float(label),
+            source="chargeback",
+            features=values,
+            feature_set=feature_set,
+            segment=f"s{number % 3}",
+        )

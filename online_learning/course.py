@@ -1,0 +1,210 @@
+"""One learner's course through the log: a pure step from an example to what it tells of, with all of its state."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter, OrderedDict
+from collections.abc import Sequence
+from math import isfinite
+from typing import Any
+
+from online_learning import outgoing
+from online_learning.background import Background
+from online_learning.contradictions import Change, Quarantine, Waiting, contradicts
+from online_learning.definition import Definition
+from online_learning.detectors import Watch
+from online_learning.holdout import Holdout
+from online_learning.learner import Row
+from online_learning.limits import Limits, Meter
+from online_learning.past import Past, copy
+from online_learning.prequential import Figures, Prequential
+from online_learning.reactions import react
+from online_learning.reservoir import Kept, Reservoir
+from online_learning.validation import Clipping, Validation
+from schemas.errors import InvalidError
+from schemas.events import Event, LabelledExample
+
+# Examples may come again after a restart of the job that joins them: as many ids are remembered.
+MOST_SEEN = 20_000
+# Before so many examples scores move because the learner learns.
+SETTLED = 5_000
+
+
+class Course:
+    """A learner, what guards it, and what it was measured to do. The same examples in the same order give the same.
+
+    `names` are those of the feature set, in vector order. Pickle keeps everything but the definition.
+    """
+
+    def __init__(self, definition: Definition, names: Sequence[str], limits: Limits | None = None) -> None:
+        self.definition = definition
+        self.names = tuple(names)
+        self.learner = definition.learner(names)
+        self.counts: Counter[str] = Counter()
+        self.learned = 0
+        self.now_ms = 0
+        self._validation = Validation(definition.feature_set, names, self.learner.features)
+        self._clipping = Clipping(len(self.learner.features))
+        self._meter = Meter(limits or Limits())
+        self.quarantine = Quarantine(self.learner.features)
+        self._holdout = Holdout(definition.seed)
+        self._reservoir = Reservoir(definition.seed)
+        self._rng = random.Random(definition.seed)
+        self._measured = Prequential("classification")
+        self._past = Past()
+        self._errors = Watch(definition.detector, definition.seed)
+        self._scores = Watch("kswin", definition.seed)
+        self._background: Background | None = None
+        self.last_good = copy(self.learner)
+        self.last_good_examples = 0
+        self._seen: OrderedDict[str, None] = OrderedDict()
+        self._learned_ms = 0
+        self.forgetting = 0.0
+        # While it catches up from the log's beginning: models of its youth must not come into force.
+        self.silent = True
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "definition"}
+
+    @property
+    def figures(self) -> Figures:
+        """Prequential metrics: each answer by the learner as it was when the answer was given."""
+        return self._measured.figures()
+
+    def take(self, example: LabelledExample) -> list[Event]:
+        """Measure, then learn; snapshots, drift reports and alerts that follow."""
+        if example.task != self.definition.task:
+            return []
+        self.counts["examples"] += 1
+        if (why := self._unfit(example)) is not None:
+            self.counts[why] += 1
+            return []
+        self.now_ms = max(self.now_ms, example.event_time_ms)
+        row = self._validation.row(example)
+        prediction = self.learner.predict_row(row)
+        if not isfinite(prediction):
+            self._fall_back()
+            return [outgoing.fell_back(self, "a prediction was not finite")]
+        self._measure(example, row, prediction)
+        if Holdout.holds(example.example_id):
+            self.counts["held_out"] += 1
+            self._holdout.take(row, example.label)
+            return []
+        if not self._meter.allows(example.source, example.user_id, example.event_time_ms):
+            self.counts["limited"] += 1
+            return []
+        told = self._watch(example.label, prediction)
+        return [*told, *self._learn(example, row, prediction)]
+
+    def _unfit(self, example: LabelledExample) -> str | None:
+        if example.event_id in self._seen:
+            return "repeats"
+        self._seen[example.event_id] = None
+        if len(self._seen) > MOST_SEEN:
+            self._seen.popitem(last=False)
+        refusal = self._validation.refusal(example)
+        return None if refusal is None else f"refused_{refusal}"
+
+    def _measure(self, example: LabelledExample, row: Row, prediction: float) -> None:
+        if self.definition.kind == "bandit":
+            return
+        # What the learner knows by now it may not have known when the answer was needed.
+        then: float | None = prediction
+        if self._learned_ms > example.decided_ms:
+            before = self._past.at(example.decided_ms)
+            then = None if before is None else before.predict_row(row)
+        self._measured.take(example.label, then, example.segment)
+
+    def _watch(self, label: float, prediction: float) -> list[Event]:
+        told: list[Event] = []
+        if self.quarantine.raised and contradicts(label, prediction):
+            # What is held back may be poison: the learner must not react to it.
+            return told
+        # A detector sees any change; errors that fell need no reaction.
+        if self._errors.take(min(1.0, abs(label - prediction))) and self._errors.now > self._errors.before:
+            self.counts["drifts"] += 1
+            action = react(self, self.definition.reactions)
+            told.append(outgoing.drift(self, self._errors, "error", action))
+            if "alert" in self.definition.reactions:
+                told.append(outgoing.drifted(self, self._errors, action))
+        if self._scores.take(min(1.0, max(0.0, prediction))) and self.learned > SETTLED:
+            told.append(outgoing.drift(self, self._scores, "score", ""))
+        return told
+
+    def _learn(self, example: LabelledExample, row: Row, prediction: float) -> list[Event]:
+        if self.definition.kind != "classifier":
+            one = Waiting(self.now_ms, row, example.label, example.weight)
+            return self._learn_all([one])
+        change = self.quarantine.take(self.now_ms, row, example.label, example.weight, prediction)
+        told = self._learn_all(change.learn)
+        if change.event is not None:
+            told.append(self._quarantined(change))
+        return told
+
+    def _quarantined(self, change: Change) -> Event:
+        self.counts[f"quarantines_{change.event}"] += 1
+        return outgoing.quarantine(self, change)
+
+    def _learn_all(self, ready: Sequence[Waiting]) -> list[Event]:
+        told: list[Event] = []
+        for one in ready:
+            row = self._clipping.clipped(one.row)
+            self._background_takes(one, row)
+            self._past.keep(self.now_ms, self.learner)
+            self.learner.learn_row(row, one.label, one.weight)
+            self.learned += 1
+            self._learned_ms = self.now_ms
+            self._reservoir.offer(Kept(row, one.label, one.weight))
+            if self.definition.replay and self._rng.random() < self.definition.replay:
+                self._replay()
+            if self.learned % self.definition.snapshot_every == 0:
+                told += self._pass()
+        return told
+
+    def _replay(self) -> None:
+        if (old := self._reservoir.draw()) is not None:
+            self.learner.learn_row(old.row, old.label, old.weight)
+            self.counts["replayed"] += 1
+
+    def _background_takes(self, one: Waiting, row: Row) -> None:
+        if self._background is None:
+            return
+        verdict = self._background.take(row, one.label, one.weight, self.learner.predict_row(one.row))
+        if verdict == "take_over":
+            self.learner = self._background.candidate
+            self.counts["taken_over"] += 1
+        if verdict != "wait":
+            self._background = None
+
+    def start_background(self) -> None:
+        """Train a fresh learner beside the present one, unless one is in training."""
+        if self._background is None:
+            self._background = Background(self.definition.learner(self.names))
+
+    def start_fresh(self) -> None:
+        """Replace the learner by a fresh one."""
+        self.learner = self.definition.learner(self.names)
+
+    def _pass(self) -> list[Event]:
+        """A snapshot if the holdout slice lets the model pass; else the last good one is back in force."""
+        if self.definition.kind == "classifier":
+            verdict = self._holdout.verdict(self.learner.predict_row, self.last_good.predict_row)
+            if not verdict.good:
+                self._fall_back()
+                return [outgoing.got_worse(self, verdict)]
+            self.forgetting = self._holdout.forgetting(self.learner.predict_row)
+        before = self.last_good, self.last_good_examples
+        self.last_good, self.last_good_examples = copy(self.learner), self.learned
+        try:
+            told: list[Event] = [outgoing.snapshot(self)]
+        except InvalidError as error:
+            self.last_good, self.last_good_examples = before
+            self._fall_back()
+            return [outgoing.fell_back(self, str(error))]
+        self.counts["snapshots"] += 1
+        return told
+
+    def _fall_back(self) -> None:
+        self.learner = copy(self.last_good)
+        self._background = None
+        self.counts["fallbacks"] += 1

@@ -1,0 +1,134 @@
+"""Prequential evaluation: every example is asked first, and learned only when its label is known.
+
+Source: Gama, Sebastião and Rodrigues, On evaluating stream learning algorithms, Machine Learning 90 (2013).
+
+Ties and delays. Examples are asked in the order of the stream, which is that of their times; those of the same time in
+the order in which they came. Before an example of time t is asked, every earlier one whose label was known at t or
+before is learned, in order of the time when it became known, then in the order of asking. Without a delay this is
+"predict, learn, predict, learn", also among examples of the same time. With a delay of d an example of time t - d is
+learned before the one of t, one of t - d + 1 ms after it. What is still unknown at the end is asked but never learned.
+A learner that has no answer yet (None) is not measured on that example.
+
+The loop of a live learner reads examples when their labels arrive, asks and learns: what it measures is how well the
+learner would do with the labels of before. A score that was logged when it was needed carries the real delay.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final, Generic, Literal, TypeVar
+
+import msgspec
+from river import metrics, utils
+
+from online_learning.ranking import Ranking
+
+Goal = Literal["classification", "regression"]
+X = TypeVar("X")
+
+ROLLING_EXAMPLES: Final = 10_000
+MOST_SEGMENTS: Final = 64
+OTHER_SEGMENTS: Final = "other"
+
+_CLASSES: Final[dict[str, type[Any]]] = {"accuracy": metrics.Accuracy, "f1": metrics.F1}
+_NUMBERS: Final[dict[str, type[Any]]] = {"mae": metrics.MAE, "rmse": metrics.RMSE}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked(Generic[X]):
+    """An example of a stream: asked at `time_ms`, its label known at `known_ms`, not before `time_ms`."""
+
+    x: X
+    label: float
+    time_ms: int
+    known_ms: int
+    segment: str = ""
+
+
+class Figures(msgspec.Struct, frozen=True):
+    """What was measured: metric -> value, of everything, of the newest examples, and by segment."""
+
+    examples: int
+    overall: dict[str, float]
+    rolling: dict[str, float]
+    segments: dict[str, dict[str, float]]
+
+
+def test_then_learn(
+    stream: Iterable[Asked[X]], predict: Callable[[X], float | None], learn: Callable[[X, float], None]
+) -> Iterator[tuple[Asked[X], float | None]]:
+    """Each example with its prediction; ties and delays as above."""
+    waiting: list[tuple[int, int, Asked[X]]] = []
+    for number, one in enumerate(stream):
+        while waiting and waiting[0][0] <= one.time_ms:
+            known = heapq.heappop(waiting)[2]
+            learn(known.x, known.label)
+        yield one, predict(one.x)
+        heapq.heappush(waiting, (one.known_ms, number, one))
+
+
+class Prequential:
+    """Measures predictions against truths: overall, over the newest `rolling` examples, and by segment.
+
+    A classification's prediction is the probability of the positive class; above 0.5 the class is positive. Memory is
+    bounded by `rolling`; the first MOST_SEGMENTS segments are told apart, later ones share one row.
+    """
+
+    def __init__(self, goal: Goal, *, rolling: int = ROLLING_EXAMPLES) -> None:
+        self._goal: Goal = goal
+        self._window = rolling
+        self._examples = 0
+        self._overall = _Meter(goal)
+        self._rolling = _Meter(goal, rolling)
+        self._segments: dict[str, _Meter] = {}
+
+    def take(self, label: float, prediction: float | None, segment: str = "") -> None:
+        """Count one answer; None is no answer."""
+        if prediction is None:
+            return
+        self._examples += 1
+        self._overall.take(label, prediction)
+        self._rolling.take(label, prediction)
+        if segment:
+            if segment not in self._segments and len(self._segments) >= MOST_SEGMENTS:
+                segment = OTHER_SEGMENTS
+            self._segments.setdefault(segment, _Meter(self._goal)).take(label, prediction)
+
+    def figures(self) -> Figures:
+        """Everything that was measured so far."""
+        return Figures(
+            self._examples,
+            self._overall.figures(),
+            self._rolling.figures(),
+            {name: meter.figures() for name, meter in sorted(self._segments.items())},
+        )
+
+
+class _Meter:
+    """The metrics of a goal, of everything or of the newest `window` answers."""
+
+    def __init__(self, goal: Goal, window: int | None = None) -> None:
+        named = _CLASSES if goal == "classification" else _NUMBERS
+        self._named = {name: _over(metric, window) for name, metric in named.items()}
+        self._ranking = _over(Ranking, window) if goal == "classification" else None
+
+    def take(self, label: float, prediction: float) -> None:
+        if self._ranking is None:
+            for metric in self._named.values():
+                metric.update(label, prediction)
+            return
+        truth, said = label > 0.5, prediction > 0.5
+        for metric in self._named.values():
+            metric.update(truth, said)
+        self._ranking.update(truth, prediction)
+
+    def figures(self) -> dict[str, float]:
+        found = {name: float(metric.get()) for name, metric in self._named.items()}
+        return found if self._ranking is None else found | self._ranking.figures()
+
+
+def _over(kind: type[Any], window: int | None) -> Any:
+    # A window passes everything but `update` on to what it holds.
+    return kind() if window is None else utils.Rolling(kind, window_size=window)

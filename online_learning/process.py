@@ -1,0 +1,49 @@
+"""A learning process from start to end: the loop between its edges, with checkpoints by the clock."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+
+from online_learning.log_edge import LabelledLog, Told
+from online_learning.loop import Loop, newest
+from online_learning.process_metrics import ProcessMetrics
+
+
+def run(
+    loop: Loop,
+    log: LabelledLog,
+    told: Told,
+    metrics: ProcessMetrics,
+    *,
+    checkpoint_s: float,
+    stopped: Callable[[], bool],
+) -> None:
+    """Learn until `stopped` says so, or until the log ends if it does; the last state is saved.
+
+    Raises OperatorError when a learner is learned by another process, PartFailedError when Kafka refuses.
+    """
+    with ExitStack() as owned:
+        for student in loop.students:
+            owned.enter_context(student.file.owned())
+        log.start(loop.start(log.partitions))
+        started_ms = time.time() * 1000
+        saved_s = time.monotonic()
+        while not stopped() and (records := log.read()) is not None:
+            told.tell(newest(loop.take(records)))
+            if loop.silent and log.caught_up(started_ms):
+                told.tell(loop.caught_up())
+            if time.monotonic() >= saved_s + checkpoint_s:
+                _save(loop, log, told, metrics)
+                saved_s = time.monotonic()
+        if log.ends:
+            told.tell(loop.caught_up())
+        _save(loop, log, told, metrics)
+
+
+def _save(loop: Loop, log: LabelledLog, told: Told, metrics: ProcessMetrics) -> None:
+    # What is told stands in Kafka before the checkpoint says that it was.
+    told.flush()
+    loop.save()
+    metrics.show(loop.courses, log.lag, log.merge.disordered)

@@ -1,0 +1,145 @@
+"""Challenger against champion on the same examples: when there is enough evidence to promote one.
+
+Average precision and recall at 1 % false positives are of many examples, not of one. So the examples are cut into
+blocks, each closed by its labels alone when it holds enough of both classes; the metric of either learner within a
+block lies in 0..1, and the difference of the two is a round of `Evidence`. Nothing outlives its block, so that two
+learners that are equally good have the same expectation in each. Accuracy is no choice: where one example in a hundred
+is positive, it rewards silence (X22).
+
+What follows is ROL-6: evidence of a gain of more than `least_gain` promotes, evidence of a smaller one asks, evidence
+of a loss refuses, and until there is any, one waits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from online_learning.evidence import Evidence
+from online_learning.ranking import Ranking
+
+# A block is closed when it holds so many of each class: 1 % of the negatives are then five examples.
+BLOCK_POSITIVES: Final = 10
+BLOCK_NEGATIVES: Final = 500
+
+Verdict = Literal["wait", "promote", "ask", "refuse"]
+_LAST_WORDS: Final = frozenset({"promote", "refuse"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromotionPolicy:
+    """How challengers are judged. `alpha` bounds the chance of each wrong verdict, however long one watches.
+
+    `automatic` promotes by itself, `asked` lets a person confirm, `off` never promotes. Before `least_examples` of
+    them with `least_positives` were compared, the verdict is to wait.
+    """
+
+    mode: Literal["automatic", "asked", "off"] = "asked"
+    metric: Literal["average_precision", "recall_at_1pct_fpr"] = "average_precision"
+    least_gain: float = 0.02
+    alpha: float = 0.05
+    least_examples: int = 5_000
+    least_positives: int = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """What is known so far; figures are means over the closed blocks, `gain` is relative."""
+
+    verdict: Verdict
+    examples: int
+    positives: int
+    blocks: int
+    champion: float
+    challenger: float
+    gain: float
+    log_evidence: float
+
+
+class Duel:
+    """Compares two learners on the same examples in the same order; the same examples give the same verdict.
+
+    Memory is bounded: a block is counts by bin of the score. To promote and to refuse are last words: what comes later
+    can not take back evidence that was there. To ask may still become one of them.
+    """
+
+    def __init__(self, policy: PromotionPolicy) -> None:
+        self._policy = policy
+        self._examples = self._positives = self._blocks = 0
+        self._champion_sum = self._challenger_sum = 0.0
+        self._block = _Block()
+        self._much_better = Evidence(lowest=-(1 + policy.least_gain))
+        self._better, self._worse = Evidence(), Evidence()
+        self._verdict: Verdict = "wait"
+
+    def take(self, label: float, champion: float, challenger: float) -> None:
+        """Compare one example: its label, and what either said of it, in 0..1, before it learned from it."""
+        self._examples += 1
+        self._positives += label > 0.5
+        self._block.take(label, champion, challenger)
+        if self._block.full:
+            metric = self._policy.metric
+            self._compare(self._block.champion.figures()[metric], self._block.challenger.figures()[metric])
+            self._block = _Block()
+            if self._verdict not in _LAST_WORDS:
+                self._verdict = self._judged()
+
+    def comparison(self) -> Comparison:
+        """What is known so far."""
+        count = max(self._blocks, 1)
+        champion, challenger = self._champion_sum / count, self._challenger_sum / count
+        return Comparison(
+            verdict=self._verdict,
+            examples=self._examples,
+            positives=self._positives,
+            blocks=self._blocks,
+            champion=champion,
+            challenger=challenger,
+            gain=challenger / champion - 1 if champion else 0.0,
+            log_evidence=self._much_better.log_wealth,
+        )
+
+    def _compare(self, champion: float, challenger: float) -> None:
+        self._blocks += 1
+        self._champion_sum += champion
+        self._challenger_sum += challenger
+        self._much_better.take(challenger - (1 + self._policy.least_gain) * champion)
+        self._better.take(challenger - champion)
+        self._worse.take(champion - challenger)
+
+    def _judged(self) -> Verdict:
+        policy = self._policy
+        if self._examples < policy.least_examples or self._positives < policy.least_positives:
+            return "wait"
+        if self._much_better.against(policy.alpha):
+            return "promote"
+        if self._worse.against(policy.alpha):
+            return "refuse"
+        return "ask" if self._verdict == "ask" or self._better.against(policy.alpha) else "wait"
+
+
+class _Block:
+    """What both learners said of a stretch of the stream."""
+
+    def __init__(self) -> None:
+        self.champion, self.challenger = Ranking(), Ranking()
+        self._positives = self._negatives = 0
+
+    def take(self, label: float, champion: float, challenger: float) -> None:
+        self.champion.update(label, champion)
+        self.challenger.update(label, challenger)
+        if label > 0.5:
+            self._positives += 1
+        else:
+            self._negatives += 1
+
+    @property
+    def full(self) -> bool:
+        return self._positives >= BLOCK_POSITIVES and self._negatives >= BLOCK_NEGATIVES
+
+
+def action(policy: PromotionPolicy, verdict: Verdict) -> Literal["promote", "ask", "none"]:
+    """What the policy makes of a verdict."""
+    if policy.mode == "off" or verdict in {"wait", "refuse"}:
+        return "none"
+    return "promote" if policy.mode == "automatic" and verdict == "promote" else "ask"

@@ -1,0 +1,60 @@
+"""How well scores rank, with bounded memory: average precision, ROC AUC, recall at a false positive rate.
+
+River has no average precision, and its streamed ROC AUC looks at ten thresholds, which says little where one example in
+a hundred is positive. Here scores are counted in bins that are narrow where scores are near 0 or 1; scores of one bin
+count as equal.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+# A bin spans 1 % of the odds; beyond odds of e**20 all scores are alike.
+BINS: Final = 4000
+LARGEST_LOGIT: Final = 20.0
+FALSE_POSITIVE_RATE: Final = 0.01
+
+
+class Ranking:
+    """Counts of positives and negatives by bin of the score. `update` and `revert` are those of a River metric."""
+
+    def __init__(self) -> None:
+        self._counts: NDArray[np.int64] = np.zeros((2, BINS), np.int64)
+
+    def update(self, y_true: bool | float, y_pred: float) -> None:
+        """Count a score in 0..1 with its truth."""
+        self._counts[int(y_true > 0.5), bin_of(y_pred)] += 1
+
+    def revert(self, y_true: bool | float, y_pred: float) -> None:
+        """Take back what `update` counted."""
+        self._counts[int(y_true > 0.5), bin_of(y_pred)] -= 1
+
+    def figures(self) -> dict[str, float]:
+        """Average precision, ROC AUC and recall at 1 % false positives; nothing until both classes were seen."""
+        counts = self._counts[:, ::-1]
+        seen = counts.sum(axis=0) > 0
+        misses, hits = np.cumsum(counts[:, seen], axis=1)
+        if not hits.size or hits[-1] == 0 or misses[-1] == 0:
+            return {}
+        steps, falls = np.diff(hits, prepend=0), np.diff(misses, prepend=0)
+        allowed = misses <= FALSE_POSITIVE_RATE * misses[-1]
+        return {
+            "average_precision": float(np.sum(steps * hits / (hits + misses)) / hits[-1]),
+            # Negatives below a bin lose to its positives, those within count half.
+            "roc_auc": float(np.sum(steps * (misses[-1] - misses + falls / 2)) / (hits[-1] * misses[-1])),
+            "recall_at_1pct_fpr": float(np.max(hits[allowed], initial=0) / hits[-1]),
+        }
+
+
+def bin_of(score: float) -> int:
+    """The bin of a score in 0..1, by the logarithm of its odds; what lies outside is taken as 0 or 1."""
+    if score <= 0.0:
+        return 0
+    if score >= 1.0:
+        return BINS - 1
+    logit = math.log(score / (1.0 - score))
+    return min(BINS - 1, max(0, int((logit + LARGEST_LOGIT) * (BINS / (2 * LARGEST_LOGIT)))))

@@ -1,0 +1,74 @@
+"""What an example must be before a learner sees it, and the clipping of its features."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import isfinite
+from typing import Literal
+
+import numpy as np
+
+from online_learning.learner import Row
+from schemas.events import LabelledExample
+
+Refusal = Literal["feature_set", "length", "not_finite", "label", "time"]
+
+# How far from its fading mean a feature may lie when it is learned, in fading deviations; and how fast those fade.
+CLIP_DEVIATIONS = 8.0
+FADING = 0.001
+# Before so many examples deviations say little.
+SETTLED = 200
+HIGHEST_REWARD = 1.0
+
+
+class Validation:
+    """The contract of a learner's examples: feature set, width, finite values, a label in 0..1, times in order."""
+
+    def __init__(self, feature_set: str, names: Sequence[str], features: Sequence[str]) -> None:
+        self._feature_set = feature_set
+        self._width = len(names)
+        at = {name: place for place, name in enumerate(names)}
+        self._places = np.array([at[name] for name in features], np.intp)
+
+    def refusal(self, example: LabelledExample) -> Refusal | None:
+        """Why the example is refused; None when it is not."""
+        if example.feature_set != self._feature_set:
+            return "feature_set"
+        if len(example.features) != self._width:
+            return "length"
+        if not 0.0 <= example.label <= HIGHEST_REWARD:
+            return "label"
+        if example.event_time_ms < example.decided_ms:
+            return "time"
+        # A sum is finite when all are, short of an overflow that no feature comes near.
+        return None if isfinite(sum(example.features)) else "not_finite"
+
+    def row(self, example: LabelledExample) -> Row:
+        """The learner's features, in its order."""
+        found: Row = np.array(example.features)[self._places]
+        return found
+
+
+class Clipping:
+    """Brings each feature to within CLIP_DEVIATIONS of its fading mean, so that no example moves a model far.
+
+    Only what is learned is clipped: a prediction sees what serving sees.
+    """
+
+    def __init__(self, width: int) -> None:
+        self._mean, self._square = np.zeros(width), np.zeros(width)
+        self._count = 0
+
+    def clipped(self, row: Row) -> Row:
+        """The row as it may be learned; the next ones are measured against it, too."""
+        found = row
+        if self._count >= SETTLED:
+            reach = CLIP_DEVIATIONS * np.sqrt(np.maximum(self._square - self._mean**2, 0.0))
+            # A feature that never varied so far says nothing of how far it may go.
+            reach[reach == 0] = np.inf
+            found = np.minimum(np.maximum(row, self._mean - reach), self._mean + reach)
+        self._count += 1
+        share = max(FADING, 1.0 / self._count)
+        self._mean += share * (found - self._mean)
+        self._square += share * (found * found - self._square)
+        return found
