@@ -40,7 +40,7 @@ FRAUD_SHARE = 0.02
 REPORTED_SHARE = 0.85
 # A review of seconds, and silence that counts after twenty: days in a minute.
 REVIEW_MS = (4_000, 10_000)
-SILENCE_S, SILENT_SHARE = 20.0, 0.1
+SILENCE_S, SILENT_SHARE = 20.0, 1.0
 WEIGHT = 0.6
 LEAD_MS, FRAME_S, LAST_DECISIONS_S, HURRIED_S = 500, 0.5, 15.0, 3.0
 

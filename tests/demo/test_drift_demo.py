@@ -10,7 +10,8 @@ from infra.demo.drift import FRAUD_SHARE, REVIEW_MS, schedule
 from infra.demo.drift_board import STRETCH_MS, DriftBoard, Stretch, champions_word
 from infra.demo.drift_screen import result
 from schemas.control import Thresholds
-from schemas.events import OnlineScore, RuleHit
+from schemas.events import RuleHit
+from schemas.online_scores import OnlineScore
 
 DEFAULTS = Thresholds()
 
