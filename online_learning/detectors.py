@@ -10,8 +10,8 @@ from river.drift import binary
 
 from online_learning.definition import DetectorName
 
-# KSWIN sorts its window at every update: it looks at every tenth value.
-KSWIN_EVERY: Final = 10
+# KSWIN sorts its window at every update: it looks at every twenty-fifth value.
+KSWIN_EVERY: Final = 25
 # Errors of a rare class change a share of a hundredth: Page-Hinkley adds up what exceeds half of that.
 PAGE_HINKLEY_DELTA: Final = 0.005
 
@@ -22,13 +22,13 @@ _MADE: Final[dict[DetectorName, Callable[[int], Any]]] = {
     "ddm": lambda _: binary.DDM(),
 }
 _WINDOW: Final = 1 / 200
-_BEFORE: Final = 1 / 5_000
+_BEFORE: Final = 1 / 1_000
 
 
 class Watch:
     """A detector over values between 0 and 1; DDM sees whether they pass 0.5.
 
-    `now` and `before` are fading means of the newest 200 and 5,000 values.
+    `now` and `before` are fading means of the newest 200 and 1,000 values.
     """
 
     def __init__(self, name: DetectorName, seed: int) -> None:

@@ -28,8 +28,7 @@ class Evidence:
         """Play one round. Its outcome must not have been known when the last one was played."""
         assert self._lowest <= difference <= 1.0
         self._logs = [
-            log + math.log1p(stake / -self._lowest * difference)
-            for log, stake in zip(self._logs, STAKES, strict=True)
+            log + math.log1p(stake / -self._lowest * difference) for log, stake in zip(self._logs, STAKES, strict=True)
         ]
 
     @property
