@@ -33,7 +33,6 @@ from schemas.topics import DECISIONS
 from serving.history.label import label_of
 
 NAME = "demo-drift"
-LEARNER = "fraud-logistic"
 PATTERNS = ("the usual mixture", "remote_access")
 # Three times what is usual, or a stretch would hold a handful of frauds.
 FRAUD_SHARE = 0.02
@@ -53,7 +52,7 @@ class Scheduled(NamedTuple):
     label: Label | None
 
 
-def run(settings: Settings, rate: float, seconds: float, console: Console) -> None:
+def run(settings: Settings, rate: float, seconds: float, learner: str, console: Console) -> None:
     """Show it at `rate` payments a second; the fraud changes after a third of `seconds`. Raises errors of ours only."""
     steps, past, stop = Steps(console), history.Past(), Signal()
     prepare(settings, steps)
@@ -67,13 +66,17 @@ def run(settings: Settings, rate: float, seconds: float, console: Console) -> No
         for board in boards:
             board.answered(decision)
 
-    with Tail(settings.kafka, DECISIONS.name) as tail, ThreadPoolExecutor(3) as pool, _learner(settings) as lives:
+    with (
+        Tail(settings.kafka, DECISIONS.name) as tail,
+        ThreadPoolExecutor(3) as pool,
+        _learning(settings, learner) as lives,
+    ):
         reading = pool.submit(live.read, tail, take, stop)
         try:
             start_jobs(settings, rate, steps, past, pool, reading)
             with steps.step(f"job {JOIN}") as tell:
                 tell(f"runs as {jobs.ensure(settings, JOIN)}")
-            with _steered(settings):
+            with _steered(settings, learner):
                 start_ms = time.time_ns() // 1_000_000 + LEAD_MS
                 board = DriftBoard(start_ms, thresholds)
                 boards.append(board)
@@ -166,10 +169,10 @@ def _thresholds(settings: Settings) -> Callable[[str], Thresholds]:
 
 
 @contextmanager
-def _steered(settings: Settings) -> Iterator[None]:
+def _steered(settings: Settings, learner: str) -> Iterator[None]:
     """The online model as a member, and silence as a negative within seconds; taken back at the end."""
     wanted: dict[str, OnlineModel | Maturity | None] = {
-        "online_model": OnlineModel(LEARNER, "member", weight=WEIGHT),
+        "online_model": OnlineModel(learner, "member", weight=WEIGHT),
         "maturity": Maturity("chargeback", days=SILENCE_S / 86_400, share=SILENT_SHARE),
     }
     _send(settings, wanted)
@@ -201,19 +204,20 @@ def _send(settings: Settings, payloads: Mapping[str, OnlineModel | Maturity | No
 class Lives:
     """The process that learns."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, learner: str) -> None:
+        self._learner = learner
         # A process of its own, as in earnest: learning must not wait for what is shown.
-        self.process = get_context("spawn").Process(target=_learn, args=(settings,), daemon=True)
+        self.process = get_context("spawn").Process(target=_learn, args=(settings, learner), daemon=True)
 
     def check(self) -> None:
         """Raises PartFailedError when it ended."""
         if not self.process.is_alive():
-            raise PartFailedError(f"learner {LEARNER} ended; see what `sluice learn {LEARNER}` says")
+            raise PartFailedError(f"learner {self._learner} ended; see what `sluice learn {self._learner}` says")
 
 
 @contextmanager
-def _learner(settings: Settings) -> Iterator[Lives]:
-    lives = Lives(settings)
+def _learning(settings: Settings, learner: str) -> Iterator[Lives]:
+    lives = Lives(settings, learner)
     lives.process.start()
     try:
         yield lives
@@ -222,5 +226,5 @@ def _learner(settings: Settings) -> Iterator[Lives]:
         lives.process.join(timeout=10)
 
 
-def _learn(settings: Settings) -> None:
-    learn.command.main([LEARNER], obj=settings)
+def _learn(settings: Settings, learner: str) -> None:
+    learn.command.main([learner], obj=settings)
