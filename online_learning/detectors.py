@@ -10,15 +10,15 @@ from river.drift import binary
 
 from online_learning.definition import DetectorName
 
-# KSWIN sorts its window at every update: it looks at every twenty-fifth value.
-KSWIN_EVERY: Final = 25
+# KSWIN sorts its window at every update: it looks at every fiftieth value.
+KSWIN_EVERY: Final = 50
 # Errors of a rare class change a share of a hundredth: Page-Hinkley adds up what exceeds half of that.
 PAGE_HINKLEY_DELTA: Final = 0.005
 
 _MADE: Final[dict[DetectorName, Callable[[int], Any]]] = {
     "adwin": lambda _: drift.ADWIN(delta=0.002),
     "page_hinkley": lambda _: drift.PageHinkley(min_instances=100, delta=PAGE_HINKLEY_DELTA, threshold=50.0),
-    "kswin": lambda seed: drift.KSWIN(alpha=0.0001, window_size=200, stat_size=50, seed=seed),
+    "kswin": lambda seed: drift.KSWIN(alpha=0.001, window_size=100, stat_size=30, seed=seed),
     "ddm": lambda _: binary.DDM(),
 }
 _WINDOW: Final = 1 / 200
