@@ -24,7 +24,6 @@ from online_learning.reservoir import Kept, Reservoir
 from online_learning.validation import Clipping, Validation
 from schemas.errors import InvalidError
 from schemas.events import Event, LabelledExample
-from schemas.models import FRAUD
 from schemas.settings import Promotion
 
 # Examples may come again after a restart of the job that joins them: as many ids are remembered.
@@ -62,8 +61,6 @@ class Course:
         self._reservoir = Reservoir(definition.seed)
         self._rng = random.Random(definition.seed)
         self._measured = Prequential("classification")
-        # The champion of the registry on the same examples: what a member of an ensemble weighs follows from both.
-        self._champion = Prequential("classification")
         self.challenge = Challenge(promotion, definition.metric)
         self._past = Past()
         self._errors = Watch(definition.detector, definition.seed)
@@ -86,11 +83,6 @@ class Course:
     def figures(self) -> Figures:
         """Prequential metrics: each answer by the learner as it was when the answer was given."""
         return self._measured.figures()
-
-    @property
-    def champion_figures(self) -> Figures:
-        """What the logged scores of the registry's model were worth on the same examples."""
-        return self._champion.figures()
 
     def take(self, example: LabelledExample) -> list[Event]:
         """Measure, then learn; snapshots, drift reports and alerts that follow."""
@@ -135,9 +127,6 @@ class Course:
             before = self._past.at(example.decided_ms)
             then = None if before is None else before.predict_row(row)
         self._measured.take(example.label, then, example.segment)
-        # The scores of a ranker are no probabilities.
-        if then is not None and example.task == FRAUD:
-            self._champion.take(example.label, example.score)
         if self.definition.kind == "classifier":
             self.challenge.take(example, then)
 

@@ -26,7 +26,6 @@ def snapshot(course: Course) -> Snapshot:
     kind, payload, sha256 = pack(course.last_good.model())
     figures = course.figures
     metrics = {f"rolling_{name}": value for name, value in figures.rolling.items()} | figures.overall
-    metrics |= {f"rolling_champion_{name}": value for name, value in course.champion_figures.rolling.items()}
     return Snapshot(
         event_id=f"{course.definition.name[:40]}-s-{course.last_good_examples}",
         event_time_ms=course.now_ms,

@@ -8,7 +8,7 @@ from schemas.control import OnlineModel
 
 # What a learner's snapshot says of the newest labelled examples: its own average precision before it learned from
 # them, and that of the champion's scores of the same examples.
-RECENT, RECENT_CHAMPION = "rolling_average_precision", "rolling_champion_average_precision"
+RECENT, RECENT_CHAMPION = "recent_average_precision", "recent_champion_average_precision"
 # A member twice as good has four times the weight.
 SHARPNESS = 2
 # Its name among ensemble weights.
