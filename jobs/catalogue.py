@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from jobs.bench_reference.job import BENCH_REFERENCE
+from jobs.join_labels.job import JOIN_LABELS
 from jobs.materialize.job import MATERIALIZE
 from jobs.recommend.job import RECOMMEND
 from jobs.runtime.stage import Job
 from jobs.score_transactions.job import SCORE_TRANSACTIONS
 
-JOBS: dict[str, Job] = {job.name: job for job in (SCORE_TRANSACTIONS, MATERIALIZE, RECOMMEND, BENCH_REFERENCE)}
+_ALL = (SCORE_TRANSACTIONS, MATERIALIZE, RECOMMEND, JOIN_LABELS, BENCH_REFERENCE)
+JOBS: dict[str, Job] = {job.name: job for job in _ALL}

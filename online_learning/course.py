@@ -10,6 +10,7 @@ from typing import Any
 
 from online_learning import outgoing
 from online_learning.background import Background
+from online_learning.challenge import Challenge
 from online_learning.contradictions import MINUTE_MS, Change, Quarantine, Waiting, contradicts
 from online_learning.definition import Definition
 from online_learning.detectors import Watch
@@ -23,6 +24,7 @@ from online_learning.reservoir import Kept, Reservoir
 from online_learning.validation import Clipping, Validation
 from schemas.errors import InvalidError
 from schemas.events import Event, LabelledExample
+from schemas.settings import Promotion
 
 # Examples may come again after a restart of the job that joins them: as many ids are remembered.
 MOST_SEEN = 20_000
@@ -38,7 +40,13 @@ class Course:
     `names` are those of the feature set, in vector order. Pickle keeps everything but the definition.
     """
 
-    def __init__(self, definition: Definition, names: Sequence[str], limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        definition: Definition,
+        names: Sequence[str],
+        limits: Limits | None = None,
+        promotion: Promotion = Promotion(),  # noqa: B008  frozen
+    ) -> None:
         self.definition = definition
         self.names = tuple(names)
         self.learner = definition.learner(names)
@@ -53,6 +61,7 @@ class Course:
         self._reservoir = Reservoir(definition.seed)
         self._rng = random.Random(definition.seed)
         self._measured = Prequential("classification")
+        self.challenge = Challenge(promotion, definition.metric)
         self._past = Past()
         self._errors = Watch(definition.detector, definition.seed)
         self._scores = Watch("kswin", definition.seed)
@@ -118,6 +127,8 @@ class Course:
             before = self._past.at(example.decided_ms)
             then = None if before is None else before.predict_row(row)
         self._measured.take(example.label, then, example.segment)
+        if self.definition.kind == "classifier":
+            self.challenge.take(example, then)
 
     def _watch(self, label: float, prediction: float) -> list[Event]:
         told: list[Event] = []

@@ -19,6 +19,7 @@ from online_learning.merge import Position, Record, earliest
 from schemas import codec
 from schemas.errors import EventError
 from schemas.events import DeadLetter, Event, LabelledExample, Snapshot, SourcePosition
+from schemas.settings import Promotion
 from schemas.topics import LABELLED_EXAMPLES
 
 JOB = "learn"
@@ -59,6 +60,7 @@ class Loop:
         folder: Path,
         *,
         afresh: bool = False,
+        promotion: Promotion = Promotion(),  # noqa: B008  frozen
     ) -> None:
         self.students: list[_Student] = []
         self.counts: Counter[str] = Counter()
@@ -66,7 +68,7 @@ class Loop:
             file = CheckpointFile(folder, definition.name)
             vector = tuple(names[definition.feature_set])
             kept = None if afresh else file.load(definition, vector)
-            course, positions = kept or (Course(definition, vector), {})
+            course, positions = kept or (Course(definition, vector, promotion=promotion), {})
             self.students.append(_Student(file, course, positions))
 
     @property

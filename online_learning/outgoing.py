@@ -36,7 +36,7 @@ def snapshot(course: Course) -> Snapshot:
         feature_set=course.definition.feature_set,
         payload=payload,
         sha256=sha256,
-        metrics=metrics | {"forgetting": course.forgetting},
+        metrics=metrics | {"forgetting": course.forgetting} | course.challenge.metrics(),
     )
 
 

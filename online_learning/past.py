@@ -8,8 +8,8 @@ from typing import NamedTuple
 from online_learning.learner import Learner
 
 LEAST_GAP_MS = 60_000
-# The older, the further apart: twelve reach from minutes to months back.
-MOST = 12
+# The older, the further apart: eight reach from minutes to months back.
+MOST = 8
 
 
 class _Copy(NamedTuple):

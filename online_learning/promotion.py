@@ -12,34 +12,24 @@ of a loss refuses, and until there is any, one waits.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from online_learning.evidence import Evidence
 from online_learning.ranking import Ranking
+from schemas.settings import Promotion
 
 # A block is closed when it holds so many of each class: 1 % of the negatives are then five examples.
 BLOCK_POSITIVES: Final = 10
 BLOCK_NEGATIVES: Final = 500
 
 Verdict = Literal["wait", "promote", "ask", "refuse"]
+# A snapshot holds the place in this list, so it only grows at its end.
+VERDICTS: Final[tuple[Verdict, ...]] = ("wait", "ask", "promote", "refuse")
+MetricName = Literal["average_precision", "recall_at_1pct_fpr"]
+METRICS: Final[tuple[MetricName, ...]] = ("average_precision", "recall_at_1pct_fpr")
 _LAST_WORDS: Final = frozenset({"promote", "refuse"})
-
-
-@dataclass(frozen=True, kw_only=True)
-class PromotionPolicy:
-    """How challengers are judged. `alpha` bounds the chance of each wrong verdict, however long one watches.
-
-    `automatic` promotes by itself, `asked` lets a person confirm, `off` never promotes. Before `least_examples` of
-    them with `least_positives` were compared, the verdict is to wait.
-    """
-
-    mode: Literal["automatic", "asked", "off"] = "asked"
-    metric: Literal["average_precision", "recall_at_1pct_fpr"] = "average_precision"
-    least_gain: float = 0.02
-    alpha: float = 0.05
-    least_examples: int = 5_000
-    least_positives: int = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +45,35 @@ class Comparison:
     gain: float
     log_evidence: float
 
+    def metrics(self) -> dict[str, float]:
+        """As figures of a snapshot, which are numbers."""
+        return {
+            "promotion_verdict": float(VERDICTS.index(self.verdict)),
+            "promotion_examples": float(self.examples),
+            "promotion_positives": float(self.positives),
+            "promotion_blocks": float(self.blocks),
+            "promotion_champion": self.champion,
+            "promotion_challenger": self.challenger,
+            "promotion_gain": self.gain,
+            "promotion_log_evidence": self.log_evidence,
+        }
+
+
+def comparison_of(metrics: Mapping[str, float]) -> Comparison | None:
+    """What a snapshot's figures say, None when its learner was never compared."""
+    if "promotion_verdict" not in metrics:
+        return None
+    return Comparison(
+        verdict=VERDICTS[int(metrics["promotion_verdict"])],
+        examples=int(metrics["promotion_examples"]),
+        positives=int(metrics["promotion_positives"]),
+        blocks=int(metrics["promotion_blocks"]),
+        champion=metrics["promotion_champion"],
+        challenger=metrics["promotion_challenger"],
+        gain=metrics["promotion_gain"],
+        log_evidence=metrics["promotion_log_evidence"],
+    )
+
 
 class Duel:
     """Compares two learners on the same examples in the same order; the same examples give the same verdict.
@@ -63,8 +82,8 @@ class Duel:
     can not take back evidence that was there. To ask may still become one of them.
     """
 
-    def __init__(self, policy: PromotionPolicy) -> None:
-        self._policy = policy
+    def __init__(self, policy: Promotion, metric: MetricName = "average_precision") -> None:
+        self._policy, self._metric = policy, metric
         self._examples = self._positives = self._blocks = 0
         self._champion_sum = self._challenger_sum = 0.0
         self._block = _Block()
@@ -78,8 +97,8 @@ class Duel:
         self._positives += label > 0.5
         self._block.take(label, champion, challenger)
         if self._block.full:
-            metric = self._policy.metric
-            self._compare(self._block.champion.figures()[metric], self._block.challenger.figures()[metric])
+            champion_figures, challenger_figures = self._block.champion.figures(), self._block.challenger.figures()
+            self._compare(champion_figures[self._metric], challenger_figures[self._metric])
             self._block = _Block()
             if self._verdict not in _LAST_WORDS:
                 self._verdict = self._judged()
@@ -138,7 +157,7 @@ class _Block:
         return self._positives >= BLOCK_POSITIVES and self._negatives >= BLOCK_NEGATIVES
 
 
-def action(policy: PromotionPolicy, verdict: Verdict) -> Literal["promote", "ask", "none"]:
+def action(policy: Promotion, verdict: Verdict) -> Literal["promote", "ask", "none"]:
     """What the policy makes of a verdict."""
     if policy.mode == "off" or verdict in {"wait", "refuse"}:
         return "none"

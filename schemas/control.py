@@ -99,6 +99,33 @@ class ModelPointer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit
     task: Task = FRAUD
 
 
+class Maturity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """When an answer that nobody spoke of counts as a negative: `days` after it, where labels of `source` are awaited.
+
+    Of the answers a `share` is followed, and stands for all. Of decisions only those of the kinds in `decisions` are:
+    a payment that was refused can have no chargeback.
+    """
+
+    source: Literal["chargeback", "click", "conversion"]
+    days: Annotated[float, Meta(gt=0, le=90)]
+    share: Share = 0.01
+    decisions: tuple[DecisionKind, ...] = ("APPROVE", "CHALLENGE")
+
+
+class OnlineModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the newest snapshot of a learner may do for a task. The record's name is free.
+
+    A `shadow` scores and is told of; a `member` has its part in the score beside the champion; a `champion` gives the
+    score alone; `off` is not asked. `weight` is a member's part, None = by recent performance
+    (`serving/online/weights.py`).
+    """
+
+    learner: Id
+    mode: Literal["shadow", "member", "champion", "off"] = "shadow"
+    task: Literal["fraud", "recommend"] = "fraud"
+    weight: Share | None = None
+
+
 class Flag(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A switch."""
 
@@ -112,7 +139,7 @@ class Audit(msgspec.Struct, frozen=True):
     detail: dict[str, str]
 
 
-Payload = Rule | Blocklist | Policy | RecommendPolicy | ModelPointer | Flag | Audit
+Payload = Rule | Blocklist | Policy | RecommendPolicy | ModelPointer | Maturity | OnlineModel | Flag | Audit
 
 PAYLOADS: dict[str, type[Payload]] = {
     "rule": Rule,
@@ -120,6 +147,8 @@ PAYLOADS: dict[str, type[Payload]] = {
     "policy": Policy,
     "recommend_policy": RecommendPolicy,
     "model": ModelPointer,
+    "maturity": Maturity,
+    "online_model": OnlineModel,
     "flag": Flag,
     "audit": Audit,
 }

@@ -11,6 +11,8 @@ from typing import Annotated, ClassVar, Literal
 import msgspec
 from msgspec import Meta
 
+from schemas.online_scores import OnlineScore, OnlineScores
+
 Id = Annotated[str, Meta(min_length=1, max_length=64)]
 TimeMs = Annotated[int, Meta(ge=0, lt=4_102_444_800_000, description="Milliseconds since the epoch, before 2100.")]
 Amount = Annotated[float, Meta(ge=0, le=10_000_000, description="Major units; windows keep it to the cent.")]
@@ -110,6 +112,10 @@ class RuleHit(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 DecisionKind = Literal["APPROVE", "REVIEW", "CHALLENGE", "BLOCK"]
+LabelSource = Literal["chargeback", "review", "confirmed", "dispute", "timeout", "click", "conversion"]
+RankingKind = Literal["similar", "segment", "trending"]
+DriftLevel = Literal["none", "moderate", "significant"]
+AlertSeverity = Literal["critical", "warning", "info"]
 
 
 class Decision(Event, frozen=True, kw_only=True, omit_defaults=True):
@@ -118,6 +124,7 @@ class Decision(Event, frozen=True, kw_only=True, omit_defaults=True):
     `features` follow the vector order of `feature_set` (docs/features.md). On a repeat features, rules and versions
     are empty: the first decision states them. (A repeat whose first decision is forgotten is decided anew, in full.)
     `timings_us` are microseconds by stage. `source` is None when the decision is not part of the stream.
+    `online` is by `learner@examples`; where one of them has a part in the score, `champion_score` is what `model` said.
     """
 
     user_id: Id
@@ -138,6 +145,8 @@ class Decision(Event, frozen=True, kw_only=True, omit_defaults=True):
     source: SourcePosition | None = None
     arrival_ms: int = 0
     timings_us: dict[str, int] = {}
+    online: dict[str, OnlineScore] = {}
+    champion_score: float | None = None
 
 
 class EntityFeatures(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -209,7 +218,7 @@ class Recommended(msgspec.Struct, frozen=True, omit_defaults=True):
 class RecommendationList(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A user's new list. `event_id` is that of the interaction that called for it: consumers deduplicate by it.
 
-    `list_id` is what later interactions with its items name. The record key is `user_id`.
+    `list_id` is what later interactions with its items name; `online` is by learner. The record key is `user_id`.
     """
 
     user_id: Id
@@ -222,6 +231,7 @@ class RecommendationList(Event, frozen=True, kw_only=True, omit_defaults=True):
     segment: str = ""
     new_user: bool = False
     source: SourcePosition | None = None
+    online: dict[str, OnlineScores] = {}
 
 
 class RankedItem(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -230,9 +240,6 @@ class RankedItem(msgspec.Struct, frozen=True, omit_defaults=True):
     item_id: str
     score: float
     source: str = ""
-
-
-RankingKind = Literal["similar", "segment", "trending"]
 
 
 class Ranking(Event, frozen=True, kw_only=True, omit_defaults=True):
@@ -252,8 +259,9 @@ class LabelledExample(Event, frozen=True, kw_only=True, omit_defaults=True):
     """What a logged decision, or a place of a logged list, turned out to be, with the features that were used then.
 
     `event_time_ms` is when the label became known, `decided_ms` when the answer was given; the delay is between them.
-    `example_id` is the same for all labels of one answer: a later one replaces what was learned before, and says with
-    `replaced` which label that was. The record key is `user_id`.
+    `score` is the answer's, of a decision that of `model` alone. `example_id` is the same for all labels of one answer:
+    a later one replaces what was learned before, and says with `replaced` which label that was. A time-out names its
+    policy as `maturity`, and weighs as many answers as its sample stands for. The record key is `user_id`.
     """
 
     task: Word
@@ -262,7 +270,7 @@ class LabelledExample(Event, frozen=True, kw_only=True, omit_defaults=True):
     decided_ms: TimeMs
     delay_ms: int
     label: float
-    source: Literal["chargeback", "review", "confirmed", "dispute", "timeout", "click", "conversion"]
+    source: LabelSource
     features: list[float]
     feature_set: str
     score: float = 0.0
@@ -294,9 +302,6 @@ class Snapshot(Event, frozen=True, kw_only=True, omit_defaults=True):
     payload: msgspec.Raw
     sha256: str
     metrics: dict[str, float] = {}
-
-
-DriftLevel = Literal["none", "moderate", "significant"]
 
 
 class DriftReport(Event, frozen=True, kw_only=True, omit_defaults=True):
@@ -360,9 +365,6 @@ class Cause(msgspec.Struct, frozen=True, omit_defaults=True):
     money: float = 0.0
 
 
-AlertSeverity = Literal["critical", "warning", "info"]
-
-
 class Alert(Event, frozen=True, kw_only=True, omit_defaults=True):
     """Something that a person should hear of, or that is over. The record key is `name`.
 
@@ -389,7 +391,9 @@ class ControlRecord(Event, frozen=True, kw_only=True, omit_defaults=True):
     `payload` is JSON of the type that `schemas.control` names for `kind`; `null` deletes the entry.
     """
 
-    kind: Literal["rule", "blocklist", "policy", "model", "flag", "audit", "recommend_policy"]
+    kind: Literal[
+        "rule", "blocklist", "policy", "model", "flag", "audit", "recommend_policy", "maturity", "online_model"
+    ]
     name: Id
     payload: msgspec.Raw
     author: Word = ""

@@ -70,6 +70,17 @@ DECISIONS = Metric(
 )
 REJECTS = Metric("rejects", "counter", "events", "Events sent to dead-letters, by reason.", label="reason")
 LABELS = Metric("labels", "counter", "events", "Labels taken in.")
+LABEL_JOINS = Metric(
+    "label_joins",
+    "counter",
+    "labels",
+    "Labels by what they were to the logged answer, time-outs among them.",
+    "outcome",
+    ("joined", "replaced", "confirmed", "repeat", "stale", "waiting", "unknown", "unlisted", "refused"),
+)
+LABELS_WAITING = Metric("labels_waiting", "gauge", "labels", "Labels whose answer is not known yet.")
+MATURING = Metric("answers_maturing", "gauge", "answers", "Sampled answers that wait to count as negative.")
+MATURING_FULL = Metric("answers_not_followed", "counter", "answers", "Sampled answers for which there was no room.")
 LATE = Metric("late", "counter", "events", "Events too late to touch their windows.")
 REPEATS = Metric("repeats", "counter", "events", "Events whose id was decided before.")
 LISTS = Metric(
@@ -102,6 +113,12 @@ FEATURES_NULL = Metric(
 )
 CONTROL_CHANGES = Metric("control_changes", "counter", "records", "Control records taken.")
 CONTROL_REFUSED = Metric("control_refused", "counter", "records", "Control records refused: shape, hash or signature.")
+SNAPSHOTS_TAKEN = Metric("snapshots", "counter", "records", "Snapshots of learners taken.")
+SNAPSHOTS_REFUSED = Metric(
+    "snapshots_refused", "counter", "records", "Snapshots refused: hash, shape or version; the one before stays."
+)
+ONLINE_MODELS = Metric("online_models", "gauge", "models", "Online models that score.")
+ONLINE_WEIGHT = Metric("online_weight_permille", "gauge", "permille", "Their part in the score.")
 MODEL_VERSION = Metric("model_version", "gauge", "version", "Version of the model in use.")
 RULES_VERSION = Metric("rules_version", "gauge", "version", "Version of the rules in use.")
 INDEX_ITEMS = Metric("index_items", "gauge", "items", "Items in the index of vectors.")
@@ -130,6 +147,10 @@ METRICS = (
     DECISIONS,
     REJECTS,
     LABELS,
+    LABEL_JOINS,
+    LABELS_WAITING,
+    MATURING,
+    MATURING_FULL,
     LATE,
     REPEATS,
     LISTS,
@@ -149,6 +170,10 @@ METRICS = (
     FEATURES_NULL,
     CONTROL_CHANGES,
     CONTROL_REFUSED,
+    SNAPSHOTS_TAKEN,
+    SNAPSHOTS_REFUSED,
+    ONLINE_MODELS,
+    ONLINE_WEIGHT,
     MODEL_VERSION,
     RULES_VERSION,
     INDEX_ITEMS,

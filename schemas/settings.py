@@ -81,6 +81,7 @@ class Cassandra(_Section, frozen=True):
     timeout_ms: Millis = 10_000
     decision_days: Annotated[int, Meta(ge=1, le=3650)] = 180
     list_days: Annotated[int, Meta(ge=1, le=3650)] = 30
+    list_feature_days: Annotated[int, Meta(ge=1, le=3650)] = 7
 
 
 class Flink(_Section, frozen=True):
@@ -112,6 +113,20 @@ class Registry(_Section, frozen=True):
     path: str = ""
 
 
+class Promotion(_Section, frozen=True):
+    """How online learners are promoted: `automatic`, `asked` (a person confirms), or `off`.
+
+    A challenger needs `least_gain` more of its task's metric, relative, on the same examples; `alpha` bounds the chance
+    of each wrong verdict, however long one watches. Before `least_examples` with `least_positives` nothing is said.
+    """
+
+    mode: Literal["automatic", "asked", "off"] = "asked"
+    least_gain: Annotated[float, Meta(ge=0, le=1)] = 0.02
+    alpha: Annotated[float, Meta(ge=0.0001, le=0.5)] = 0.05
+    least_examples: Annotated[int, Meta(ge=1, le=100_000_000)] = 5_000
+    least_positives: Annotated[int, Meta(ge=1, le=1_000_000)] = 100
+
+
 class Learn(_Section, frozen=True):
     """The learning process. `path` is the folder of its checkpoints; empty: `learners` in the home.
 
@@ -133,6 +148,7 @@ class Settings(_Section, frozen=True):
     flink: Flink = msgspec.field(default_factory=Flink)
     job: Job = msgspec.field(default_factory=Job)
     registry: Registry = msgspec.field(default_factory=Registry)
+    promotion: Promotion = msgspec.field(default_factory=Promotion)
     learn: Learn = msgspec.field(default_factory=Learn)
 
     def __post_init__(self) -> None:

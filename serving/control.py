@@ -12,7 +12,9 @@ from schemas.control import Blocklist, Flag, ModelPointer, Policy, Rule, Thresho
 from schemas.errors import InvalidError
 from schemas.events import ControlRecord, RuleHit, Transaction
 from schemas.models import FRAUD
+from serving.features.catalogue import NAMES
 from serving.model import Model
+from serving.online.models import OnlineModels
 from serving.rules.catalogue import KINDS
 from serving.rules.kind import Check, Values
 
@@ -21,7 +23,10 @@ CHAMPION = "Production"
 
 
 class Control:
-    """Rules, lists, thresholds and the model in force. `rules_version` names all but the model by content."""
+    """Rules, lists, thresholds, the model in force and online models beside it.
+
+    `rules_version` names all but the models by content.
+    """
 
     def __init__(self, load_model: Callable[[ModelPointer], Model]) -> None:
         self._load_model = load_model
@@ -29,6 +34,7 @@ class Control:
         self._blocklists: dict[str, Blocklist] = {}
         self._blocked: dict[str, frozenset[str]] = {}
         self.flags: dict[str, bool] = {}
+        self.online = OnlineModels(FRAUD, NAMES)
         self.policy = Policy()
         self.model: Model | None = None
         self._champion = ""
@@ -52,6 +58,8 @@ class Control:
             self.flags[record.name] = isinstance(payload, Flag) and payload.enabled
         elif record.kind == "model":
             self._apply_model(record.name, payload)
+        elif record.kind == "online_model":
+            self.online.apply(record)
 
     def thresholds(self, segment: str) -> Thresholds:
         """The thresholds of that segment, everybody's when it has none of its own."""

@@ -1,4 +1,4 @@
-"""The control topic as a stage sees it: all of it before the first batch, every change soon after it is made.
+"""The topics that steer a stage, as it sees them: all of them before the first batch, every change soon after.
 
 A consumer of its own instead of a broadcast stream: Flink does not order two inputs, so a broadcast could
 not promise that the rules and the model are there before the first payment (DECISIONS.md, 5).
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Sequence
 
 import msgspec
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
@@ -15,7 +16,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message,
 from schemas import codec
 from schemas.errors import PartFailedError
 from schemas.events import ControlRecord
-from schemas.topics import CONTROL
+from schemas.topics import CONTROL, Topic
 from serving.inflight import Record
 
 START_TIMEOUT_S = 30.0
@@ -23,12 +24,14 @@ POLL_S = 0.25
 
 
 class ControlFeed:
-    """Reads the control topic in a thread of its own. `take` gives what has come since the last call.
+    """Reads `control` in a thread of its own, and other `topics` of one partition that are compacted like it. `take`
+    gives what has come since the last call.
 
     Raises PartFailedError from `take` when the thread died: a stage must not go on with rules that went stale.
     """
 
-    def __init__(self, bootstrap: str) -> None:
+    def __init__(self, bootstrap: str, topics: Sequence[Topic] = (CONTROL,)) -> None:
+        self._topics = tuple(topic.name for topic in topics)
         self._waiting: deque[Record] = deque()
         self._stop = threading.Event()
         self._ready = threading.Event()
@@ -37,16 +40,16 @@ class ControlFeed:
         self._thread = threading.Thread(target=self._run, name="control-feed", daemon=True)
 
     def start(self) -> None:
-        """Read the topic to its present end; raises PartFailedError when the broker does not answer in 30 s."""
+        """Read the topics to their present ends; raises PartFailedError when the broker does not answer in 30 s."""
         self._thread.start()
         if not self._ready.wait(START_TIMEOUT_S) or self._failure is not None:
             self._stop.set()
-            raise PartFailedError(f"control topic at {self._bootstrap} can not be read: {self._failure or 'time-out'}")
+            raise PartFailedError(f"{self._what} can not be read: {self._failure or 'time-out'}")
 
     def take(self) -> list[Record]:
-        """The control records that came since the last call, oldest first."""
+        """The records that came since the last call, those of a topic oldest first."""
         if self._failure is not None:
-            raise PartFailedError(f"control topic at {self._bootstrap} can not be read: {self._failure}")
+            raise PartFailedError(f"{self._what} can not be read: {self._failure}")
         taken = []
         while self._waiting:
             taken.append(self._waiting.popleft())
@@ -56,6 +59,10 @@ class ControlFeed:
         """End the thread."""
         self._stop.set()
         self._thread.join(timeout=5)
+
+    @property
+    def _what(self) -> str:
+        return f"topic {' or '.join(self._topics)} at {self._bootstrap}"
 
     def _run(self) -> None:
         try:
@@ -70,19 +77,18 @@ class ControlFeed:
             {"bootstrap.servers": self._bootstrap, "group.id": "sluice-control-feed", "enable.auto.commit": False}
         )
         try:
-            partition = TopicPartition(CONTROL.name, 0, OFFSET_BEGINNING)
-            _, end = consumer.get_watermark_offsets(partition, timeout=START_TIMEOUT_S)
-            consumer.assign([partition])
-            if end == 0:
-                self._ready.set()
+            places = [TopicPartition(name, 0, OFFSET_BEGINNING) for name in self._topics]
+            bounds = {place.topic: consumer.get_watermark_offsets(place, timeout=START_TIMEOUT_S) for place in places}
+            ends = {name: end for name, (begin, end) in bounds.items() if end > begin}
+            consumer.assign(places)
             while not self._stop.is_set():
+                if not self._ready.is_set() and all(
+                    place.offset >= ends[place.topic] for place in consumer.position(places) if place.topic in ends
+                ):
+                    self._ready.set()
                 message = consumer.poll(POLL_S)
                 if message is not None:
                     self._take_in(message)
-                if not self._ready.is_set():
-                    place = consumer.position([partition])[0].offset
-                    if place >= end:
-                        self._ready.set()
         finally:
             consumer.close()
 
@@ -95,8 +101,8 @@ class ControlFeed:
             return
         offset = message.offset()
         assert offset is not None
-        record = Record(CONTROL.name, 0, offset, message.timestamp()[1], message.key(), message.value())
-        self._waiting.append(record)
+        name, arrival_ms = message.topic() or "", message.timestamp()[1]
+        self._waiting.append(Record(name, 0, offset, arrival_ms, message.key(), message.value()))
 
 
 def read_control(record: Record) -> ControlRecord:

@@ -14,6 +14,7 @@ from serving import policy
 from serving.control import Control
 from serving.features.catalogue import FEATURE_SET, NAMES
 from serving.inflight import Message, Output, Payment
+from serving.online.models import blend, told
 from serving.outcomes import Outcome, Outcomes
 from serving.outgoing import OutgoingDecision, json_rows
 from serving.stages import STAGES, Clock, Count
@@ -41,7 +42,14 @@ class DecisionStage:
         hits = [control.hits(tx, row) for tx, row in zip(transactions, vectors, strict=True)]
         ruled = self._clock_us()
         model = control.model
-        scores: list[float] = model.score(vectors).tolist() if model else [0.0] * len(payments)
+        champion = model.score(vectors) if model else None
+        members = control.online.members(champion=model is not None)
+        # Nobody pays for online models that control does not name.
+        blended = blend(members, vectors, champion) if members else None
+        found = blended.scores if blended else champion
+        scores: list[float] = [0.0] * len(payments) if found is None else found.tolist()
+        said = told(blended) if blended else None
+        weighted = champion is not None and any(member.weight for member in members)
         scored = self._clock_us()
         features = json_rows(vectors)
         spent = {"rules": ruled - started, "model": scored - ruled}
@@ -58,7 +66,7 @@ class DecisionStage:
                 if blocked[place]:
                     decision = "BLOCK"
                     reasons.insert(0, f"blocklist_{blocked[place]}")
-                if model is None:
+                if model is None and not any(member.weight for member in members):
                     reasons.append("no_model")
                 outcome = Outcome(decision, scores[place], reasons)
                 outcomes.add(payment.route, event, outcome)
@@ -84,6 +92,8 @@ class DecisionStage:
                 payment.late,
                 payment.lateness_ms,
                 dict(zip(STAGES, payment.timings_us, strict=False)) | spent,
+                said[place] if said and not known else {},
+                float(champion[place]) if champion is not None and weighted and not known else None,
             )
             outputs.append(Output(DECISIONS.name, payment.user_id.encode(), codec.encode(answer)))
         return outputs

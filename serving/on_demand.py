@@ -11,7 +11,7 @@ from schemas import codec
 from schemas.errors import EventError, InvalidError, ModelError, StateVersionError
 from schemas.events import Decision, Transaction
 from schemas.metrics import Metric
-from schemas.topics import DECISIONS, TRANSACTIONS
+from schemas.topics import DECISIONS, SNAPSHOTS, TRANSACTIONS
 from serving.control import Control
 from serving.control_feed import ControlFeed, read_control
 from serving.entity_cache import EntityCache
@@ -39,7 +39,10 @@ class _Refusal:
 
 
 class OnDemand:
-    """Scores single transactions; safe to share between threads. `refused` hears of control records not taken."""
+    """Scores single transactions; safe to share between threads.
+
+    `feed` is of `control` and `snapshots`, `refused` hears of their records that were not taken.
+    """
 
     def __init__(
         self,
@@ -100,7 +103,10 @@ class OnDemand:
         with self._changing:
             for record in self._feed.take():
                 try:
-                    self._control.apply(read_control(record))
+                    if record.topic == SNAPSHOTS.name:
+                        self._control.online.take(record)
+                    else:
+                        self._control.apply(read_control(record))
                 except (EventError, ModelError) as error:
                     self._refused(str(error))
 

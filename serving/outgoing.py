@@ -8,6 +8,7 @@ import orjson
 from numpy.typing import NDArray
 
 from schemas.events import RuleHit, SourcePosition
+from schemas.online_scores import OnlineScore
 from serving.sealed import Writes
 
 
@@ -54,6 +55,8 @@ class OutgoingDecision(msgspec.Struct, omit_defaults=True):
     late: bool = False
     lateness_ms: int = 0
     timings_us: dict[str, int] = {}
+    online: dict[str, OnlineScore] = {}
+    champion_score: float | None = None
 
 
 def json_rows(values: NDArray[np.float64]) -> list[msgspec.Raw]:

@@ -25,6 +25,7 @@ COMMANDS = {
     "train": "Train a model on history and put it into the registry.",
     "learn": "Learn from labelled examples as they come.",
     "models": "List, show, promote and roll back models; suggest thresholds.",
+    "learners": "List, show, promote and roll back online learners.",
     "evaluate": "Measure a model by a published protocol on a real data set.",
     "control": "See and change rules, blocklists, thresholds and flags.",
     "generate": "Publish seeded, generated events: payments with labels, or shoppers with items.",

@@ -16,6 +16,7 @@ from infra.stack.part import LOOPBACK
 from infra.stack.ports import holder
 from schemas.errors import PortInUseError
 from schemas.settings import Settings
+from schemas.topics import CONTROL, SNAPSHOTS
 from serving import model
 from serving.api.app import create_app
 from serving.control import Control
@@ -51,7 +52,8 @@ def command(settings: Settings, port: int | None) -> None:
         log = InteractionWriter(settings.kafka.bootstrap)
         for opened in (online, lists, items, history, log):
             closing.callback(opened.close)
-        feeds = ControlFeed(settings.kafka.bootstrap), ControlFeed(settings.kafka.bootstrap)
+        steering = ControlFeed(settings.kafka.bootstrap, (CONTROL, SNAPSHOTS))
+        feeds = steering, ControlFeed(settings.kafka.bootstrap)
         for feed in feeds:
             feed.start()
             closing.callback(feed.stop)
@@ -74,7 +76,7 @@ def command(settings: Settings, port: int | None) -> None:
 
 
 def _report(refused: str) -> None:
-    click.echo(f"control record refused, the state before stays: {refused}", err=True)
+    click.echo(f"control record or snapshot refused, the state before stays: {refused}", err=True)
 
 
 def _wall_ms() -> int:

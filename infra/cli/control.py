@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import time
+from collections.abc import Mapping
 from typing import TypeVar, cast
 
 import click
@@ -11,9 +12,10 @@ import msgspec
 
 from infra import control_topic
 from schemas import control
-from schemas.control import Blocklist, Flag, Policy, Rule, Thresholds
+from schemas.control import Blocklist, Flag, Maturity, OnlineModel, Policy, Rule, Thresholds
 from schemas.errors import EventError, InputError, NotFoundError
 from schemas.events import ControlRecord, DecisionKind
+from schemas.models import FRAUD, RECOMMEND
 from schemas.settings import Settings
 from serving.control import Control
 from serving.model import Model
@@ -21,6 +23,7 @@ from serving.rules.catalogue import KINDS
 
 ENTITIES = ("user", "merchant", "device", "card", "ip", "country")
 P = TypeVar("P", Policy, Blocklist)
+M = TypeVar("M", OnlineModel, Maturity)
 NOTE = click.option("--note", default="", help="Why: it is kept beside the record.")
 
 
@@ -135,13 +138,41 @@ def flag(settings: Settings, name: str, state: str, note: str) -> None:
     _publish(settings, "flag", name, Flag(state == "on"), note)
 
 
+@command.command(name="set-online")
+@click.argument("name")
+@click.option("--learner", required=True, help="Whose newest snapshot scores.")
+@click.option("--mode", type=click.Choice(["shadow", "member", "champion", "off"]), default="shadow", show_default=True)
+@click.option("--task", type=click.Choice([FRAUD, RECOMMEND]), default=FRAUD, show_default=True)
+@click.option("--weight", type=float, help="A member's part in the score.  [default: by recent performance]")
+@NOTE
+@click.pass_obj
+def set_online(
+    settings: Settings, *, name: str, learner: str, mode: str, task: str, weight: float | None, note: str
+) -> None:
+    """Let an online model score in the stream: told of only, with a part in the score, or alone."""
+    fields = {"learner": learner, "mode": mode, "task": task, "weight": weight}
+    _publish(settings, "online_model", name, _converted(fields, OnlineModel), note)
+
+
+@command.command(name="set-maturity")
+@click.argument("name")
+@click.option("--source", type=click.Choice(["chargeback", "click", "conversion"]), required=True)
+@click.option("--days", type=float, required=True, help="So long after the answer.")
+@click.option("--share", type=float, default=0.01, show_default=True, help="Of the answers; they stand for all.")
+@NOTE
+@click.pass_obj
+def set_maturity(settings: Settings, *, name: str, source: str, days: float, share: float, note: str) -> None:
+    """Say when an answer without a label of that source counts as a negative."""
+    _publish(settings, "maturity", name, _converted({"source": source, "days": days, "share": share}, Maturity), note)
+
+
 @command.command()
-@click.argument("kind", type=click.Choice(["rule", "blocklist", "policy", "flag"]))
+@click.argument("kind", type=click.Choice(["rule", "blocklist", "policy", "flag", "online_model", "maturity"]))
 @click.argument("name")
 @NOTE
 @click.pass_obj
 def remove(settings: Settings, kind: str, name: str, note: str) -> None:
-    """Delete a record; thresholds go back to the defaults."""
+    """Delete a record; thresholds and maturity go back to the defaults."""
     if f"{kind}/{name}" not in control_topic.current(settings.kafka):
         raise NotFoundError(f"control has no {kind}/{name}; see `sluice control list`")
     _publish(settings, kind, name, None, note)
@@ -155,6 +186,13 @@ def _changed(settings: Settings, name: str, entity: str, *, add: set[str], remov
     if missing := remove - ids:
         raise NotFoundError(f"blocklist {name} does not hold {', '.join(sorted(missing))}; see `sluice control list`")
     return msgspec.convert({"entity": entity, "ids": sorted((ids | add) - remove)}, Blocklist)
+
+
+def _converted(fields: Mapping[str, object], kind: type[M]) -> M:
+    try:
+        return msgspec.convert(fields, kind)
+    except msgspec.ValidationError as error:
+        raise InputError(f"{error}; see `sluice control --help`") from error
 
 
 def _present(settings: Settings, kind: str, name: str, type_: type[P]) -> P | None:

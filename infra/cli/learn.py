@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import click
 import msgspec
 from prometheus_client import start_http_server
 
+from infra.promoter import Promoter
 from infra.stack.home import Home
 from online_learning.catalogue import LEARNERS, definition
 from online_learning.log_edge import LabelledLog, Told
@@ -17,6 +19,7 @@ from online_learning.loop import Loop
 from online_learning.process import run
 from online_learning.process_metrics import ProcessMetrics
 from schemas.errors import PortInUseError
+from schemas.events import Event
 from schemas.settings import Settings
 from serving.features import catalogue as fraud_features
 from serving.recommend.features import catalogue as recommend_features
@@ -44,14 +47,14 @@ def command(
     owned by one process.
     """
     wanted = tuple(definition(name) for name in dict.fromkeys(learners)) or LEARNERS
-    loop = Loop(wanted, NAMES, _folder(settings), afresh=from_beginning)
+    loop = Loop(wanted, NAMES, _folder(settings), afresh=from_beginning, promotion=settings.promotion)
     metrics = ProcessMetrics()
     log = LabelledLog(settings.kafka, to_end=to_end)
     try:
         server = None if to_end else _serve(metrics, settings.learn.port)
         stop = _Stop()
         click.echo(f"learning: {', '.join(one.name for one in wanted)}; Ctrl-C ends it", err=True)
-        run(loop, log, Told(settings.kafka), metrics, checkpoint_s=settings.learn.checkpoint_ms / 1000, stopped=stop)
+        run(loop, log, _Told(settings), metrics, checkpoint_s=settings.learn.checkpoint_ms / 1000, stopped=stop)
         if server is not None:
             server.shutdown()
     finally:
@@ -87,6 +90,20 @@ def _serve(metrics: ProcessMetrics, port: int) -> Any:
         raise PortInUseError(
             f"port {port} for the learners' metrics is taken; give another as `learn.port` in the settings"
         ) from error
+
+
+class _Told(Told):
+    """Tells, and promotes a learner that has won, if the settings say so."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings.kafka)
+        self._promoter = Promoter(settings.kafka, settings.promotion, lambda: time.time_ns() // 1_000_000)
+
+    def tell(self, events: list[Event]) -> None:
+        """Hand events to the client, then look at the verdicts among them."""
+        super().tell(events)
+        for name in self._promoter.consider(events):
+            click.echo(f"promoted: {name} is champion; `sluice learners rollback {name}` takes it back", err=True)
 
 
 class _Stop:

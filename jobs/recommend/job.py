@@ -43,7 +43,7 @@ class _Recommend(Stage):
             return artifact.load(pointer, registry, self._builder.submit)
 
         self._control = RecommendControl(load)
-        self._controlled = Controlled(door, JOB, self._control.apply)
+        self._controlled = Controlled(door, JOB, self._control.apply, self._control.online.take)
 
     def step(self, batch: Sequence[Record]) -> Sequence[Message]:  # type: ignore[override]  # always the first stage
         if self._recommender is None:

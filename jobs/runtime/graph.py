@@ -97,7 +97,8 @@ def _stages(stream: DataStream, job: Job, flow: Flow, settings: Settings, keys: 
     stages = flow.stages if settings.job.buckets > 1 or len(flow.stages) == 1 else (Fused(flow.stages),)
     for place, stage in enumerate(stages):
         last = place == len(stages) - 1
-        operator = StageOperator(stage, settings, sources if place == 0 else None, outputs if last else None)
+        read, written = sources if place == 0 else None, outputs if last else None
+        operator = StageOperator(stage, settings, read, written, job.state_days)
         stream = (
             stream.key_by(lambda row: keys[row[0]], key_type=Types.INT())
             .process(operator, output_type=_OUTPUTS if last else _PACKED)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from pyflink.common import Row, Time, Types
 from pyflink.datastream import KeyedProcessFunction, RuntimeContext
@@ -15,8 +15,6 @@ from schemas.metrics import BATCH_SIZE
 from schemas.settings import Settings
 from serving.inflight import Message, Output, Record, bucket, pack, unpack
 
-# Longer than the longest window (30 days and the label delay): what is dropped could not change a feature.
-STATE_TTL_DAYS = 40
 # Metrics go to Flink five times a second: each counter is a call into the JVM.
 FLUSH_MS = 200
 # What is worked on at once: small enough for the processor's caches, and for the next task to begin meanwhile.
@@ -31,16 +29,19 @@ class StageOperator(KeyedProcessFunction):  # type: ignore[misc]  # PyFlink has 
     a bucket: its number and its packed messages.
     """
 
-    def __init__(self, stage: Stage, settings: Settings, sources: list[str] | None, outputs: list[str] | None) -> None:
+    def __init__(
+        self, stage: Stage, settings: Settings, sources: list[str] | None, outputs: list[str] | None, state_days: int
+    ) -> None:
         self._stage = stage
         self._settings = settings
         self._sources = sources
+        self._state_days = state_days
         self._topic_numbers = None if outputs is None else {t: b"%d" % number for number, t in enumerate(outputs)}
 
     def open(self, context: RuntimeContext) -> None:
         descriptor = MapStateDescriptor("state", Types.STRING(), Types.PICKLED_BYTE_ARRAY())
         descriptor.enable_time_to_live(
-            StateTtlConfig.new_builder(Time.days(STATE_TTL_DAYS))
+            StateTtlConfig.new_builder(Time.days(self._state_days))
             .set_update_type(StateTtlConfig.UpdateType.OnCreateAndWrite)
             .set_state_visibility(StateTtlConfig.StateVisibility.NeverReturnExpired)
             # Expired state goes when RocksDB compacts. On the heap it stays until a restart: Flink's sweep there looks
@@ -79,22 +80,35 @@ class StageOperator(KeyedProcessFunction):  # type: ignore[misc]  # PyFlink has 
             batch = [Record(topics[number], *rest) for number, *rest in zip(*row[1:], strict=True)]
         self._metrics.observe(BATCH_SIZE, len(batch))
         for start in range(0, len(batch), PART):
-            messages = self._run(batch[start : start + PART])
-            if self._topic_numbers is None:
-                yield from self._send(messages)
-            elif messages:
-                outputs = [message for message in messages if isinstance(message, Output)]
-                numbers = self._topic_numbers
-                yield Row([(numbers[output.topic], output.key, output.value) for output in outputs])
+            yield from self._emit(self._stage.step(batch[start : start + PART]))
+        self._sleep(context)
 
-    def on_timer(self, _: int, __: KeyedProcessFunction.OnTimerContext) -> Iterator[Row]:
-        """Hand the metrics on."""
+    def on_timer(self, timestamp: int, context: KeyedProcessFunction.OnTimerContext) -> Iterator[Row]:
+        """Hand the metrics on, and wake the stage for what waits in this bucket."""
         self._flush_waits = False
         self._metrics.flush()
-        yield from ()
+        wake_ms = self._stage.wake_ms()
+        if wake_ms is not None and wake_ms <= timestamp:
+            yield from self._emit(self._stage.wake())
+            self._sleep(context)
 
-    def _run(self, batch: list[Record] | list[Message]) -> list[Message]:
-        messages = list(self._stage.step(batch))
+    def _sleep(self, context: KeyedProcessFunction.Context) -> None:
+        wake_ms = self._stage.wake_ms()
+        if wake_ms is not None:
+            context.timer_service().register_processing_time_timer(wake_ms)
+
+    def _emit(self, made: Sequence[Message]) -> Iterator[Row]:
+        """Rows of what the stage made, once its state is saved."""
+        messages = list(made)
+        self._save()
+        if self._topic_numbers is None:
+            yield from self._send(messages)
+        elif messages:
+            outputs = [message for message in messages if isinstance(message, Output)]
+            numbers = self._topic_numbers
+            yield Row([(numbers[output.topic], output.key, output.value) for output in outputs])
+
+    def _save(self) -> None:
         writes = self._stage.take_writes()
         puts = {key: value for key, value in writes.items() if value is not None}
         if puts:
@@ -103,7 +117,6 @@ class StageOperator(KeyedProcessFunction):  # type: ignore[misc]  # PyFlink has 
         if len(puts) != len(writes):
             for key in writes.keys() - puts.keys():
                 self._state.remove(key)
-        return messages
 
     def _send(self, messages: list[Message]) -> Iterator[Row]:
         """One row for each bucket that the next stage is to work on."""

@@ -12,6 +12,9 @@ from schemas.topics import Topic
 from serving.entity_cache import Writes
 from serving.inflight import Message, Record
 
+# Longer than the longest window (30 days and the label delay): what is dropped could not change a feature.
+STATE_DAYS = 40
+
 
 @dataclass(frozen=True)
 class Door:
@@ -47,6 +50,17 @@ class Stage(ABC):
         """The id whose bucket the message goes to next."""
         raise TypeError(f"{self.uid} is a last stage: nothing goes on from it")
 
+    def wake_ms(self) -> int | None:
+        """When this bucket is to be woken although nothing comes, in the machine's time; asked after each batch.
+
+        None = not. Only the stage of a flow that has no other is woken.
+        """
+        return None
+
+    def wake(self) -> Sequence[Message]:
+        """Work on what became due in this bucket."""
+        return ()
+
     def take_writes(self) -> Writes:
         """State that changed since the last call; the runtime puts it into Flink's state before anything leaves."""
         return {}
@@ -77,8 +91,10 @@ class Job:
     """What is submitted, stopped and resumed as one.
 
     `keeps_state` is False where no stage keeps any: then only what waits for the end of its micro-batch is state.
+    State goes `state_days` after its last change.
     """
 
     name: str
     flows: tuple[Flow, ...]
     keeps_state: bool = True
+    state_days: int = STATE_DAYS

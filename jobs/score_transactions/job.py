@@ -90,7 +90,7 @@ class _Decide(_EntityShell):
         self._decision = DecisionStage(door.metrics.count, door.clock_us)
         self._outcomes = Outcomes(door.read, door.settings.job.cached_entities)
         self._control = Control(load)
-        self._controlled = Controlled(door, JOB, self._control.apply)
+        self._controlled = Controlled(door, JOB, self._control.apply, self._control.online.take)
 
     def step(self, batch: Sequence[Message]) -> Sequence[Message]:  # type: ignore[override]  # never the first stage
         refused = self._take_control()
@@ -113,6 +113,9 @@ class _Decide(_EntityShell):
         refused = self._controlled.take()
         current = self._control.model
         self._metrics.gauge(metrics.MODEL_VERSION, int(current.signature.version) if current else 0)
+        members = self._control.online.members(champion=current is not None)
+        self._metrics.gauge(metrics.ONLINE_MODELS, len(members))
+        self._metrics.gauge(metrics.ONLINE_WEIGHT, round(1000 * sum(member.weight for member in members)))
         self._metrics.gauge(metrics.RULES_VERSION, int(self._control.rules_version[:7], 16))
         return refused
 

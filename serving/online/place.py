@@ -28,6 +28,14 @@ class Placement:
             # Without spread River gives 0, which an infinite scale does, too.
             self._scale = np.where(scale == 0, np.inf, scale)
 
+    def rows(self, vectors: NDArray[np.float64]) -> Values:
+        """The model's features of many vectors, shape (n, features), as `values` gives them of one."""
+        absent = np.full((len(vectors), 1), np.nan)
+        found: Values = np.concatenate([vectors, absent], axis=1)[:, self._places]
+        if self._shift is not None and self._scale is not None:
+            found = (found - self._shift) / self._scale
+        return found
+
     def values(self, vector: Vector) -> Values:
         """The model's features in its order, scaled; NaN where absent."""
         self._row[:-1] = vector

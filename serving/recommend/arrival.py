@@ -20,10 +20,10 @@ def read(record: Record) -> Item | Interaction:
     event: Item | Interaction
     if record.topic == ITEMS.name:
         event = codec.decode(Item, record.value)
-        _check_key(record, "item_id", event.item_id)
+        check_key(record, "item_id", event.item_id)
     else:
         event = codec.decode(Interaction, record.value)
-        _check_key(record, "user_id", event.user_id)
+        check_key(record, "user_id", event.user_id)
     check_time(event.event_time_ms, record.arrival_ms)
     return event
 
@@ -35,7 +35,7 @@ def check_time(event_time_ms: int, arrival_ms: int) -> None:
         raise InvalidError(f"event time is {ahead} ms ahead of its arrival, more than {FUTURE_MS}", "future")
 
 
-def _check_key(record: Record, field: str, wanted: str) -> None:
+def check_key(record: Record, field: str, wanted: str) -> None:
     """A record under another key would come in another order than the events of what it names."""
     if record.key != wanted.encode():
         key = "none" if record.key is None else repr(record.key[:80])

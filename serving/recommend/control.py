@@ -11,7 +11,10 @@ from schemas import control
 from schemas.control import ModelPointer, RecommendPolicy
 from schemas.errors import InvalidError
 from schemas.events import ControlRecord
+from schemas.models import RECOMMEND
+from serving.online.models import OnlineModels
 from serving.recommend.artifact import Artifact
+from serving.recommend.features.catalogue import NAMES as FEATURE_NAMES
 from serving.recommend.rules.catalogue import RULES
 from serving.recommend.sources.catalogue import NAMES
 
@@ -22,11 +25,12 @@ CHAMPION = "Production"
 
 
 class RecommendControl:
-    """Policy and artifact. `policy_version` names the policy by content."""
+    """Policy, artifact and online models. `policy_version` names the policy by content."""
 
     def __init__(self, load: Callable[[ModelPointer], Artifact], policy: RecommendPolicy | None = None) -> None:
         self._load = load
         self.artifact: Artifact | None = None
+        self.online = OnlineModels(RECOMMEND, FEATURE_NAMES)
         self.policy = RecommendPolicy()
         self.policy_version = ""
         self._take_policy(policy or RecommendPolicy())
@@ -36,6 +40,7 @@ class RecommendControl:
 
         Raises InvalidError or SignatureError, and then nothing has changed: what was in force goes on.
         """
+        self.online.apply(record)
         if record.kind not in {"recommend_policy", "model"}:
             return
         payload = control.payload(record)

@@ -9,6 +9,7 @@ import numpy as np
 import orjson
 
 from schemas.events import SourcePosition
+from schemas.online_scores import OnlineScores
 from serving.recommend.funnel import Listed, Ranked
 
 # Features are told with so many decimals: more is noise, and most of the bytes of a list.
@@ -41,6 +42,7 @@ class OutgoingList(msgspec.Struct, omit_defaults=True):
     segment: str = ""
     new_user: bool = False
     source: SourcePosition | None = None
+    online: dict[str, OnlineScores] = {}
 
 
 def outgoing_items(

@@ -16,6 +16,7 @@ from serving.recommend.ask import Ask, asked
 from serving.recommend.control import RecommendControl
 from serving.recommend.features.catalogue import FEATURE_SET
 from serving.recommend.funnel import Funnel, Listed, Ranked, listed, source_name
+from serving.recommend.online import ranked_with, told
 from serving.recommend.outgoing import OutgoingList, outgoing_items
 from serving.recommend.user import User
 from serving.recommend.world import World
@@ -177,6 +178,11 @@ class Recommender:
             scores = np.concatenate([w.ranked.blend for w in waiting])
         else:
             scores = ranker.score(np.concatenate([w.ranked.features for w in waiting]))
+        # Where no model ranks, the blend of the sources is the champion.
+        members = control.online.members(champion=True)
+        if any(member.weight for member in members):
+            ends = np.cumsum([len(one.ranked.items) for one in waiting])[:-1]
+            scores = ranked_with(members, [w.ranked.features for w in waiting], np.split(scores, ends))
         lists, place = [], 0
         for one in waiting:
             count = len(one.ranked.items)
@@ -199,6 +205,7 @@ class Recommender:
                     one.ask.segment,
                     one.ask.new_user,
                     one.source,
+                    told(members, one.ranked.features[found.rows]) if members else {},
                 )
             )
         return lists

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, TypeVar
 
 import msgspec
 
 from schemas import codec, settings
 from schemas.events import Decision, RecommendationList
+from serving.labels.words import Words, pack_words, unpack_words
 from serving.stores import cassandra_schema as schema
 from serving.stores import cassandra_session
 from serving.stores.aggregate import Counted, aggregate, first_day
 from serving.stores.cassandra_session import CassandraSession, Put
 from serving.stores.history import DAY_MS, UserAggregates, brief, check_ids, check_range, day_of
 from serving.stores.ids import id_bytes
-from serving.stores.listed import pack_listed, unpack_listed
+from serving.stores.listed import pack_listed, pack_whole, unpack_listed, unpack_whole
 from serving.stores.lists import check_list
+from serving.stores.words import Spoken
 
 DAYS_A_QUERY = 32
 
@@ -39,7 +41,7 @@ def create_schema(config: settings.Cassandra) -> None:
 
 
 class CassandraHistory:
-    """A HistoryStore in Cassandra; safe to share between threads."""
+    """A HistoryStore and a WordStore in Cassandra; safe to share between threads."""
 
     def __init__(self, config: settings.Cassandra) -> None:
         self._session = CassandraSession(config, schema.STATEMENTS)
@@ -59,6 +61,10 @@ class CassandraHistory:
             return _decision_decoder.decode(row.body)
 
         return self._newest(schema.GET_BY_USER, decoded, user_id, since_ms, until_ms, limit)
+
+    def decisions(self, event_ids: Collection[str]) -> dict[str, Decision]:
+        found = self._by_id("event id", schema.GET_BY_ID, event_ids)
+        return {event_id: _decision_decoder.decode(body) for event_id, body in found.items()}
 
     def aggregates(self, user_id: str, days: int, as_of_ms: int) -> UserAggregates:
         first, last = first_day(days, as_of_ms), day_of(as_of_ms)
@@ -80,12 +86,24 @@ class CassandraHistory:
             check_list(made)
         # Rows of one user's day lie in one partition: beside each other they are one write of it.
         self._session.put(_list_put(made) for made in sorted(lists, key=lambda made: made.user_id))
+        self._session.put(_whole_list_put(made) for made in lists)
+
+    def lists(self, list_ids: Collection[str]) -> dict[str, RecommendationList]:
+        found = self._by_id("list id", schema.GET_LIST_BY_ID, list_ids)
+        return {list_id: unpack_whole(body, list_id) for list_id, body in found.items()}
 
     def lists_of(self, user_id: str, since_ms: int, until_ms: int, limit: int) -> list[RecommendationList]:
         def decoded(row: Any) -> RecommendationList:
             return unpack_listed(row.body, user_id, row.event_time_ms, row.id)
 
         return self._newest(schema.GET_LISTS, decoded, user_id, since_ms, until_ms, limit)
+
+    def words(self, example_ids: Collection[str]) -> dict[str, Words]:
+        found = self._by_id("example id", schema.GET_WORDS, example_ids)
+        return {example_id: unpack_words(body) for example_id, body in found.items()}
+
+    def write_words(self, spoken: Sequence[Spoken]) -> None:
+        self._session.put(_words_put(said) for said in spoken)
 
     def check(self) -> None:
         self._session.execute(schema.CHECK)
@@ -109,6 +127,13 @@ class CassandraHistory:
             day, stride = days[-1] - 1, min(stride * 2, DAYS_A_QUERY)
         return [decoded(row) for row in found[:limit]]
 
+    def _by_id(self, what: str, text: str, ids: Collection[str]) -> dict[str, bytes]:
+        for name in ids:
+            id_bytes(what, name)
+        with self._session.translated():
+            rows = self._session.execute_each(text, [(name,) for name in ids])
+        return {name: row.body for name, row in zip(ids, rows, strict=True) if row is not None}
+
     def _rows(
         self, text: str, user_id: str, days: list[int], since_ms: int, until_ms: int, limit: int = 2**31 - 1
     ) -> Iterator[Any]:
@@ -130,3 +155,15 @@ def _list_put(made: RecommendationList) -> Put:
     body = pack_listed(made)
     key = (made.user_id, day_of(made.event_time_ms), made.event_time_ms, made.list_id)
     return Put(schema.PUT_LIST, (*key, body, made.event_time_ms * 1000), len(body))
+
+
+def _whole_list_put(made: RecommendationList) -> Put:
+    body = pack_whole(made)
+    return Put(schema.PUT_LIST_BY_ID, (made.list_id, body, made.event_time_ms * 1000), len(body))
+
+
+def _words_put(said: Spoken) -> Put:
+    id_bytes("example id", said.example_id)
+    body = pack_words(said.words)
+    # The time of the answer and not of the word: a time-out is known later than a label that replaces it.
+    return Put(schema.PUT_WORDS, (said.example_id, body, said.decided_ms * 1000 + said.words.count), len(body))

@@ -25,6 +25,7 @@ from schemas.errors import StoreError
 BATCH_ROWS = 32
 BATCH_BYTES = 32 * 1024
 IN_FLIGHT = 16
+READS_IN_FLIGHT = 64
 PAGE_ROWS = 2000
 # A server that knows our batches no better warns of the size of each, twice, and the driver would log that each time.
 logging.getLogger("cassandra.protocol").setLevel(logging.ERROR)
@@ -66,6 +67,17 @@ class CassandraSession:
         """The rows of one of the statements, page by page."""
         with self._session() as held:
             return held.session.execute(held.prepared[text], values)
+
+    def execute_each(self, text: str, values: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """The first row of the statement with each of the values, None where there is none; READS_IN_FLIGHT at once."""
+        with self._session() as held:
+            rows: list[Any] = []
+            in_flight: deque[Any] = deque()
+            for given in values:
+                if len(in_flight) == READS_IN_FLIGHT:
+                    rows.append(in_flight.popleft().result().one())
+                in_flight.append(held.session.execute_async(held.prepared[text], given))
+            return rows + [future.result().one() for future in in_flight]
 
     def put(self, puts: Iterable[Put]) -> None:
         """Write the rows in unlogged batches: each is an upsert of its own, so a batch that failed half-way is written

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 import msgspec
@@ -65,6 +65,10 @@ class HistoryStore(Protocol):
         """
         ...
 
+    def decisions(self, event_ids: Collection[str]) -> dict[str, Decision]:
+        """The whole decisions of those ids that there are."""
+        ...
+
     def aggregates(self, user_id: str, days: int, as_of_ms: int) -> UserAggregates:
         """The user's totals over 1 to MAX_DAYS days."""
         ...
@@ -75,6 +79,11 @@ class HistoryStore(Protocol):
 
     def lists_of(self, user_id: str, since_ms: int, until_ms: int, limit: int) -> list[RecommendationList]:
         """The newest `limit` lists in [since_ms, until_ms), newest first; bounds as in `decisions_of`."""
+        ...
+
+    def lists(self, list_ids: Collection[str]) -> dict[str, RecommendationList]:
+        """The lists of those ids that there are, with the features of their items as `serving.stores.listed` keeps
+        them."""
         ...
 
     def check(self) -> None:

@@ -1,13 +1,19 @@
-"""A list as history keeps it: what was shown, where and why, in a third of the bytes of its JSON."""
+"""A list as history keeps it: what was shown, where and why, in a third of the bytes of its JSON.
+
+By its id it is kept whole, with the features of its items in the 32 bits in which they were ranked.
+"""
 
 from __future__ import annotations
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from schemas.errors import StateVersionError
 from schemas.events import RecommendationList, Recommended
 
 VERSION = 1
+WHOLE_VERSION = 1
 
 
 class _Place(msgspec.Struct, array_like=True):
@@ -29,8 +35,17 @@ class _Listed(msgspec.Struct, array_like=True):
     new_user: bool
 
 
+class _Whole(msgspec.Struct, array_like=True):
+    user_id: str
+    event_time_ms: int
+    listed: bytes
+    width: int
+    features: bytes
+
+
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(_Listed)
+_whole_decoder = msgspec.msgpack.Decoder(_Whole)
 
 
 def listed(made: RecommendationList) -> RecommendationList:
@@ -79,3 +94,44 @@ def unpack_listed(raw: bytes, user_id: str, event_time_ms: int, list_id: str) ->
         segment=held.segment,
         new_user=held.new_user,
     )
+
+
+def whole(made: RecommendationList) -> RecommendationList:
+    """The list as it is given back by its id: features in 32 bits, and without its place in the log."""
+    return _with_features(listed(made), _features(made))
+
+
+def pack_whole(made: RecommendationList) -> bytes:
+    """A list with the features of its items as bytes, a version first; the id is the row's own."""
+    features = _features(made)
+    packed = _Whole(made.user_id, made.event_time_ms, pack_listed(made), features.shape[1], features.tobytes())
+    return bytes([WHOLE_VERSION]) + _encoder.encode(packed)
+
+
+def unpack_whole(raw: bytes, list_id: str) -> RecommendationList:
+    """The list.
+
+    Raises StateVersionError for bytes of another version.
+    """
+    if raw[:1] != bytes([WHOLE_VERSION]):
+        raise StateVersionError(
+            f"stored list {list_id!a} with features has version {raw[:1].hex()}, this release reads {WHOLE_VERSION}; "
+            "upgrade this process"
+        )
+    held = _whole_decoder.decode(memoryview(raw)[1:])
+    made = unpack_listed(held.listed, held.user_id, held.event_time_ms, list_id)
+    return _with_features(made, np.frombuffer(held.features, "<f4").reshape(len(made.items), held.width))
+
+
+def _features(made: RecommendationList) -> NDArray[np.float32]:
+    """Shape (items, features); without columns where items differ in what they have."""
+    widths = {len(item.features) for item in made.items}
+    width = widths.pop() if len(widths) == 1 else 0
+    return np.array([item.features[:width] for item in made.items], "<f4").reshape(len(made.items), width)
+
+
+def _with_features(made: RecommendationList, features: NDArray[np.float32]) -> RecommendationList:
+    items = [
+        msgspec.structs.replace(item, features=row) for item, row in zip(made.items, features.tolist(), strict=True)
+    ]
+    return msgspec.structs.replace(made, items=items)

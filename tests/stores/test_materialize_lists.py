@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from store_builders import NOON_MS, listing
 
-from jobs.materialize import write
 from jobs.materialize.job import MATERIALIZE
+from jobs.runtime import patience
 from schemas import codec, metrics, settings
 from schemas.errors import StoreError
 from schemas.events import DeadLetter, SourcePosition
@@ -134,7 +134,7 @@ def test_the_flow_writes_lists_to_redis_in_any_order_and_sends_on_what_is_bad(pr
 
 
 def test_a_redis_that_is_away_is_tried_again_and_then_fails_the_flow(monkeypatch):
-    monkeypatch.setattr(write, "PATIENCE_S", 0.25)
+    monkeypatch.setattr(patience, "PATIENCE_S", 0.25)
     stage, counted = opened("redis://127.0.0.1:1/0")
     with pytest.raises(StoreError, match=r"Redis at 127\.0\.0\.1:1"):
         stage.step([record(listing())])

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from infra import control_topic
 from infra.cli import control as commands
 from schemas import control
-from schemas.control import Blocklist, Flag, Policy, Rule, Thresholds
+from schemas.control import Blocklist, Flag, Maturity, OnlineModel, Policy, Rule, Thresholds
 from schemas.errors import InputError, NotFoundError
 from schemas.events import ControlRecord
 from schemas.settings import Settings
@@ -117,3 +117,14 @@ def test_what_is_sent_to_the_topic_is_what_is_read_from_it():
     finally:
         _run("remove", "flag", name)
     assert name not in _run("list")
+
+
+def test_an_online_model_and_a_maturity_are_published_as_the_jobs_read_them(log):
+    _run("set-online", "one", "--learner", "fraud-logistic", "--mode", "member", "--weight", "0.3")
+    assert _newest(log) == OnlineModel("fraud-logistic", "member", weight=0.3)
+    _run("set-maturity", "click-30min", "--source", "click", "--days", "0.5", "--share", "0.2")
+    assert _newest(log) == Maturity("click", 0.5, 0.2)
+    with pytest.raises(InputError, match=r"Expected `float` <= 1\.0 - at `\$\.weight`"):
+        _run("set-online", "one", "--learner", "fraud-logistic", "--weight", "2")
+    _run("remove", "maturity", "click-30min")
+    assert _newest(log) is None

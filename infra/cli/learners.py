@@ -1,0 +1,156 @@
+"""`sluice learners`"""
+
+from __future__ import annotations
+
+import getpass
+import time
+from contextlib import suppress
+from datetime import UTC, datetime
+
+import click
+import msgspec
+
+from infra import control_topic, learner_promotion
+from infra.learner_promotion import By
+from infra.promotion import Force
+from infra.topic_reader import read
+from online_learning import catalogue
+from online_learning.promotion import comparison_of
+from schemas import control
+from schemas.codec import decode
+from schemas.control import Audit, OnlineModel
+from schemas.errors import EventError
+from schemas.events import ControlRecord, Snapshot
+from schemas.settings import Settings
+from schemas.topics import SNAPSHOTS
+
+NOTE = click.option("--note", default="", help="Why, for the audit record.")
+
+
+@click.group()
+def command() -> None:
+    """Learners: which there are, how they do, and the way from shadow to champion and back."""
+
+
+@command.command(name="list")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on the last line.")
+@click.pass_obj
+def list_learners(settings: Settings, as_json: bool) -> None:
+    """Every learner with its mode, what it learned from, and how it stands against the champion."""
+    snapshots, modes = _snapshots(settings), _modes(control_topic.current(settings.kafka))
+    names = [entry.name for entry in catalogue.LEARNERS]
+    names += sorted(set(snapshots) - set(names))
+    click.echo(f"{'learner':<22}{'task':<11}{'mode':<10}{'examples':>12}  against the champion")
+    found = {}
+    for name in names:
+        snapshot, mode = snapshots.get(name), modes.get(name, "none")
+        task = snapshot.task if snapshot else catalogue.definition(name).task
+        examples = f"{snapshot.examples:,}" if snapshot else "-"
+        comparison = comparison_of(snapshot.metrics) if snapshot else None
+        click.echo(f"{name:<22}{task:<11}{mode:<10}{examples:>12}  {learner_promotion.told(comparison)}")
+        found[name] = {"task": task, "mode": mode, "metrics": snapshot.metrics if snapshot else {}}
+    if as_json:
+        click.echo(msgspec.json.encode(found).decode())
+
+
+@command.command()
+@click.argument("name")
+@click.pass_obj
+def show(settings: Settings, name: str) -> None:
+    """A learner's definition, its mode, the figures of its newest snapshot, and what was changed."""
+    snapshot = _snapshots(settings).get(name)
+    records = control_topic.current(settings.kafka)
+    if snapshot is None:
+        # Raises for a name that is neither learned nor defined.
+        catalogue.definition(name)
+    for entry in catalogue.LEARNERS:
+        if entry.name == name:
+            click.echo(f"{entry.description}\nfeature set {entry.feature_set}, judged by {entry.metric}")
+    click.echo(f"mode: {_modes(records).get(name, 'none')}")
+    if snapshot is not None:
+        click.echo(f"snapshot of {snapshot.examples:,} examples until {_day(snapshot.event_time_ms)}")
+        click.echo(learner_promotion.told(comparison_of(snapshot.metrics)))
+        for metric, value in sorted(snapshot.metrics.items()):
+            click.echo(f"  {metric:<34}{value:>14.6g}")
+    for record in sorted(records.values(), key=lambda r: r.event_time_ms):
+        payload = control.payload(record) if record.kind == "audit" else None
+        if isinstance(payload, Audit) and payload.detail.get("learner") == name:
+            why = f": {record.note}" if record.note else ""
+            click.echo(
+                f"{_day(record.event_time_ms)}  {payload.action} {payload.detail['modes']} by {record.author}{why}"
+            )
+
+
+@command.command()
+@click.argument("name")
+@click.option(
+    "--mode", type=click.Choice(["shadow", "member", "champion", "off"]), default="champion", show_default=True
+)
+@click.option("--weight", type=click.FloatRange(0, 1), help="A member's part.  [default: by recent performance]")
+@click.option("--yes", is_flag=True, help="Answer the question: a gain that is smaller than asked for is enough.")
+@click.option("--force", is_flag=True, help="Override the refusal; needs --note.")
+@NOTE
+@click.pass_obj
+def promote(
+    settings: Settings, *, name: str, mode: str, weight: float | None, yes: bool, force: bool, note: str
+) -> None:
+    """Put a learner into a mode. A champion must have won against the one before; jobs follow within seconds."""
+    snapshot = _snapshots(settings).get(name)
+    task = snapshot.task if snapshot else catalogue.definition(name).task
+    wanted = msgspec.convert({"learner": name, "mode": mode, "task": task, "weight": weight}, OnlineModel)
+    records = learner_promotion.promote(
+        control_topic.current(settings.kafka), snapshot, wanted, _by(note), Force(yes, force), settings.promotion
+    )
+    control_topic.send(settings.kafka, records)
+    click.echo(f"{name} is {mode} for {task}")
+
+
+@command.command()
+@click.argument("name")
+@NOTE
+@click.pass_obj
+def rollback(settings: Settings, name: str, note: str) -> None:
+    """Take a learner's newest change back; what stood before is in force again."""
+    records = learner_promotion.roll_back(control_topic.current(settings.kafka), name, _by(note))
+    control_topic.send(settings.kafka, records)
+    restored = [f"{r.name} {bytes(r.payload).decode()}" for r in records if r.kind == "online_model"]
+    click.echo(f"in force again: {', '.join(restored)}")
+
+
+@command.command()
+@click.pass_obj
+def settle(settings: Settings) -> None:
+    """Do now what the policy of the settings says: promote who won, and name who waits for an answer."""
+    records = control_topic.current(settings.kafka)
+    sent, asked = learner_promotion.by_policy(records, _snapshots(settings).values(), settings.promotion, _by("").at_ms)
+    if sent:
+        control_topic.send(settings.kafka, sent)
+    promoted = [r.name for r in sent if r.kind == "online_model" and b'"champion"' in bytes(r.payload)]
+    click.echo(f"promoted: {', '.join(promoted) or 'none'}")
+    for name in asked:
+        click.echo(f"waits for an answer: sluice learners promote {name} --yes")
+
+
+def _snapshots(settings: Settings) -> dict[str, Snapshot]:
+    found: dict[str, Snapshot] = {}
+    for raw in read(settings.kafka, SNAPSHOTS.name):
+        # What can not be read is no learner's model to any reader.
+        with suppress(EventError):
+            if raw.value is None:
+                found.pop((raw.key or b"").decode(errors="replace"), None)
+            else:
+                snapshot = decode(Snapshot, raw.value)
+                found[snapshot.learner] = snapshot
+    return found
+
+
+def _modes(records: dict[str, ControlRecord]) -> dict[str, str]:
+    return {model.learner: model.mode for model in learner_promotion.online_models(records.values()).values()}
+
+
+def _by(note: str) -> By:
+    return By(getpass.getuser(), time.time_ns() // 1_000_000, note)
+
+
+def _day(time_ms: int) -> str:
+    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")

@@ -1,0 +1,161 @@
+"""Which learner is shadow, member or champion: judged, told to the control topic with an audit record, and taken back.
+
+Everything here follows from the records of the control topic: an audit record keeps what stood before, so that a
+rollback needs nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+
+from infra.promotion import Force
+from online_learning.promotion import Comparison, action, comparison_of
+from schemas import control
+from schemas.control import Audit, OnlineModel
+from schemas.errors import GateError, InputError, NotFoundError
+from schemas.events import ControlRecord, Snapshot
+from schemas.settings import Promotion
+
+PROMOTE, ROLLBACK = "promote_learner", "rollback_learner"
+
+Records = Mapping[str, ControlRecord]
+# Record name -> what stood there, None = nothing.
+Before = dict[str, OnlineModel | None]
+
+
+@dataclass(frozen=True)
+class By:
+    """Who changes something, when, and why."""
+
+    author: str
+    at_ms: int
+    note: str = ""
+
+
+def online_models(records: Iterable[ControlRecord]) -> dict[str, OnlineModel]:
+    """Record name -> what is in force."""
+    found = {}
+    for record in records:
+        payload = control.payload(record) if record.kind == "online_model" else None
+        if isinstance(payload, OnlineModel):
+            found[record.name] = payload
+    return found
+
+
+def promote(
+    records: Records, snapshot: Snapshot | None, wanted: OnlineModel, by: By, by_hand: Force, policy: Promotion
+) -> list[ControlRecord]:
+    """The records that put a learner into a mode; a champion before becomes a shadow.
+
+    To be champion, the learner must have won against the one before. Raises NotFoundError when it never left a
+    snapshot, GateError when it did not win and nobody answers for it, InputError for --force without a note.
+    """
+    if snapshot is None and wanted.mode != "off":
+        raise NotFoundError(f"no snapshot of {wanted.learner}; run `sluice learn` until it leaves one")
+    if wanted.mode == "champion" and snapshot is not None:
+        _pass_gate(wanted.learner, comparison_of(snapshot.metrics), by, by_hand, policy)
+    present = online_models(records.values())
+    names = [name for name, model in present.items() if model.learner == wanted.learner] or [wanted.learner]
+    after: Before = dict.fromkeys(names, wanted)
+    if wanted.mode == "champion":
+        for name, model in present.items():
+            if model.task == wanted.task and model.mode == "champion" and name not in after:
+                after[name] = msgspec.structs.replace(model, mode="shadow")
+    return _change(PROMOTE, wanted.learner, present, after, by)
+
+
+def roll_back(records: Records, learner: str, by: By) -> list[ControlRecord]:
+    """The records that restore what stood before the learner's newest change that was not taken back yet.
+
+    Raises NotFoundError when there is none.
+    """
+    changes: list[Audit] = []
+    for record in sorted(records.values(), key=lambda r: r.event_time_ms):
+        payload = control.payload(record) if record.kind == "audit" else None
+        if isinstance(payload, Audit) and payload.detail.get("learner") == learner:
+            if payload.action == PROMOTE:
+                changes.append(payload)
+            elif payload.action == ROLLBACK and changes:
+                changes.pop()
+    if not changes:
+        raise NotFoundError(f"nothing to take back for learner {learner}; see `sluice learners show {learner}`")
+    before = msgspec.json.decode(changes[-1].detail["before"], type=Before)
+    return _change(ROLLBACK, learner, online_models(records.values()), before, by)
+
+
+def by_policy(
+    records: Records, snapshots: Iterable[Snapshot], policy: Promotion, at_ms: int
+) -> tuple[list[ControlRecord], list[str]]:
+    """What the policy makes of the newest snapshots: records of automatic promotions, and learners to ask about.
+
+    Of several that won for one task, the one with the largest gain goes first; the others must win against it.
+    """
+    champions = {(m.task, m.learner) for m in online_models(records.values()).values() if m.mode == "champion"}
+    asked: list[str] = []
+    best: dict[str, tuple[float, Snapshot]] = {}
+    for snapshot in snapshots:
+        comparison = comparison_of(snapshot.metrics)
+        if comparison is None or (snapshot.task, snapshot.learner) in champions:
+            continue
+        wanted = action(policy, comparison.verdict)
+        if wanted == "ask":
+            asked.append(snapshot.learner)
+        elif wanted == "promote" and comparison.gain > best.get(snapshot.task, (0.0, snapshot))[0]:
+            best[snapshot.task] = (comparison.gain, snapshot)
+    sent = []
+    for _, snapshot in best.values():
+        model = msgspec.convert({"learner": snapshot.learner, "mode": "champion", "task": snapshot.task}, OnlineModel)
+        by = By("sluice", at_ms, f"by policy: {told(comparison_of(snapshot.metrics))}")
+        sent += promote(records, snapshot, model, by, Force(), policy)
+    return sent, asked
+
+
+def told(comparison: Comparison | None) -> str:
+    """A comparison in one line."""
+    if comparison is None:
+        return "not compared with the champion yet"
+    return (
+        f"{comparison.challenger:.4f} against {comparison.champion:.4f} of the champion ({comparison.gain:+.1%}) "
+        f"on {comparison.examples:,} examples, {comparison.positives:,} of them positive: {comparison.verdict}"
+    )
+
+
+def _pass_gate(name: str, comparison: Comparison | None, by: By, by_hand: Force, policy: Promotion) -> None:
+    if policy.mode == "off" and not by_hand.force:
+        raise GateError("promotion is off in the settings; set promotion.mode, or override with --force and a --note")
+    verdict = "wait" if comparison is None else comparison.verdict
+    if verdict == "promote" or (verdict == "ask" and by_hand.yes):
+        return
+    if not by_hand.force:
+        way = "add --yes if a smaller gain is enough" if verdict == "ask" else "wait for more examples"
+        raise GateError(f"{name}: {told(comparison)}; {way}, or override with --force and a --note")
+    if not by.note:
+        raise InputError("--force needs a --note that says why")
+
+
+def _change(what: str, learner: str, present: Mapping[str, OnlineModel], after: Before, by: By) -> list[ControlRecord]:
+    before: Before = {name: present.get(name) for name in after}
+    wanted = {name: model.mode if model else "none" for name, model in after.items()}
+    detail = {
+        "learner": learner,
+        "modes": ", ".join(f"{name} {mode}" for name, mode in sorted(wanted.items())),
+        "before": msgspec.json.encode(before).decode(),
+    }
+    audit = _record("audit", f"{what}-{by.at_ms}-{learner}"[:64], Audit(what, detail), by)
+    return [*(_record("online_model", name, model, by) for name, model in sorted(after.items())), audit]
+
+
+def _record(kind: Literal["online_model", "audit"], name: str, payload: msgspec.Struct | None, by: By) -> ControlRecord:
+    return ControlRecord(
+        event_id=f"{kind}-{name}"[:50] + f"-{by.at_ms}",
+        event_time_ms=by.at_ms,
+        kind=kind,
+        name=name,
+        payload=msgspec.Raw(msgspec.json.encode(payload)),
+        author=by.author,
+        note=by.note,
+    )

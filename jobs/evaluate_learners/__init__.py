@@ -1,0 +1,1 @@
+"""Measures learners prequentially on real data sets, beside published figures."""

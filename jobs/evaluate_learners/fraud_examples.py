@@ -1,0 +1,68 @@
+"""The payments of fraud-handbook with the features of the stream, kept in a folder between runs."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from jobs.evaluate_fraud.evaluate import FILE, MAPPING
+from jobs.train_fraud.backfill import Progress, backfill
+from jobs.train_fraud.examples import Examples
+from schemas.errors import InputError
+from serving.features.catalogue import FEATURE_SET
+from serving.history import reader
+from serving.history.mapping import load
+from serving.windows import DAY_MS
+
+LABEL_DELAY_MS = 7 * DAY_MS
+
+
+def at(day: str) -> int:
+    """Midnight of a day, UTC, in milliseconds."""
+    return round(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp() * 1000)
+
+
+# A month of history comes before the first example.
+FROM_MS, TO_MS = at("2018-05-01"), at("2018-09-30")
+
+
+def examples(folder: Path, cache: Path | None, tell: Progress) -> Examples:
+    """All payments of the protocol with the features that the step computes. Raises InputError for a stale cache."""
+    kept = None if cache is None else cache / f"fraud-handbook-{FEATURE_SET}.npz"
+    if kept is not None and kept.exists():
+        return _read(kept)
+    events = reader.events(folder / FILE, load(MAPPING), until_ms=TO_MS + LABEL_DELAY_MS + DAY_MS)
+    found = backfill(events, since_ms=FROM_MS, until_ms=TO_MS, progress=tell)
+    if kept is not None:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(
+            kept,
+            vectors=found.vectors,
+            times_ms=found.times_ms,
+            amounts=found.amounts,
+            users=np.array(found.users),
+            ids=np.array(found.ids),
+            verdict_rows=found.verdict_rows,
+            known_ms=found.known_ms,
+            verdicts=found.verdicts,
+        )
+    return found
+
+
+def _read(kept: Path) -> Examples:
+    try:
+        with np.load(kept) as held:
+            return Examples(
+                vectors=held["vectors"],
+                times_ms=held["times_ms"],
+                amounts=held["amounts"],
+                users=held["users"].tolist(),
+                ids=held["ids"].tolist(),
+                verdict_rows=held["verdict_rows"],
+                known_ms=held["known_ms"],
+                verdicts=held["verdicts"],
+            )
+    except (OSError, KeyError, ValueError) as error:
+        raise InputError(f"cache {kept}: {error}; delete the file") from error

@@ -1,0 +1,1 @@
+"""Labels meet the logged decision or list that they are about."""

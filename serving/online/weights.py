@@ -1,0 +1,55 @@
+"""What each online model weighs beside the champion: by hand, or by how both did on the newest examples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from schemas.control import OnlineModel
+
+# What a learner's snapshot says of the newest labelled examples: its own average precision before it learned from
+# them, and that of the champion's scores of the same examples.
+RECENT, RECENT_CHAMPION = "recent_average_precision", "recent_champion_average_precision"
+# A member twice as good has four times the weight.
+SHARPNESS = 2
+# Its name among ensemble weights.
+CHAMPION = "champion"
+# The champion's part is 0.6 where nothing was measured yet (ENS-2).
+UNMEASURED = 0.4 / 0.6
+# A champion that finds nothing any more would be divided by.
+LEAST = 0.001
+# What weighs less has no part: such a number can not be divided by.
+NOTHING = 1e-9
+
+
+def weights(models: Sequence[tuple[OnlineModel, float]], *, champion: bool) -> list[float]:
+    """The part of each model in the common score, by its record and its performance; the rest is the champion's.
+
+    A champion among them shares the score with other such alone. Fixed weights are taken as they are, down to a sum of
+    1; what they leave is shared by the champion, who counts 1, and the others by their performance. Where there is no
+    champion the weights make 1.
+    """
+    crowned = sum(model.mode == "champion" for model, _ in models)
+    if crowned:
+        return [1 / crowned if model.mode == "champion" else 0.0 for model, _ in models]
+    fixed = [model.weight or 0.0 if model.mode == "member" else 0.0 for model, _ in models]
+    scale = max(1.0, sum(fixed))
+    fixed = [weight / scale for weight in fixed]
+    rated = [worth if _is_rated(model) and worth > NOTHING else 0.0 for model, worth in models]
+    left = (1 - sum(fixed)) / ((1.0 if champion else 0.0) + sum(rated) or 1.0)
+    found = [one + left * by for one, by in zip(fixed, rated, strict=True)]
+    total = sum(found)
+    return found if champion or total == 0 else [weight / total for weight in found]
+
+
+def performance(shared: Mapping[str, float], learner: str, metrics: Mapping[str, float]) -> float:
+    """What a learner weighs against a champion's 1: as `shared` weights say, or by the metrics of its snapshot."""
+    if learner in shared:
+        return shared[learner] / max(shared.get(CHAMPION, 0.0), LEAST)
+    own, champion = metrics.get(RECENT), metrics.get(RECENT_CHAMPION)
+    if own is None or champion is None:
+        return UNMEASURED
+    return (max(own, LEAST) / max(champion, LEAST)) ** SHARPNESS
+
+
+def _is_rated(model: OnlineModel) -> bool:
+    return model.mode == "member" and model.weight is None

@@ -1,0 +1,84 @@
+"""A learner beside the champion of the day."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+
+from online_learning.challenge import Challenge
+from online_learning.promotion import comparison_of
+from schemas.events import LabelledExample
+from schemas.settings import Promotion
+from serving.online.weights import RECENT, RECENT_CHAMPION
+
+SOON = Promotion(least_examples=1, least_positives=1)
+
+
+def _example(number: int, label: float, score: float, model: str = "fraud@1", decided_ms: int | None = None):
+    return LabelledExample(
+        event_id=f"e{number}",
+        event_time_ms=10_000_000 + number,
+        task="fraud",
+        example_id=f"e{number}",
+        user_id="u",
+        decided_ms=number if decided_ms is None else decided_ms,
+        delay_ms=0,
+        label=label,
+        source="chargeback",
+        features=[],
+        feature_set="fraud-1",
+        score=score,
+        model=model,
+    )
+
+
+def _fill(challenge: Challenge, count: int, first: int = 0, model: str = "fraud@1") -> None:
+    """The learner knows the label, the champion guesses."""
+    random = np.random.default_rng(first)
+    for number in range(first, first + count):
+        label = float(number % 20 == 0)
+        challenge.take(_example(number, label, random.random(), model), 0.9 * label + 0.05)
+
+
+def test_the_figures_are_those_that_a_members_weight_is_made_of():
+    challenge = Challenge(SOON, "average_precision")
+    _fill(challenge, 1000)
+    metrics = challenge.metrics()
+    assert metrics[RECENT] == 1.0
+    assert metrics[RECENT_CHAMPION] < 0.2
+
+
+def test_a_learner_that_knows_wins_and_says_so_in_its_metrics():
+    challenge = Challenge(SOON, "roc_auc")
+    _fill(challenge, 12_000)
+    assert comparison_of(challenge.metrics()).verdict == "promote"
+
+
+def test_a_new_champion_is_a_new_duel_and_late_labels_of_the_old_one_are_passed_over():
+    challenge = Challenge(SOON, "average_precision")
+    _fill(challenge, 1000)
+    _fill(challenge, 100, first=1000, model="fraud@2")
+    assert challenge.champion == "fraud@2"
+    assert comparison_of(challenge.metrics()).examples == 100
+    challenge.take(_example(5000, 1.0, 0.5, decided_ms=999), 0.9)
+    assert challenge.champion == "fraud@2"
+    assert comparison_of(challenge.metrics()).examples == 100
+
+
+@pytest.mark.parametrize(("model", "said"), [("", 0.5), ("fraud@1", None)])
+def test_without_two_answers_there_is_nothing_to_compare(model, said):
+    challenge = Challenge(SOON, "average_precision")
+    challenge.take(_example(1, 1.0, 0.5, model), said)
+    assert challenge.metrics() == {}
+
+
+def test_a_checkpoint_keeps_the_duel():
+    challenge, other = Challenge(SOON, "average_precision"), Challenge(SOON, "average_precision")
+    _fill(challenge, 1500)
+    _fill(other, 1500)
+    kept = pickle.loads(pickle.dumps(challenge))
+    _fill(kept, 1500, first=1500)
+    _fill(other, 1500, first=1500)
+    assert kept.metrics() == other.metrics()

@@ -1,0 +1,109 @@
+"""The fraud stream by weeks: what is reported, and what the ensemble may know when."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from jobs.evaluate_learners import fraud_report
+from jobs.evaluate_learners.fraud_examples import LABEL_DELAY_MS, TO_MS, at, examples
+from jobs.evaluate_learners.fraud_stream import (
+    CHAMPION,
+    CHOSEN_WEEKS,
+    CUT_MS,
+    ENSEMBLE,
+    NAMES,
+    ONLINE,
+    WEEK_MS,
+    blend,
+    measure,
+)
+from jobs.train_fraud import quality
+from jobs.train_fraud.examples import Examples
+from schemas.errors import InputError
+
+FROM_MS = at("2018-06-25")
+
+
+def _known(seed: int = 1, count: int = 6000) -> tuple[Examples, np.ndarray]:
+    random = np.random.default_rng(seed)
+    times_ms = np.sort(random.integers(FROM_MS, TO_MS, count))
+    frauds = random.random(count) < 0.1
+    known = Examples(
+        vectors=np.zeros((count, 1), np.float32),
+        times_ms=times_ms,
+        amounts=np.ones(count),
+        users=["u"] * count,
+        ids=[f"t{n}" for n in range(count)],
+        verdict_rows=np.arange(count),
+        known_ms=times_ms + LABEL_DELAY_MS,
+        verdicts=frauds,
+    )
+    return known, frauds
+
+
+def _scores(frauds: np.ndarray, skill: float, seed: int) -> np.ndarray:
+    raw = skill * frauds + np.random.default_rng(seed).normal(-2, 1, len(frauds))
+    return 1 / (1 + np.exp(-raw))
+
+
+@pytest.fixture(scope="module")
+def run():
+    known, frauds = _known()
+    champion, online = _scores(frauds, 1.5, 2), _scores(frauds, 1.5, 3)
+    scores = {CHAMPION: champion, ONLINE: online, ENSEMBLE: blend(known, champion, online)}
+    return known, scores, measure(known, scores)
+
+
+def test_weeks_for_choosing_are_measured_and_not_reported(run):
+    known, scores, found = run
+    assert [week.reported for week in found.weeks][: CHOSEN_WEEKS + 1] == [False] * CHOSEN_WEEKS + [True]
+    assert found.weeks[-1].from_ms + WEEK_MS <= TO_MS
+    rows = known.between(CUT_MS + CHOSEN_WEEKS * WEEK_MS, found.weeks[-1].from_ms + WEEK_MS)
+    truth = known.frauds()
+    for name in NAMES:
+        expected = quality.average_precision(truth[rows], scores[name][rows])
+        assert fraud_report.figures(found)[name]["average_precision"] == expected
+    weeks = [week.figures[ONLINE]["average_precision"] for week in found.weeks if week.reported]
+    assert fraud_report.figures(found)[ONLINE]["average_precision_of_weeks"] == pytest.approx(np.mean(weeks))
+
+
+def test_two_independent_answers_are_better_together(run):
+    found = fraud_report.figures(run[2])
+    assert found[ENSEMBLE]["average_precision"] > max(found[n]["average_precision"] for n in (CHAMPION, ONLINE))
+
+
+def test_the_ensemble_knows_no_label_before_its_time():
+    known, frauds = _known()
+    champion, online = _scores(frauds, 1.0, 2), _scores(frauds, 2.0, 3)
+    day_ms = CUT_MS + 20 * 86_400_000
+    # What is known a millisecond after the begin of that day turns around.
+    late = known.known_ms > day_ms
+    turned = Examples(**{**known.__dict__, "verdicts": np.where(late, ~known.verdicts, known.verdicts)})
+    before, after = blend(known, champion, online), blend(turned, champion, online)
+    until = known.times_ms < day_ms + 86_400_000
+    assert np.array_equal(before[until], after[until])
+    assert not np.array_equal(before, after)
+
+
+def test_the_table_and_the_picture_hold_every_week_and_answer(run):
+    found = run[2]
+    told = fraud_report.table(found)
+    assert told.count("(for choosing)") == CHOSEN_WEEKS
+    drawn = ElementTree.fromstring(fraud_report.picture(found))
+    lines = [one for one in drawn if one.tag.endswith("polyline")]
+    assert len(lines) == len(NAMES)
+    assert all(len(line.attrib["points"].split()) == len(found.weeks) for line in lines)
+    words = [one.text for one in drawn if one.tag.endswith("text")]
+    assert set(NAMES) <= set(words)
+
+
+def test_a_broken_cache_is_named(tmp_path):
+    from serving.features.catalogue import FEATURE_SET  # noqa: PLC0415  beside its only use
+
+    kept = tmp_path / f"fraud-handbook-{FEATURE_SET}.npz"
+    kept.write_bytes(b"no archive")
+    with pytest.raises(InputError, match="delete the file"):
+        examples(tmp_path, tmp_path, lambda _count, _time_ms: None)

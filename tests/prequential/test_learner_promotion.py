@@ -1,0 +1,213 @@
+"""From shadow to champion and back, told to the control topic."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from click.testing import CliRunner
+
+from infra import control_topic, learner_promotion
+from infra.cli import learners as commands
+from infra.learner_promotion import By, by_policy, online_models, roll_back
+from infra.promoter import Promoter
+from infra.promotion import Force
+from infra.topic_reader import Read
+from online_learning.promotion import Comparison
+from schemas import codec, control
+from schemas.control import OnlineModel
+from schemas.errors import GateError, InputError, NotFoundError
+from schemas.events import ControlRecord, Snapshot
+from schemas.settings import Promotion, Settings
+
+
+def _snapshot(learner: str, verdict: str | None = "promote", gain: float = 0.1, task: str = "fraud") -> Snapshot:
+    compared = Comparison(
+        verdict=verdict or "wait",
+        examples=9000,
+        positives=300,
+        blocks=20,
+        champion=0.5,
+        challenger=0.5 * (1 + gain),
+        gain=gain,
+        log_evidence=4.0,
+    )
+    return Snapshot(
+        event_id=learner,
+        event_time_ms=1,
+        learner=learner,
+        task=task,
+        kind="linear",
+        examples=9000,
+        feature_set="fraud-1",
+        payload=msgspec.Raw(b"{}"),
+        sha256="",
+        metrics={} if verdict is None else compared.metrics(),
+    )
+
+
+class Topic:
+    """The compacted control topic: the newest record of each key, and a clock that ticks."""
+
+    def __init__(self) -> None:
+        self.records: dict[str, ControlRecord] = {}
+        self.now_ms = 1000
+
+    def take(self, sent: list[ControlRecord]) -> None:
+        for record in sent:
+            # As the jobs would read it.
+            assert control.payload(codec.decode(ControlRecord, codec.encode(record))) == control.payload(record)
+            key = control_topic.key(record)
+            self.records.pop(key, None)
+            if not control_topic.is_deletion(record):
+                self.records[key] = record
+
+    def by(self, note: str = "") -> By:
+        self.now_ms += 1
+        return By("tester", self.now_ms, note)
+
+    def promote(self, snapshot, mode="champion", policy=Promotion(), note="", **by_hand) -> None:  # noqa: B008  frozen
+        wanted = OnlineModel(snapshot.learner, mode=mode, task=snapshot.task)
+        by = self.by(note)
+        self.take(learner_promotion.promote(self.records, snapshot, wanted, by, Force(**by_hand), policy))
+
+    def modes(self) -> dict[str, str]:
+        return {name: model.mode for name, model in online_models(self.records.values()).items()}
+
+    def audits(self) -> list[str]:
+        return [control.payload(r).action for r in self.records.values() if r.kind == "audit"]
+
+
+@pytest.fixture
+def topic() -> Topic:
+    return Topic()
+
+
+def test_who_won_becomes_champion_and_the_champion_before_a_shadow(topic):
+    topic.promote(_snapshot("a"))
+    topic.promote(_snapshot("b"))
+    assert topic.modes() == {"a": "shadow", "b": "champion"}
+    assert topic.audits() == ["promote_learner"] * 2
+
+
+def test_champions_of_other_tasks_stay(topic):
+    topic.promote(_snapshot("a"))
+    topic.promote(_snapshot("c", task="recommend"))
+    assert topic.modes() == {"a": "champion", "c": "champion"}
+
+
+@pytest.mark.parametrize("mode", ["shadow", "member", "off"])
+def test_only_a_champion_must_have_won(topic, mode):
+    topic.promote(_snapshot("a", verdict=None), mode=mode)
+    assert topic.modes() == {"a": mode}
+
+
+@pytest.mark.parametrize(
+    ("verdict", "by_hand", "passes"),
+    [
+        ("wait", {}, False),
+        ("wait", {"yes": True}, False),
+        (None, {"yes": True}, False),
+        ("ask", {}, False),
+        ("ask", {"yes": True}, True),
+        ("refuse", {"yes": True}, False),
+        ("refuse", {"force": True}, True),
+    ],
+)
+def test_the_gate_follows_the_verdict(topic, verdict, by_hand, passes):
+    if passes:
+        topic.promote(_snapshot("a", verdict), note="why", **by_hand)
+        assert topic.modes() == {"a": "champion"}
+    else:
+        with pytest.raises(GateError, match="a: "):
+            topic.promote(_snapshot("a", verdict), note="why", **by_hand)
+        assert topic.records == {}
+
+
+def test_force_needs_a_note(topic):
+    with pytest.raises(InputError, match="--note"):
+        topic.promote(_snapshot("a", "wait"), force=True)
+
+
+def test_nobody_is_promoted_while_promotion_is_off(topic):
+    with pytest.raises(GateError, match="off"):
+        topic.promote(_snapshot("a"), policy=Promotion(mode="off"))
+
+
+def test_a_learner_without_a_snapshot_can_only_be_switched_off(topic):
+    wanted = OnlineModel("a", mode="shadow")
+    with pytest.raises(NotFoundError, match="no snapshot of a"):
+        learner_promotion.promote(topic.records, None, wanted, topic.by(), Force(), Promotion())
+
+
+def test_rollbacks_take_changes_back_one_by_one(topic):
+    topic.promote(_snapshot("b"))
+    topic.promote(_snapshot("a"), mode="member")
+    topic.promote(_snapshot("a"))
+    assert topic.modes() == {"a": "champion", "b": "shadow"}
+    topic.take(roll_back(topic.records, "a", topic.by()))
+    assert topic.modes() == {"a": "member", "b": "champion"}
+    topic.take(roll_back(topic.records, "a", topic.by()))
+    assert topic.modes() == {"b": "champion"}
+    with pytest.raises(NotFoundError, match="nothing to take back for learner a"):
+        roll_back(topic.records, "a", topic.by())
+    assert topic.audits().count("rollback_learner") == 2
+
+
+def test_a_record_under_another_name_is_the_one_that_changes(topic):
+    topic.take([learner_promotion._record("online_model", "beside", OnlineModel("a"), topic.by())])
+    topic.promote(_snapshot("a"))
+    assert topic.modes() == {"beside": "champion"}
+
+
+@pytest.mark.parametrize(
+    ("mode", "champions", "asked"),
+    [("automatic", {"b": "champion"}, ["c"]), ("asked", {}, ["a", "b", "c"]), ("off", {}, [])],
+)
+def test_the_policy_promotes_the_largest_gain_or_asks_or_rests(topic, mode, champions, asked):
+    snapshots = [_snapshot("a", gain=0.05), _snapshot("b", gain=0.2), _snapshot("c", "ask"), _snapshot("d", "wait")]
+    sent, waiting = by_policy(topic.records, snapshots, Promotion(mode=mode), 5000)
+    topic.take(sent)
+    assert (topic.modes(), waiting) == (champions, asked)
+    again, _ = by_policy(topic.records, [_snapshot("b")], Promotion(mode=mode), 6000)
+    assert again == []
+
+
+@pytest.fixture
+def log(monkeypatch, topic) -> Topic:
+    """The commands read and write the topic in memory."""
+    monkeypatch.setattr(control_topic, "current", lambda _kafka: dict(topic.records))
+    monkeypatch.setattr(control_topic, "send", lambda _kafka, sent: topic.take(sent))
+    return topic
+
+
+@pytest.mark.parametrize(("mode", "promoted"), [("automatic", ["a"]), ("asked", []), ("off", [])])
+def test_a_learner_that_won_is_promoted_once_as_its_snapshots_leave(log, mode, promoted):
+    promoter = Promoter(Settings().kafka, Promotion(mode=mode), lambda: 9000)
+    assert promoter.consider([_snapshot("a"), _snapshot("b", "wait")]) == promoted
+    # A person may have taken it back: the same evidence does not promote it again.
+    assert promoter.consider([_snapshot("a")]) == []
+    assert log.modes() == dict.fromkeys(promoted, "champion")
+
+
+def _run(monkeypatch, snapshots: list[Snapshot], *words: str) -> str:
+    records = [Read(s.learner.encode(), codec.encode(s), s.event_time_ms) for s in snapshots]
+    monkeypatch.setattr(commands, "read", lambda _kafka, _topic: iter(records))
+    found = CliRunner().invoke(commands.command, words, obj=Settings(), catch_exceptions=False)
+    assert found.exit_code == 0, found.output
+    return found.stdout
+
+
+def test_the_commands_show_promote_and_roll_back(log, monkeypatch):
+    told = [_snapshot("fraud-logistic", gain=0.1), _snapshot("fraud-tree", "wait")]
+    assert "fraud-logistic is champion for fraud" in _run(monkeypatch, told, "promote", "fraud-logistic", "--note", "x")
+    listed = _run(monkeypatch, told, "list", "--json")
+    found = msgspec.json.decode(listed.splitlines()[-1])
+    assert found["fraud-logistic"]["mode"] == "champion"
+    assert found["fraud-tree"]["mode"] == "none"
+    shown = _run(monkeypatch, told, "show", "fraud-logistic")
+    assert "+10.0%" in shown
+    assert "promote_learner fraud-logistic champion" in shown
+    assert shown.rstrip().endswith(": x")
+    assert "fraud-logistic null" in _run(monkeypatch, told, "rollback", "fraud-logistic")
+    assert log.modes() == {}
+    assert "waits for an answer: sluice learners promote fraud-logistic" in _run(monkeypatch, told, "settle")

@@ -1,0 +1,150 @@
+"""Predict, then learn: what is learned when, and what is measured."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobs.train_fraud import quality
+from online_learning.prequential import MOST_SEGMENTS, OTHER_SEGMENTS, Asked, Prequential, ask_then_learn
+from online_learning.ranking import BINS, Ranking, bin_of
+
+scores = st.floats(0, 1)
+answers = st.lists(st.tuples(st.booleans(), scores), min_size=1, max_size=60)
+# Small numbers, so that ties in time and equal delays are common.
+streams = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 5)), max_size=40)
+
+
+def _stream(steps: list[tuple[int, int]]) -> list[Asked[int]]:
+    found, time_ms = [], 0
+    for number, (step, delay) in enumerate(steps):
+        time_ms += step
+        found.append(Asked(number, float(number), time_ms, time_ms + delay))
+    return found
+
+
+@given(streams)
+def test_each_example_is_asked_after_exactly_those_whose_labels_were_known(steps):
+    stream = _stream(steps)
+    learned: list[int] = []
+    seen = {}
+    for asked, said in ask_then_learn(stream, lambda x: float(len(learned)), lambda x, _: learned.append(x)):
+        assert said == len(learned)
+        seen[asked.x] = list(learned)
+    for one in stream:
+        known = [o for o in stream[: one.x] if o.known_ms <= one.time_ms]
+        assert sorted(seen[one.x]) == [o.x for o in known]
+
+
+@given(streams)
+def test_labels_are_learned_in_the_order_in_which_they_became_known(steps):
+    stream = _stream(steps)
+    learned: list[int] = []
+    for _ in ask_then_learn(stream, lambda _: 0.0, lambda x, _: learned.append(x)):
+        pass
+    # Of those that one question let in together, the earlier known come first, then the earlier asked.
+    due = {o.x: min(a.time_ms for a in stream[o.x + 1 :] if a.time_ms >= o.known_ms) for o in stream if o.x in learned}
+    assert learned == sorted(learned, key=lambda x: (due[x], stream[x].known_ms, x))
+
+
+def test_without_delay_examples_of_one_moment_are_learned_one_by_one():
+    stream = [Asked(n, 0.0, 5, 5) for n in range(3)]
+    learned: list[int] = []
+    said = [said for _, said in ask_then_learn(stream, lambda _: float(len(learned)), lambda x, _: learned.append(x))]
+    assert said == [0, 1, 2]
+
+
+@pytest.mark.parametrize(("delay", "known"), [(4, 1.0), (5, 1.0), (6, 0.0)])
+def test_a_label_counts_from_the_very_millisecond_on(delay, known):
+    learned: list[int] = []
+    stream = [Asked(0, 0.0, 0, delay), Asked(1, 0.0, 5, 5)]
+    (_, first), (_, second) = ask_then_learn(stream, lambda _: float(len(learned)), lambda x, _: learned.append(x))
+    assert (first, second) == (0.0, known)
+
+
+def _naive_classes(rows):
+    right = sum((p > 0.5) == y for y, p in rows)
+    hits = sum(y and p > 0.5 for y, p in rows)
+    wrong = len(rows) - right
+    return {"accuracy": right / len(rows), "f1": 2 * hits / (2 * hits + wrong) if 2 * hits + wrong else 0.0}
+
+
+@given(answers, st.integers(1, 20))
+def test_overall_and_rolling_classes_are_those_of_the_formulas(rows, window):
+    meter = Prequential("classification", rolling=window)
+    for label, said in rows:
+        meter.take(float(label), said)
+    found = meter.figures()
+    for figures, kept in ((found.overall, rows), (found.rolling, rows[-window:])):
+        for name, value in _naive_classes(kept).items():
+            assert figures[name] == pytest.approx(value)
+
+
+@given(st.lists(st.tuples(st.integers(1, 5), st.floats(1, 5)), min_size=1, max_size=40), st.integers(1, 20))
+def test_overall_and_rolling_errors_are_those_of_the_formulas(rows, window):
+    meter = Prequential("regression", rolling=window)
+    for label, said in rows:
+        meter.take(float(label), said)
+    found = meter.figures()
+    for figures, kept in ((found.overall, rows), (found.rolling, rows[-window:])):
+        errors = np.array([label - said for label, said in kept])
+        assert figures["mae"] == pytest.approx(np.mean(np.abs(errors)), abs=1e-9)
+        assert figures["rmse"] == pytest.approx(math.sqrt(np.mean(errors**2)), abs=1e-6)
+
+
+@given(answers, st.integers(1, 30))
+def test_ranks_are_those_of_the_scores_by_bin_also_in_a_window(rows, window):
+    meter = Prequential("classification", rolling=window)
+    for label, said in rows:
+        meter.take(float(label), said)
+    found = meter.figures()
+    for figures, kept in ((found.overall, rows), (found.rolling, rows[-window:])):
+        frauds = np.array([label for label, _ in kept])
+        if frauds.all() or not frauds.any():
+            assert "average_precision" not in figures
+            continue
+        bins = np.array([bin_of(said) for _, said in kept], np.float64)
+        assert figures["average_precision"] == pytest.approx(quality.average_precision(frauds, bins))
+        assert figures["roc_auc"] == pytest.approx(quality.roc_auc(frauds, bins))
+        assert figures["recall_at_1pct_fpr"] == pytest.approx(quality.recall_at_fpr(frauds, bins))
+
+
+@given(scores, scores)
+def test_a_higher_score_is_in_no_lower_bin(one, other):
+    low, high = sorted((one, other))
+    assert 0 <= bin_of(low) <= bin_of(high) < BINS
+
+
+def test_bins_are_fine_enough_for_rare_positives():
+    random = np.random.default_rng(1)
+    frauds = random.random(20_000) < 0.01
+    said = 1 / (1 + np.exp(-random.normal(3.0 * frauds - 6, 1.5)))
+    ranking = Ranking()
+    for fraud, score in zip(frauds.tolist(), said.tolist(), strict=True):
+        ranking.update(fraud, score)
+    found = ranking.figures()
+    assert found["average_precision"] == pytest.approx(quality.average_precision(frauds, said), abs=2e-3)
+    assert found["roc_auc"] == pytest.approx(quality.roc_auc(frauds, said), abs=1e-4)
+    assert found["recall_at_1pct_fpr"] == pytest.approx(quality.recall_at_fpr(frauds, said), abs=1e-2)
+
+
+def test_no_answer_is_not_measured():
+    meter = Prequential("classification")
+    meter.take(1.0, None, "a")
+    meter.take(1.0, 0.9, "a")
+    assert meter.figures().examples == 1
+    assert meter.figures().segments["a"]["accuracy"] == 1.0
+
+
+def test_segments_beyond_the_bound_share_a_row():
+    meter = Prequential("regression")
+    for number in range(MOST_SEGMENTS + 5):
+        meter.take(1.0, 1.0 + number, f"s{number:03d}")
+    segments = meter.figures().segments
+    assert len(segments) == MOST_SEGMENTS + 1
+    assert segments[OTHER_SEGMENTS]["mae"] == pytest.approx(np.mean(range(MOST_SEGMENTS, MOST_SEGMENTS + 5)))
+    assert segments["s003"]["mae"] == pytest.approx(3.0)
