@@ -24,11 +24,11 @@ def _logistic(features: Sequence[str], seed: int) -> LogisticLearner:
 
 
 def _tree(features: Sequence[str], seed: int) -> AdaptiveTreeLearner:
-    return AdaptiveTreeLearner(features, seed, depth=6, grace=200)
+    return AdaptiveTreeLearner(features, seed, depth=5, grace=200)
 
 
 def _forest(features: Sequence[str], seed: int) -> AdaptiveForestLearner:
-    return AdaptiveForestLearner(features, seed, trees=10, depth=8, answer="mc")
+    return AdaptiveForestLearner(features, seed, trees=10, depth=7, answer="mc")
 
 
 def _machine(features: Sequence[str], seed: int) -> FactorisationMachineLearner:

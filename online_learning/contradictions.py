@@ -23,8 +23,9 @@ from online_learning.learners.logistic import LogisticLearner
 MINUTE_MS = 60_000
 # What the model must be sure of to be contradicted, and how much of it contradicted to be right.
 SURE = 0.9
-# A burst has at least so many, and so many deviations of a Poisson count more than usual.
+# A burst has at least so many, so many times what is usual, and so many deviations of a Poisson count more.
 LEAST = 10
+TIMES = 1.5
 DEVIATIONS = 6.0
 # The usual share fades over so many examples; before the first so many a model contradicts itself.
 USUAL_EXAMPLES = 5_000
@@ -38,7 +39,7 @@ MOST_IN_MINUTE = 100_000
 PROBE_LEAST = 100
 PROBE_NEWEST = 200
 PROBE_RANKS = 0.75
-CALM_MS = 5 * MINUTE_MS
+CALM_MS = 2 * MINUTE_MS
 
 
 class Waiting(NamedTuple):
@@ -120,7 +121,9 @@ class Quarantine:
         if self._seen <= WARM_UP_EXAMPLES:
             return False
         expected = self._usual * len(self._minute)
-        bursts = self._contradicting >= LEAST and self._contradicting > expected + DEVIATIONS * sqrt(expected + 1)
+        bursts = self._contradicting >= LEAST and self._contradicting > (
+            TIMES * expected + DEVIATIONS * sqrt(expected + 1)
+        )
         if bursts:
             self._last_burst_ms = time_ms
         return bursts

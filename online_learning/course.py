@@ -11,7 +11,7 @@ from typing import Any
 from online_learning import outgoing
 from online_learning.background import Background
 from online_learning.challenge import Challenge
-from online_learning.contradictions import Change, Quarantine, Waiting, contradicts
+from online_learning.contradictions import MINUTE_MS, Change, Quarantine, Waiting, contradicts
 from online_learning.definition import Definition
 from online_learning.detectors import Watch
 from online_learning.holdout import Holdout
@@ -30,6 +30,8 @@ from schemas.settings import Promotion
 MOST_SEEN = 20_000
 # Before so many examples scores move because the learner learns.
 SETTLED = 5_000
+# The holdout slice may refuse so many snapshots in a row.
+MOST_REFUSED = 2
 
 
 class Course:
@@ -63,9 +65,11 @@ class Course:
         self._past = Past()
         self._errors = Watch(definition.detector, definition.seed)
         self._scores = Watch("kswin", definition.seed)
+        self._drifted_ms: int | None = None
         self._background: Background | None = None
         self.last_good = copy(self.learner)
         self.last_good_examples = 0
+        self._refused = 0
         self._seen: OrderedDict[str, None] = OrderedDict()
         self._learned_ms = 0
         self.forgetting = 0.0
@@ -134,13 +138,24 @@ class Course:
         # A detector sees any change; errors that fell need no reaction.
         if self._errors.take(min(1.0, abs(label - prediction))) and self._errors.now > self._errors.before:
             self.counts["drifts"] += 1
-            action = react(self, self.definition.reactions)
-            told.append(outgoing.drift(self, self._errors, "error", action))
-            if "alert" in self.definition.reactions:
-                told.append(outgoing.drifted(self, self._errors, action))
+            told.append(outgoing.drift(self, self._errors, "error"))
+            self._drifted_ms = self._drifted_ms or self.now_ms
+        if self._drifted_ms is not None and self.now_ms >= self._drifted_ms + MINUTE_MS and not self.quarantine.raised:
+            told += self._react()
         if self._scores.take(min(1.0, max(0.0, prediction))) and self.learned > SETTLED:
-            told.append(outgoing.drift(self, self._scores, "score", ""))
+            told.append(outgoing.drift(self, self._scores, "score"))
         return told
+
+    def _react(self) -> list[Event]:
+        """A minute after the drift: by then a burst of wrong labels is in quarantine, and is no reason to react."""
+        self._drifted_ms = None
+        if (refused := self._refusal()) is not None:
+            # It was better before on the same examples: the learner is at fault, not the world.
+            return [refused]
+        self._holdout.turned()
+        action = react(self, self.definition.reactions)
+        self.counts["reactions"] += 1
+        return [outgoing.drifted(self, self._errors, action)] if "alert" in self.definition.reactions else []
 
     def _learn(self, example: LabelledExample, row: Row, prediction: float) -> list[Event]:
         if self.definition.kind != "classifier":
@@ -154,6 +169,10 @@ class Course:
 
     def _quarantined(self, change: Change) -> Event:
         self.counts[f"quarantines_{change.event}"] += 1
+        if change.event == "discarded":
+            self._drifted_ms = None
+        if change.event == "released":
+            self._holdout.turned()
         return outgoing.quarantine(self, change)
 
     def _learn_all(self, ready: Sequence[Waiting]) -> list[Event]:
@@ -198,11 +217,9 @@ class Course:
 
     def _pass(self) -> list[Event]:
         """A snapshot if the holdout slice lets the model pass; else the last good one is back in force."""
+        if (refused := self._refusal()) is not None:
+            return [refused]
         if self.definition.kind == "classifier":
-            verdict = self._holdout.verdict(self.learner.predict_row, self.last_good.predict_row)
-            if not verdict.good:
-                self._fall_back()
-                return [outgoing.got_worse(self, verdict)]
             self.forgetting = self._holdout.forgetting(self.learner.predict_row)
         before = self.last_good, self.last_good_examples
         self.last_good, self.last_good_examples = copy(self.learner), self.learned
@@ -212,8 +229,23 @@ class Course:
             self.last_good, self.last_good_examples = before
             self._fall_back()
             return [outgoing.fell_back(self, str(error))]
+        self._refused = 0
         self.counts["snapshots"] += 1
         return told
+
+    def _refusal(self) -> Event | None:
+        """Back to the last good model, when the holdout slice says that it is better."""
+        if self.definition.kind != "classifier":
+            return None
+        verdict = self._holdout.verdict(self.learner.predict_row, self.last_good.predict_row)
+        if verdict.good:
+            return None
+        self._fall_back()
+        self._refused += 1
+        if self._refused == MOST_REFUSED:
+            # Nothing gets any better: it is the slice that is of another time.
+            self._holdout.turned()
+        return outgoing.got_worse(self, verdict)
 
     def _fall_back(self) -> None:
         self.learner = copy(self.last_good)

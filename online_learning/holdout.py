@@ -65,6 +65,10 @@ class Holdout:
         elif (place := self._rng.randrange(self._offered)) < EVER:
             self._ever[place] = one
 
+    def turned(self) -> None:
+        """The concept has drifted: what came before says no more how good a model is now."""
+        self._newest.clear()
+
     def verdict(self, candidate: Callable[[Row], float], last_good: Callable[[Row], float]) -> Verdict:
         """The candidate against the last good model; it is good while there are too few examples to say."""
         positives = sum(one.label > 0 for one in self._newest)

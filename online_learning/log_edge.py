@@ -48,6 +48,8 @@ class LabelledLog:
                 "auto.offset.reset": "earliest",
                 "isolation.level": "read_committed",
                 "fetch.wait.max.ms": 20,
+                # Tells the end behind the marks of transactions, too, which are no records.
+                "enable.partition.eof": True,
                 "log_level": 0,
             }
         )
@@ -55,6 +57,7 @@ class LabelledLog:
         self._horizon_ms = math.inf
         self._asked_s = -math.inf
         self._paused: set[int] = set()
+        self._ends: dict[int | None, int | None] = {}
         try:
             self.partitions = self._find(kafka)
         except BaseException:
@@ -114,6 +117,9 @@ class LabelledLog:
     def _take(self, message: Message) -> None:
         error = message.error()
         if error is not None:
+            if error.code() == KafkaError._PARTITION_EOF:
+                self._ends[message.partition()] = message.offset()
+                return
             # The client mends what is not fatal by itself, and tells of it all the same.
             if error.fatal():
                 raise PartFailedError(f"reading {self._place}: {error.str()}; see `sluice status`")
@@ -134,20 +140,17 @@ class LabelledLog:
             asked_ms = time.time() * 1000
             place = TopicPartition(self._topic, partition)
             try:
-                end: int = self._consumer.get_watermark_offsets(place, timeout=TIMEOUT_S)[1]
+                low, end = self._consumer.get_watermark_offsets(place, timeout=TIMEOUT_S)
             except KafkaException as error:
                 if error.args[0].code() == KafkaError._ALL_BROKERS_DOWN:
                     raise PartFailedError(
                         f"end of {self._place}: {error.args[0].str()}; see `sluice status`"
                     ) from error
                 continue
-            if self._next_offset(partition) >= end:
+            # Where retention took all that was left, nothing is read and nothing will come.
+            read_to = max(low, self.merge.positions[partition].offset, self._ends.get(partition) or 0)
+            if read_to >= end:
                 self.merge.complete(partition, asked_ms - SETTLE_MS)
-
-    def _next_offset(self, partition: int) -> int:
-        # Transactions leave gaps: the position tells the end, not the last record's offset.
-        at: int = self._consumer.position([TopicPartition(self._topic, partition)])[0].offset
-        return at if at >= 0 else self.merge.positions[partition].offset
 
     def _throttle(self) -> None:
         full = {p for p in self.merge.positions if self.merge.waiting(p) > MOST_BUFFERED}

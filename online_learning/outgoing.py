@@ -40,7 +40,7 @@ def snapshot(course: Course) -> Snapshot:
     )
 
 
-def drift(course: Course, watch: Watch, subject: Literal["error", "score"], action: str) -> DriftReport:
+def drift(course: Course, watch: Watch, subject: Literal["error", "score"]) -> DriftReport:
     """Values that drifted: their newest mean, beside the one before."""
     return DriftReport(
         event_id=_id(course, subject),
@@ -56,7 +56,7 @@ def drift(course: Course, watch: Watch, subject: Literal["error", "score"], acti
         window_start_ms=course.now_ms,
         window_end_ms=course.now_ms,
         since_ms=course.now_ms,
-        action=action,
+        action="+".join(course.definition.reactions) if subject == "error" else "",
     )
 
 

@@ -7,9 +7,8 @@ from typing import NamedTuple
 
 from online_learning.learner import Learner
 
-HOUR_MS = 3600 * 1000
-LEAST_GAP_MS = 6 * HOUR_MS
-# The older, the further apart: eight reach back months.
+LEAST_GAP_MS = 60_000
+# The older, the further apart: eight reach from minutes to months back.
 MOST = 8
 
 

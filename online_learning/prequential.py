@@ -94,7 +94,9 @@ class Prequential:
         if segment:
             if segment not in self._segments and len(self._segments) >= MOST_SEGMENTS:
                 segment = OTHER_SEGMENTS
-            self._segments.setdefault(segment, _Meter(self._goal)).take(label, prediction)
+            if segment not in self._segments:
+                self._segments[segment] = _Meter(self._goal)
+            self._segments[segment].take(label, prediction)
 
     def figures(self) -> Figures:
         """Everything that was measured so far."""

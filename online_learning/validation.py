@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import isfinite
+from math import isfinite, sqrt
 from typing import Literal
 
+import numba
 import numpy as np
 
 from online_learning.learner import Row
@@ -61,14 +62,22 @@ class Clipping:
 
     def clipped(self, row: Row) -> Row:
         """The row as it may be learned; the next ones are measured against it, too."""
-        found = row
-        if self._count >= SETTLED:
-            reach = CLIP_DEVIATIONS * np.sqrt(np.maximum(self._square - self._mean**2, 0.0))
-            # A feature that never varied so far says nothing of how far it may go.
-            reach[reach == 0] = np.inf
-            found = np.minimum(np.maximum(row, self._mean - reach), self._mean + reach)
         self._count += 1
+        found: Row = np.empty_like(row)
         share = max(FADING, 1.0 / self._count)
-        self._mean += share * (found - self._mean)
-        self._square += share * (found * found - self._square)
+        _clip(row, found, self._mean, self._square, share, self._count > SETTLED)
         return found
+
+
+@numba.njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]  # numba has no types
+def _clip(row: Row, found: Row, mean: Row, square: Row, share: float, settled: bool) -> None:
+    for place in range(row.size):
+        value = row[place]
+        variance = square[place] - mean[place] * mean[place]
+        # A feature that never varied so far says nothing of how far it may go.
+        if settled and variance > 0:
+            reach = CLIP_DEVIATIONS * sqrt(variance)
+            value = min(max(value, mean[place] - reach), mean[place] + reach)
+        found[place] = value
+        mean[place] += share * (value - mean[place])
+        square[place] += share * (value * value - square[place])

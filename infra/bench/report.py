@@ -12,6 +12,7 @@ from infra.bench.curves import Curve
 from infra.bench.endpoint import Endpoint
 from infra.bench.freshness import Freshness
 from infra.bench.latency import Latency
+from infra.bench.learner import Learned
 from infra.bench.percentiles import Percentiles
 from infra.bench.plain_loop import Looped
 from infra.bench.recovery import Recovery
@@ -28,6 +29,7 @@ PEERS = (
 )
 LINE = "{:<44}{:>22}  {:<26}{}"
 # Limits at a rate: p50 and p99 in ms, None = no budget.
+LEARNER_BUDGET = 10_000
 LATENCY_BUDGETS: dict[str, tuple[float | None, float | None]] = {"2000": (15, 40), "5000": (None, 60)}
 
 
@@ -54,6 +56,7 @@ def rows(found: dict[str, Any]) -> list[str]:
         _reference,
         _memory,
         _curves,
+        _learner,
     )
     return [line for kind in kinds for line in kind(found)]
 
@@ -110,6 +113,7 @@ _KEYS: dict[str, Any] = {
         "click_to_list_ms": _short(found["click_to_list"].seen),
         "recommend_ms": _short(found["endpoint"].answers),
     },
+    "learner": lambda learned: {"learner_examples_per_s": learned.per_s},
     "state": lambda state: {
         "state_bytes_per_user": state["bytes"]["user"],
         "recommend_bytes": state["recommend_bytes"],
@@ -138,6 +142,22 @@ def _at(what: str, at: Latency, budget: tuple[float | None, float | None]) -> li
     return [
         _row(f"{what}, p50 / p99 ms", f"{answers.p50:.1f} / {answers.p99:.1f}", wanted, met, trouble),
         _row("    p95 / p99.9 / longest ms", f"{answers.p95:.1f} / {answers.p999:.1f} / {answers.max:.0f}"),
+    ]
+
+
+def _learner(found: dict[str, Any]) -> list[str]:
+    if "learner" not in found:
+        return []
+    learned: Learned = found["learner"]
+    looks = learned.rss_mb
+    return [
+        _row(
+            "labelled examples learned, linear, events/s",
+            f"{learned.per_s:,.0f}",
+            f">= {LEARNER_BUDGET:,}",
+            learned.per_s >= LEARNER_BUDGET,
+        ),
+        _row("    its memory from half way to the end, MiB", f"{looks[len(looks) // 2]:.0f} to {looks[-1]:.0f}"),
     ]
 
 

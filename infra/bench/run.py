@@ -17,6 +17,7 @@ from infra.bench import (
     endpoint,
     freshness,
     latency,
+    learner,
     plain_loop,
     recovery,
     reference,
@@ -44,7 +45,7 @@ USERS, REFERENCE_USERS, SHOPPERS = 20_000, 10_000, 50_000
 
 @dataclass(frozen=True)
 class Scale:
-    """How long and how much; counts are payments."""
+    """How long and how much; counts are payments, `labelled` are labelled examples."""
 
     warm_up_s: float
     seconds: float
@@ -53,10 +54,11 @@ class Scale:
     reference_backlog: int
     curve_events: int
     recovery_s: float
+    labelled: int
 
 
-FULL = Scale(60, 20, 300_000, 200_000, 400_000, 1_000, 45)
-QUICK = Scale(3, 4, 10_000, 5_000, 10_000, 100, 30)
+FULL = Scale(60, 20, 300_000, 200_000, 400_000, 1_000, 45, 300_000)
+QUICK = Scale(3, 4, 10_000, 5_000, 10_000, 100, 30, 20_000)
 
 
 @dataclass(frozen=True)
@@ -141,6 +143,10 @@ def _curves(bench: Bench) -> Any:
     return curves.curves(bench.control, bench.settings.job.cached_entities, bench.scale.curve_events)
 
 
+def _learner(bench: Bench) -> Any:
+    return learner.measure(bench.scale.labelled)
+
+
 def _reference(bench: Bench) -> Any:
     return reference.run(
         bench.settings,
@@ -167,6 +173,7 @@ MEASUREMENTS: dict[str, tuple[Part, ...]] = {
     "memory": (Part("memory", _memory),),
     "state": (Part("state", _state),),
     "curves": (Part("curves", _curves),),
+    "learner": (Part("learner", _learner),),
     "reference": (Part("reference", _reference),),
     # Last, for it leaves a TaskManager cold.
     "recovery": (Part("recovery", _recovery),),

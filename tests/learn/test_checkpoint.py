@@ -1,0 +1,136 @@
+"""A learner's private checkpoint: whole or not there, and never loaded unseen."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import msgspec
+import pytest
+from learn_builders import NAMES, labelled
+
+from online_learning.catalogue import LEARNERS, definition
+from online_learning.checkpoint import CheckpointFile
+from online_learning.course import Course
+from online_learning.definition import Definition
+from online_learning.loop import Loop, newest
+from online_learning.merge import Position, Record
+from schemas import codec
+from schemas.errors import OperatorError, SignatureError, StateVersionError
+from schemas.events import Alert, DeadLetter, Event, Snapshot
+
+FEATURES = {"fraud-1": NAMES, "recommend-1": NAMES}
+
+
+def _records(count: int, task: str = "fraud", feature_set: str = "fraud-1") -> list[Record]:
+    return [
+        Record(one.event_time_ms, 0, offset, one.user_id.encode(), codec.encode(one))
+        for offset, one in enumerate(labelled(count, seed=4, task=task, feature_set=feature_set))
+    ]
+
+
+@pytest.mark.parametrize("one", LEARNERS, ids=lambda d: d.name)
+def test_a_loop_that_is_stopped_and_loaded_tells_what_one_that_is_not_tells(one: Definition, tmp_path: Path) -> None:
+    count = 2_400 if one.name == "fraud-logistic" else 1_100
+    records = _records(count, one.task, one.feature_set)
+    whole = Loop([one], FEATURES, tmp_path / "whole")
+    whole.start([0])
+    whole.caught_up()
+    told = whole.take(records)
+    again: list[Event] = []
+    for at in range(0, count, 450):
+        part = Loop([one], FEATURES, tmp_path / "parts")
+        positions = part.start([0])
+        if at == 0:
+            part.caught_up()
+        # Some records come again, as they do after a crash.
+        from_ = max(0, positions[0].offset - 100)
+        again += part.take(records[from_ : at + 450])
+        part.students[0].file.path.parent.mkdir(exist_ok=True)
+        part.save()
+    assert [codec.encode(event) for event in again] == [codec.encode(event) for event in told]
+    assert any(isinstance(event, Snapshot) for event in told)
+
+
+def test_a_learner_that_starts_over_keeps_silent_until_it_has_caught_up(tmp_path: Path) -> None:
+    loop = Loop([definition("fraud-logistic")], FEATURES, tmp_path)
+    loop.start([0])
+    assert loop.silent
+    assert loop.take(_records(2_400)) == []
+    (snapshot,) = loop.caught_up()
+    assert isinstance(snapshot, Snapshot)
+    assert snapshot.examples == 2_000
+    assert not loop.silent
+
+
+def test_garbage_is_told_of_and_passed(tmp_path: Path) -> None:
+    loop = Loop([definition("fraud-logistic")], FEATURES, tmp_path)
+    loop.start([0])
+    (letter,) = loop.take([Record(5, 0, 0, b"k", b"{")])
+    assert isinstance(letter, DeadLetter)
+    assert (letter.reason, letter.raw, letter.key, letter.source.offset) == ("unreadable", b"{", b"k", 0)
+    assert loop.students[0].positions == {0: Position(1, 5)}
+
+
+def test_of_several_snapshots_at_once_only_the_newest_is_told() -> None:
+    course = Course(definition("fraud-logistic"), NAMES)
+    told = [event for one in labelled(3_300, seed=4) for event in course.take(one)]
+    snapshots = [event for event in told if isinstance(event, Snapshot)]
+    assert [one.examples for one in snapshots] == [1_000, 2_000, 3_000]
+    assert [event for event in newest(told) if isinstance(event, Snapshot)] == snapshots[-1:]
+    assert [event for event in newest(told) if isinstance(event, Alert)] == [e for e in told if isinstance(e, Alert)]
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> CheckpointFile:
+    file = CheckpointFile(tmp_path, "fraud-logistic")
+    file.save(Course(definition("fraud-logistic"), NAMES), {0: Position(7, 8)})
+    return file
+
+
+def test_what_was_saved_is_loaded_with_its_place_in_the_log(saved: CheckpointFile) -> None:
+    found = saved.load(definition("fraud-logistic"), NAMES)
+    assert found is not None
+    assert found[1] == {0: Position(7, 8)}
+    assert found[0].definition is definition("fraud-logistic")
+    assert CheckpointFile(saved.path.parent, "fraud-tree").load(definition("fraud-tree"), NAMES) is None
+
+
+class _Evil:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return (Path.touch, (Path("loaded"),))
+
+
+def test_bytes_that_are_not_those_that_were_written_are_never_unpickled(
+    saved: CheckpointFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    head, _, _ = saved.path.read_bytes().partition(b"\n")
+    saved.path.write_bytes(head + b"\n" + pickle.dumps(_Evil()))
+    with pytest.raises(SignatureError, match="another SHA-256 than it says; delete it, or"):
+        saved.load(definition("fraud-logistic"), NAMES)
+    assert not Path("loaded").exists()
+    saved.path.write_bytes(b"rubbish")
+    with pytest.raises(SignatureError, match="is not readable"):
+        saved.load(definition("fraud-logistic"), NAMES)
+
+
+def test_a_checkpoint_of_another_release_or_another_vector_is_refused(saved: CheckpointFile) -> None:
+    with pytest.raises(StateVersionError, match="is of another vector than fraud-1"):
+        saved.load(definition("fraud-logistic"), NAMES[:2])
+    head, _, body = saved.path.read_bytes().partition(b"\n")
+    older = msgspec.json.decode(head) | {"river": "0.1"}
+    saved.path.write_bytes(msgspec.json.encode(older) + b"\n" + body)
+    with pytest.raises(StateVersionError, match=r"of River 0\.1, this release reads 1 of"):
+        saved.load(definition("fraud-logistic"), NAMES)
+
+
+def test_one_process_owns_a_learner_at_a_time(saved: CheckpointFile) -> None:
+    with (
+        saved.owned(),
+        pytest.raises(OperatorError, match="fraud-logistic is learned by another process"),
+        CheckpointFile(saved.path.parent, "fraud-logistic").owned(),
+    ):
+        pass
+    with saved.owned():
+        pass

@@ -1,0 +1,45 @@
+"""What the learning process shows to Prometheus."""
+
+from __future__ import annotations
+
+from learn_builders import NAMES, labelled
+from prometheus_client import generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+from online_learning.catalogue import definition
+from online_learning.course import Course
+from online_learning.process_metrics import ProcessMetrics
+
+
+def _shown(metrics: ProcessMetrics) -> dict[tuple[str, ...], float]:
+    return {
+        (sample.name, *(sample.labels[key] for key in sorted(sample.labels))): sample.value
+        for family in text_string_to_metric_families(generate_latest(metrics.registry).decode())
+        for sample in family.samples
+        if not sample.name.endswith("_created")
+    }
+
+
+def test_counts_lag_and_rolling_metrics_are_there_and_counts_go_on_after_a_checkpoint() -> None:
+    course = Course(definition("fraud-logistic"), NAMES)
+    metrics = ProcessMetrics()
+    examples = list(labelled(2_500, seed=2, delay_ms=0))
+    for example in examples[:1_500]:
+        course.take(example)
+    # Counts before the process began are its predecessor's.
+    metrics.show([course], lag=7, disordered=0)
+    for example in examples[1_500:]:
+        course.take(example)
+    course.take(examples[-1])
+    metrics.show([course], lag=0, disordered=1)
+    shown = _shown(metrics)
+    name = "fraud-logistic"
+    assert shown["sluice_learner_events_total", name, "examples"] == 1_001
+    assert shown["sluice_learner_events_total", name, "repeats"] == 1
+    assert shown["sluice_learner_learned", name] == course.learned
+    assert shown["sluice_learner_lag",] == 0
+    assert shown["sluice_learner_disordered",] == 1
+    assert shown["sluice_learner_quarantine", name] == 0
+    rolling = shown["sluice_learner_rolling", name, "average_precision"]
+    assert rolling == course.figures.rolling["average_precision"]
+    assert rolling > 0.5
