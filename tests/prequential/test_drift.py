@@ -55,9 +55,9 @@ def _flipping(rows: int, point: int) -> list[Asked[dict[str, float]]]:
 
 @pytest.mark.parametrize("name", sorted(DETECTORS))
 def test_each_detector_tells_of_a_concept_that_turns_around_and_a_fresh_start_helps(name):
-    point = 3000
-    stream = _flipping(4500, point)
+    point = 6000
+    stream = _flipping(8500, point)
     alone, helped = watch(stream), watch(stream, detector(name))
     assert helped.resets
-    assert point <= helped.resets[0] < point + 600
+    assert point <= helped.resets[0] < point + 2000
     assert np.mean(helped.right[point:]) > np.mean(alone.right[point:]) + 0.3
