@@ -300,7 +300,8 @@ class DriftReport(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     `subject` is what drifted: a feature, the score, the mix of decisions, the errors of a learner; `name` says which.
     `edges` bound the bins of the two distributions, of which `reference` and `current` are shares. `since_ms` is when
-    the present level began. The record key is `model`.
+    the present level began. `error` is how far estimates of this measure have been off, where the value is one. The
+    record key is `model`.
     """
 
     model: str
@@ -320,6 +321,7 @@ class DriftReport(Event, frozen=True, kw_only=True, omit_defaults=True):
     reference: list[float] = []
     current: list[float] = []
     action: Word = ""
+    error: float | None = None
 
 
 class Aggregate(Event, frozen=True, kw_only=True, omit_defaults=True):

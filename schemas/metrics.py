@@ -119,6 +119,7 @@ VECTORS_REFUSED = Metric(
     "Items whose vector was refused: no number, zero, or beyond measure.",
 )
 STORE_RETRIES = Metric("store_retries", "counter", "attempts", "Writes that a store refused or did not answer.")
+UNWATCHED = Metric("unwatched", "counter", "answers", "Answers of models beyond the most that are watched.")
 LATENCY = histogram("latency_ms", "ms", "From the event's own time to its decision.", LATENCY_BUCKETS_MS)
 ARRIVAL_LATENCY = histogram(
     "arrival_latency_ms", "ms", "From the broker's time stamp to the decision.", LATENCY_BUCKETS_MS
@@ -156,6 +157,7 @@ METRICS = (
     INDEX_RECALL,
     VECTORS_REFUSED,
     STORE_RETRIES,
+    UNWATCHED,
     LATENCY,
     ARRIVAL_LATENCY,
     BATCH_SIZE,

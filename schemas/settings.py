@@ -112,6 +112,19 @@ class Registry(_Section, frozen=True):
     path: str = ""
 
 
+class Drift(_Section, frozen=True):
+    """What the job that watches drift keeps apart and how long. A window below `min_samples` answers says nothing.
+
+    `segments` are watched one by one beside all traffic. `parity_permille` of the users are computed again.
+    """
+
+    window_min: Annotated[int, Meta(ge=5, le=1440)] = 60
+    segments: Annotated[list[str], Meta(max_length=8)] = []
+    min_samples: Annotated[int, Meta(ge=50, le=1_000_000)] = 200
+    parity_permille: Annotated[int, Meta(ge=0, le=1000)] = 10
+    label_days: Annotated[int, Meta(ge=0, le=90)] = 7
+
+
 class Settings(_Section, frozen=True):
     """Everything a process may be told. Addresses that are left empty follow `stack`, so one place moves them all."""
 
@@ -122,6 +135,7 @@ class Settings(_Section, frozen=True):
     flink: Flink = msgspec.field(default_factory=Flink)
     job: Job = msgspec.field(default_factory=Job)
     registry: Registry = msgspec.field(default_factory=Registry)
+    drift: Drift = msgspec.field(default_factory=Drift)
 
     def __post_init__(self) -> None:
         ports = self.stack.ports
