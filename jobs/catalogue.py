@@ -7,5 +7,8 @@ from jobs.materialize.job import MATERIALIZE
 from jobs.recommend.job import RECOMMEND
 from jobs.runtime.stage import Job
 from jobs.score_transactions.job import SCORE_TRANSACTIONS
+from jobs.watch_drift.job import WATCH_DRIFT
 
-JOBS: dict[str, Job] = {job.name: job for job in (SCORE_TRANSACTIONS, MATERIALIZE, RECOMMEND, BENCH_REFERENCE)}
+JOBS: dict[str, Job] = {
+    job.name: job for job in (SCORE_TRANSACTIONS, MATERIALIZE, RECOMMEND, WATCH_DRIFT, BENCH_REFERENCE)
+}

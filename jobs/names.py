@@ -1,6 +1,11 @@
 """The names of the jobs, for a command line that must not import Flink to know them. A test compares the catalogue."""
 
-JOB_NAMES = SCORE, MATERIALIZE, RECOMMEND = ("score_transactions", "materialize", "recommend")
+JOB_NAMES = SCORE, MATERIALIZE, RECOMMEND, WATCH_DRIFT = (
+    "score_transactions",
+    "materialize",
+    "recommend",
+    "watch_drift",
+)
 # What it takes from a payment to its decision in the stores: what the demo and the bench run.
 FRAUD_JOBS = (SCORE, MATERIALIZE)
 

@@ -293,6 +293,7 @@ class Snapshot(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 DriftLevel = Literal["none", "moderate", "significant"]
+DriftSubject = Literal["feature", "score", "decisions", "error", "label", "skew", "multivariate", "performance"]
 
 
 class DriftReport(Event, frozen=True, kw_only=True, omit_defaults=True):
@@ -305,7 +306,7 @@ class DriftReport(Event, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     model: str
-    subject: Literal["feature", "score", "decisions", "error", "label", "skew", "multivariate", "performance"]
+    subject: DriftSubject
     name: Word
     segment: str = ""
     measure: Word

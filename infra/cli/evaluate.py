@@ -9,6 +9,7 @@ import click
 import msgspec
 from rich.console import Console
 
+from infra.cli.evaluate_drift import command as drift
 from infra.cli.evaluate_recommend import command as recommend
 from jobs.evaluate_fraud import evaluate
 from jobs.train_fraud import parameters as tree_parameters
@@ -20,6 +21,7 @@ def command() -> None:
 
 
 command.add_command(recommend)
+command.add_command(drift)
 
 
 @command.command()

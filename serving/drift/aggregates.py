@@ -57,24 +57,26 @@ class Aggregates:
         if self._kept.version != VERSION:
             raise StateVersionError(f"aggregates, version {self._kept.version}: this release reads {VERSION}")
         self._changed = False
-        self.left_out = 0
 
-    def add(self, name: str, segment: str, time_ms: int, hundredths: int) -> None:
-        """Add to a sum, in hundredths of its unit: whole numbers add up the same in any order."""
+    def add(self, name: str, segment: str, time_ms: int, hundredths: int) -> bool:
+        """Add to a sum, in hundredths of its unit: whole numbers add up the same in any order.
+
+        False for what came too late or is beyond the most series: it is left out.
+        """
         minute = time_ms // MINUTE_MS
-        if minute < self._kept.told_min:
-            self.left_out += 1
-            return
+        # As of the events so far, not of the batches: how the log is cut must not matter.
+        if minute < max(self._kept.told_min, self._kept.newest_ms // MINUTE_MS - WAIT_MIN):
+            return False
         series = f"{name}\n{segment}"
         minutes = self._kept.sums.get(series)
         if minutes is None:
             if len(self._kept.sums) >= MAX_SERIES:
-                self.left_out += 1
-                return
+                return False
             minutes = self._kept.sums[series] = {}
         total, count = minutes.get(minute, (0, 0))
         minutes[minute] = (total + hundredths, count + 1)
         self._changed = True
+        return True
 
     def see(self, time_ms: int) -> None:
         """An event of that time has come."""

@@ -81,7 +81,8 @@ def compare(
 
 
 def _sum(shares: Shares, groups: NDArray[np.intp], count: int) -> Shares:
-    return np.bincount(groups, weights=shares, minlength=count)
+    summed: Shares = np.bincount(groups, weights=shares, minlength=count).astype(np.float64)
+    return summed
 
 
 def _upper_ends(reference: Distribution, edges: Shares, extremes: tuple[float, float]) -> Shares:

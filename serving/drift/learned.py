@@ -43,9 +43,7 @@ def _edges(digest: Any, bins: int, high: float) -> np.ndarray[Any, np.dtype[np.f
     return found[found < high]
 
 
-def _shares(
-    digest: Any, edges: np.ndarray[Any, np.dtype[np.float64]]
-) -> np.ndarray[Any, np.dtype[np.float64]]:
+def _shares(digest: Any, edges: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.dtype[np.float64]]:
     # Just above an edge: an edge's own value lies in the bin below it, and many rows may share it.
     ranks = [digest.get_rank(float(np.nextafter(edge, np.inf))) for edge in edges]
     return np.diff(np.maximum.accumulate([0.0, *ranks, 1.0]))

@@ -87,10 +87,9 @@ class ModelWatch:
             self._sketches[segment, start_ms] = sketch.from_bytes(stored)
         self._changed = False
 
-    def take(self, segment: str, start_ms: int, answers: Answers) -> bool:
-        """Count answers of the window that begins at `start_ms`; False when it is closed already."""
-        if start_ms < self._kept.closed_ms:
-            return False
+    def take(self, segment: str, start_ms: int, answers: Answers) -> None:
+        """Count answers of the window that begins at `start_ms`, which must not be closed."""
+        assert start_ms >= self._kept.closed_ms, "a closed window was told already"
         place = (segment, start_ms)
         found = self._sketches.get(place)
         if found is None:
@@ -104,7 +103,6 @@ class ModelWatch:
         if answers.vectors:
             found.add(self._grid, self._rows(answers), answers.kinds, answers.users, answers.heavy)
         self._dirty.add(place)
-        return True
 
     def window_start(self, time_ms: int) -> int:
         """The begin of the window that holds that time."""
@@ -143,9 +141,9 @@ class ModelWatch:
 
     def deleted(self) -> Writes:
         """The writes that forget this model."""
-        return {self._key(): None} | {
-            self._window_key(*place): None for place in self._dirty | self._sketches.keys()
-        }
+        return dict.fromkeys(
+            [self._key(), *(self._window_key(*place) for place in self._dirty | self._sketches.keys())]
+        )
 
     def _use(self, reference: Reference | None) -> None:
         self._reference = reference
@@ -167,7 +165,9 @@ class ModelWatch:
 
     def _rows(self, answers: Answers) -> Floats:
         vectors, scores = answers.rows(), answers.score_column()
-        left_over = np.full(len(scores), np.nan) if self._reconstruction is None else self._reconstruction.errors(vectors)
+        left_over = (
+            np.full(len(scores), np.nan) if self._reconstruction is None else self._reconstruction.errors(vectors)
+        )
         chosen = vectors if self._grid is None else vectors[:, self._columns]
         return np.column_stack([chosen, scores, left_over])
 
@@ -188,9 +188,7 @@ class ModelWatch:
                 continue
             span = "window" if from_ms == start_ms else "day"
 
-            def hold(
-                subject: str, value: float, limits: tuple[float, float], likely: bool, span: str = span
-            ) -> Held:
+            def hold(subject: str, value: float, limits: tuple[float, float], likely: bool, span: str = span) -> Held:
                 name = f"{segment}/{span}/{subject}"
                 before = self._kept.levels.get(name, Held())
                 after = held(before, value, limits, end_ms, likely=likely)

@@ -20,6 +20,8 @@ VERSION = 1
 KEY = "performance"
 # What falls by this share of what it was in training (ROL-1); half of it is moderate.
 FALL = 0.05
+# A fall within so many standard errors of the figure is chance.
+STANDARD_ERRORS = 2.0
 # Fewer positives than this make no figure.
 MIN_POSITIVES = 10
 MAX_CURVES = 256
@@ -70,11 +72,18 @@ class Performance:
             curve = self._curve(model, segment, day)
             if curve is not None:
                 curve.answer(values[(days == day) & np.isfinite(values)])
-        self._kept.decided_ms = max(self._kept.decided_ms, max(times_ms))
+        self._kept.decided_ms = max(self._kept.decided_ms, *times_ms)
         self._changed = True
 
     def learn(
-        self, model: str, segment: str, decided_ms: int, known_ms: int, score: float, label: float, replaced: float | None
+        self,
+        model: str,
+        segment: str,
+        decided_ms: int,
+        known_ms: int,
+        score: float,
+        label: float,
+        replaced: float | None,
     ) -> None:
         """Count what one answer turned out to be."""
         curve = self._curve(model, segment, decided_ms // DAY_MS)
@@ -146,7 +155,10 @@ class Performance:
             if before and figure in COMPARED:
                 subject = f"{model}/{segment}/{measure}"
                 fall = max(0.0, 1 - value / before)
-                level = held(self._kept.levels.get(subject, Held()), fall, (FALL / 2, FALL), end_ms)
+                # All three are shares of positives or above: their deviation is at most a share's.
+                chance = STANDARD_ERRORS * math.sqrt(value * (1 - value) / positives) / before
+                likely = fall > chance
+                level = held(self._kept.levels.get(subject, Held()), fall, (FALL / 2, FALL), end_ms, likely=likely)
                 self._kept.levels[subject] = level
             yield DriftReport(
                 event_id=sha256(f"{model}/{segment}/{measure}/{end_ms}".encode()).hexdigest()[:32],

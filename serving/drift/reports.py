@@ -48,7 +48,9 @@ def of_window(
 
     `mix` are shares of kinds of the model's first day, None before it is over.
     """
-    yield _report(window, "feature", VECTOR, "unread_share", sketch.unread / (sketch.rows + sketch.unread), UNREAD, sketch.rows)
+    yield _report(
+        window, "feature", VECTOR, "unread_share", sketch.unread / (sketch.rows + sketch.unread), UNREAD, sketch.rows
+    )
     if not sketch.rows:
         return
     yield from _features(sketch, names, reference, window)
@@ -57,7 +59,9 @@ def of_window(
     if found is not None:
         likely = found.p_value < SCORE_ALPHA and found.psi > found.chance
         yield _psi(window, "score", SCORE, found, found.p_value, likely=likely)
-        shift = abs(sketch.score_micro / MICRO / sketch.rows - reference.score.mean) / max(reference.score.deviation, 1e-9)
+        shift = abs(sketch.score_micro / MICRO / sketch.rows - reference.score.mean) / max(
+            reference.score.deviation, 1e-9
+        )
         yield _report(window, "score", SCORE, "mean_shift", shift, (SCORE_SHIFT / 2, SCORE_SHIFT), sketch.rows)
     if reference.components is not None:
         found = _compare(sketch, place + 1, reference.components.error, reference.rows)
@@ -102,7 +106,9 @@ def _others(report: DriftReport, found: Comparison, reference: Distribution) -> 
         figures["kolmogorov_smirnov"] = (found.kolmogorov_smirnov, ALPHA)
     for measure, (value, limit) in figures.items():
         yield DriftReport(
-            event_id=_id(report.model, report.segment, measure, report.name, report.window_start_ms, report.window_end_ms),
+            event_id=_id(
+                report.model, report.segment, measure, report.name, report.window_start_ms, report.window_end_ms
+            ),
             event_time_ms=report.event_time_ms,
             model=report.model,
             subject=report.subject,
@@ -199,7 +205,13 @@ def _made(
 def _action(value: float, level: DriftLevel) -> str:
     if level == "none":
         return ""
-    return "retrain" if value > RETRAIN and level == "significant" else "alert" if level == "significant" else "investigate"
+    return (
+        "retrain"
+        if value > RETRAIN and level == "significant"
+        else "alert"
+        if level == "significant"
+        else "investigate"
+    )
 
 
 def _id(model: str, segment: str, measure: str, name: str, start_ms: int, end_ms: int) -> str:

@@ -10,12 +10,12 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from schemas import codec, metrics
+from schemas import metrics
 from schemas.errors import EventError
 from schemas.events import DriftReport
 from schemas.models import Reference
 from schemas.settings import Drift
-from schemas.topics import DECISIONS, DRIFT_REPORTS
+from schemas.topics import DECISIONS
 from serving.dead_letter import dead_letter
 from serving.drift.answers import FEATURE_SETS, NO_MODEL, PLACES, Answers, Decided, Listed, read_decision, read_list
 from serving.drift.model_watch import ALL, ModelWatch, runs
@@ -29,6 +29,17 @@ LATENESS_MS = 10 * MINUTE_MS
 # Models at once; an answer of another is counted under what it lacks, not watched.
 MAX_MODELS = 8
 INDEX = "watched"
+
+
+# Knuth's multiplicative hashing: 2 ** 32 over the golden ratio.
+_SPREAD = 2_654_435_761
+
+# Is told the scores of one model and segment, and the times of their decisions.
+Scored = Callable[[str, str, Sequence[int], Sequence[float]], None]
+
+
+def _nobody(_model: str, _segment: str, _times_ms: Sequence[int], _scores: Sequence[float]) -> None:
+    """Nobody wants to know."""
 
 
 class Index(msgspec.Struct, array_like=True):
@@ -47,9 +58,17 @@ class Watch:
     """All watched models. `references` gives the reference that a model label brings from training, None = none."""
 
     def __init__(
-        self, read: Read, references: Callable[[str], Reference | None], settings: Drift, count: Count
+        self,
+        read: Read,
+        references: Callable[[str], Reference | None],
+        settings: Drift,
+        count: Count,
+        scored: Scored = _nobody,
     ) -> None:
         self._references = references
+        self._scored = scored
+        # Reports of the newest batch.
+        self.reports: list[DriftReport] = []
         self._settings = settings
         self._count = count
         self._segments = frozenset(settings.segments)
@@ -62,10 +81,16 @@ class Watch:
         self._changed = False
 
     def step(self, records: Sequence[Record]) -> list[Output]:
-        """Count a batch of both topics; reports of the windows that it closes, and a dead letter for what is no answer."""
+        """Count a batch of both topics, into `reports` the windows that it closes; a dead letter for what is no answer.
+
+        Of every thousand records of a partition so many as the setting says are counted, chosen by their offset.
+        """
         outputs: list[Output] = []
+        self.reports = []
         by_model: dict[tuple[str, str], list[Decided | Listed]] = {}
         for record in records:
+            if not _sampled(record.offset, self._settings.sample_permille):
+                continue
             try:
                 answer = read_decision(record) if record.topic == DECISIONS.name else read_list(record)
             except EventError as error:
@@ -74,13 +99,14 @@ class Watch:
                 continue
             if isinstance(answer, Decided) and answer.repeat:
                 continue
-            model = (answer.model if isinstance(answer, Decided) else answer.ranker) or f"{answer.feature_set}/{NO_MODEL}"
+            model = (
+                answer.model if isinstance(answer, Decided) else answer.ranker
+            ) or f"{answer.feature_set}/{NO_MODEL}"
             by_model.setdefault((model, answer.feature_set), []).append(answer)
         for (model, feature_set), answers in by_model.items():
             self._take(model, feature_set, answers)
         for model in sorted({model for model, _ in by_model} & self._watches.keys()):
-            for report in self._watches[model].close(self._index.newest_ms[model] - LATENESS_MS):
-                outputs.append(_output(report))
+            self.reports += self._watches[model].close(self._index.newest_ms[model] - LATENESS_MS)
         return outputs
 
     def take_writes(self) -> Writes:
@@ -120,19 +146,26 @@ class Watch:
         names = FEATURE_SETS[self._index.models[model]]
         places: list[tuple[str, int]] = []
         chosen: list[Decided | Listed] = []
+        newest_ms = self._index.newest_ms.get(model, 0)
         for answer in answers:
+            newest_ms = max(newest_ms, answer.event_time_ms)
             start_ms = watch.window_start(answer.event_time_ms)
+            # As of the answers so far, not of the batches: how the log is cut must not matter.
+            if watch.window_start(newest_ms - LATENESS_MS) > start_ms:
+                self._count(metrics.LATE)
+                continue
             places.append((ALL, start_ms))
             chosen.append(answer)
             if answer.segment in self._segments:
                 places.append((answer.segment, start_ms))
                 chosen.append(answer)
         for (segment, start_ms), rows in runs(places):
-            group = _gather(names, [chosen[row] for row in rows])
-            if not watch.take(segment, start_ms, group) and segment == ALL:
-                self._count(metrics.LATE, "", len(rows))
-        newest_ms = max(answer.event_time_ms for answer in answers)
-        self._index.newest_ms[model] = max(self._index.newest_ms.get(model, 0), newest_ms)
+            picked = [chosen[row] for row in rows]
+            scored = [a for a in picked if isinstance(a, Decided) and a.score is not None]
+            self._scored(model, segment, [a.event_time_ms for a in scored], [a.score or 0.0 for a in scored])
+            group = _gather(names, picked)
+            watch.take(segment, start_ms, group)
+        self._index.newest_ms[model] = newest_ms
         self._changed = True
 
     def _make_room(self) -> bool:
@@ -169,5 +202,6 @@ def _add(found: Answers, vector: list[float | None], score: float | None, kind: 
     found.heavy.append(heavy)
 
 
-def _output(report: DriftReport) -> Output:
-    return Output(DRIFT_REPORTS.name, report.model.encode(), codec.encode(report))
+def _sampled(offset: int, permille: int) -> bool:
+    """Multiplied by a large odd number, offsets spread evenly: a period of the producer is not met."""
+    return permille >= 1000 or (offset * _SPREAD & 0xFFFFFFFF) * 1000 >> 32 < permille

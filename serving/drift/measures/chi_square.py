@@ -8,7 +8,7 @@ from scipy import special
 
 
 def chi_square(reference: NDArray[np.float64], current: NDArray[np.float64]) -> tuple[float, float]:
-    """Statistic and p-value of two arrays of counts of the same categories; categories that are empty in both count not."""
+    """Statistic and p-value of two arrays of counts; categories that are empty in both do not count."""
     seen = reference + current > 0
     table = np.array([reference[seen], current[seen]])
     if table.shape[1] < 2 or not table.sum(axis=1).all():

@@ -11,5 +11,5 @@ from numpy.typing import NDArray
 
 
 def wasserstein(reference: NDArray[np.float64], current: NDArray[np.float64], edges: NDArray[np.float64]) -> float:
-    """The distance of two arrays of shares of the same bins. `edges` has the upper end of each bin, the last included."""
+    """The distance of two arrays of shares of the same bins. `edges` are the upper ends of all bins."""
     return float(np.sum(np.abs(np.cumsum(reference - current)[:-1]) * np.diff(edges)))
