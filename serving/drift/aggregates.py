@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import datasketches
 import msgspec
 
 from schemas.errors import StateVersionError
@@ -18,6 +19,9 @@ WIDTH_MIN = 5
 WAIT_MIN = 1
 # Names of figures times segments; what comes beyond is left out and counted.
 MAX_SERIES = 256
+
+# Distinct names are known to some 1.5 % (0.69 / sqrt(2 ** 11)).
+LG_DISTINCT = 11
 
 # Figures that are one sum over another.
 RATES = {
@@ -35,12 +39,13 @@ PARTS = ("session_seconds_sum", "session_events_sum")
 
 
 class Kept(msgspec.Struct, array_like=True):
-    """Sums in cents or counts, and numbers of events, by name, segment and minute."""
+    """Sums in hundredths and numbers of events, by name, segment and minute; sketches of distinct names by minute."""
 
     version: int = VERSION
     sums: dict[str, dict[int, tuple[int, int]]] = {}
     newest_ms: int = 0
     told_min: int = 0
+    distinct: dict[int, bytes] = {}
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -48,15 +53,30 @@ _decoder = msgspec.msgpack.Decoder(Kept)
 
 
 class Aggregates:
-    """Sums by minute of one stream. `name` tells the state of several streams apart: each has a clock of its own."""
+    """Sums by minute of one stream, and how many distinct names, a figure called `distinct`.
 
-    def __init__(self, name: str, read: Read) -> None:
+    `name` tells the state of several streams apart: each has a clock of its own.
+    """
+
+    def __init__(self, name: str, read: Read, distinct: str) -> None:
         self._key = f"{KEY}/{name}"
+        self._name = distinct
         raw = read(self._key)
         self._kept = Kept() if raw is None else _decoder.decode(raw)
         if self._kept.version != VERSION:
             raise StateVersionError(f"aggregates, version {self._kept.version}: this release reads {VERSION}")
+        self._distinct = {
+            minute: datasketches.cpc_sketch.deserialize(raw) for minute, raw in self._kept.distinct.items()
+        }
         self._changed = False
+
+    def meet(self, who: str, time_ms: int) -> None:
+        """Count a name once in each window; call it after `add` took in an event of that time."""
+        minute = time_ms // MINUTE_MS
+        found = self._distinct.get(minute)
+        if found is None:
+            found = self._distinct[minute] = datasketches.cpc_sketch(LG_DISTINCT)
+        found.update(who)
 
     def add(self, name: str, segment: str, time_ms: int, hundredths: int) -> bool:
         """Add to a sum, in hundredths of its unit: whole numbers add up the same in any order.
@@ -98,12 +118,15 @@ class Aggregates:
                     del minutes[minute]
                 if not minutes:
                     del self._kept.sums[series]
+            for minute in [m for m in self._distinct if m <= end - WIDTH_MIN]:
+                del self._distinct[minute]
 
     def take_writes(self) -> Writes:
         """What changed since the last call."""
         if not self._changed:
             return {}
         self._changed = False
+        self._kept.distinct = {minute: found.serialize() for minute, found in self._distinct.items()}
         return {self._key: _encoder.encode(self._kept)}
 
     def _minutes(self) -> set[int]:
@@ -123,6 +146,13 @@ class Aggregates:
         for (name, segment), (total, count) in sorted(sums.items()):
             if name not in PARTS:
                 yield _aggregate(name, segment, total / 100, count, last)
+        union = datasketches.cpc_union(LG_DISTINCT)
+        parts = [self._distinct[m] for m in range(last - WIDTH_MIN + 1, last + 1) if m in self._distinct]
+        for part in parts:
+            union.update(part)
+        if parts:
+            distinct = round(union.get_result().get_estimate())
+            yield _aggregate(self._name, "", float(distinct), distinct, last)
         for rate, (over, under) in RATES.items():
             for (name, segment), (total, count) in sorted(sums.items()):
                 if name == under and total:

@@ -72,7 +72,6 @@ class Answers:
     vectors: list[list[float | None]]
     scores: list[float | None]
     kinds: list[str]
-    users: list[str]
     heavy: list[str]
     unread: int = 0
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 from zlib import crc32
 
 import msgspec
 
 from schemas import codec, metrics
+from schemas.errors import InvalidError
 from schemas.events import Aggregate, Anomaly
 from schemas.topics import AGGREGATES, ANOMALIES, DECISIONS, INTERACTIONS, ITEMS
 from serving.drift.aggregates import RATES, WIDTH_MIN, Aggregates
@@ -17,6 +19,7 @@ from serving.drift.sessions import Closed, Sessions
 from serving.inflight import Output, Record
 from serving.sealed import Read, Writes
 from serving.stages import Count
+from serving.user_stage import FUTURE_MS
 from serving.windows import MINUTE_MS
 
 WIDTH_MS = WIDTH_MIN * MINUTE_MS
@@ -36,6 +39,7 @@ class Paid(msgspec.Struct, gc=False):
     """A decision, as far as figures need it."""
 
     event_time_ms: int
+    user_id: str
     amount: float
     decision: str
     merchant_id: str
@@ -62,6 +66,8 @@ class Priced(msgspec.Struct, gc=False):
     price: float = 0.0
 
 
+E = TypeVar("E", Paid, Acted)
+
 _paid = msgspec.json.Decoder(Paid)
 _acted = msgspec.json.Decoder(Acted)
 _priced = msgspec.json.Decoder(Priced)
@@ -77,8 +83,8 @@ class Figures:
         self._count = count
         self._gauge = gauge
         # Payments and interactions have a clock each: one that is played back must not hold up or close the other.
-        self._payments = Aggregates("payments", read)
-        self._shop = Aggregates("shop", read)
+        self._payments = Aggregates("payments", read, "active_users")
+        self._shop = Aggregates("shop", read, "active_shoppers")
         self._sessions = Sessions(read)
         self._anomalies = Anomalies(read)
         self._merchants = EntitySeries(read)
@@ -92,12 +98,12 @@ class Figures:
         for record in records:
             try:
                 if record.topic == DECISIONS.name:
-                    self._pay(_paid.decode(record.value or b""))
+                    self._pay(_in_time(_paid.decode(record.value or b""), record))
                 elif record.topic == INTERACTIONS.name:
-                    self._act(_acted.decode(record.value or b""))
+                    self._act(_in_time(_acted.decode(record.value or b""), record))
                 elif record.topic == ITEMS.name:
                     self._price(_priced.decode(record.value or b""))
-            except _UNREADABLE:
+            except (InvalidError, *_UNREADABLE):
                 self._count(metrics.LEFT_OUT)
         outputs: list[Output] = []
         for of in (self._payments, self._shop):
@@ -132,7 +138,8 @@ class Figures:
         sums = [("volume", 100), ("amount", cents)]
         if paid.decision in KINDS:
             sums.append((KINDS[paid.decision], 100))
-        self._add(self._payments, sums, paid.segment, at)
+        if self._add(self._payments, sums, paid.segment, at):
+            self._payments.meet(paid.user_id, at)
 
     def _act(self, acted: Acted) -> None:
         at = acted.event_time_ms
@@ -145,14 +152,17 @@ class Figures:
                 self._end(session)
         for session in self._sessions.add(crc32(acted.user_id.encode()), acted.user_id, segment_of, at):
             self._end(session)
+        sums: list[tuple[str, int]] = [("interactions", 100)]
         if acted.kind == "view" and acted.position is not None:
-            self._add(self._shop, [("impressions", 100)], segment_of, at)
+            sums.append(("impressions", 100))
         elif acted.kind == "click":
-            self._add(self._shop, [("clicks", 100)], segment_of, at)
+            sums.append(("clicks", 100))
         elif acted.kind == "purchase":
             # Pieces; one where nobody said how many.
             money = (acted.value or 1.0) * self._price_of(acted.item_id)
-            self._add(self._shop, [("purchases", 100), ("revenue", round(100 * money))], segment_of, at)
+            sums += [("purchases", 100), ("revenue", round(100 * money))]
+        if self._add(self._shop, sums, segment_of, at):
+            self._shop.meet(acted.user_id, at)
 
     def _end(self, session: Closed) -> None:
         # A session is counted when it is over, in the minute in which nothing can be added to it any more.
@@ -181,11 +191,12 @@ class Figures:
             del self._prices[next(iter(self._prices))]
         self._prices[item_id] = price
 
-    def _add(self, to: Aggregates, sums: Sequence[tuple[str, int]], segment: str, time_ms: int) -> None:
-        """What one event adds; one that is left out is counted once."""
+    def _add(self, to: Aggregates, sums: Sequence[tuple[str, int]], segment: str, time_ms: int) -> bool:
+        """Whether what one event adds was taken; one that is left out is counted once."""
         kept = [to.add(name, of, time_ms, hundredths) for of in self._of(segment) for name, hundredths in sums]
         if not all(kept):
             self._count(metrics.LEFT_OUT)
+        return all(kept)
 
     def _of(self, segment: str) -> tuple[str, ...]:
         return (ALL, segment) if segment in self._segments else (ALL,)
@@ -212,6 +223,13 @@ class Figures:
             return []
         self._count(metrics.ANOMALIES, anomaly.name)
         return [_output(ANOMALIES.name, anomaly)]
+
+
+def _in_time(event: E, record: Record) -> E:
+    """Raises InvalidError for an event of the future: it would close the windows of everybody."""
+    if event.event_time_ms > record.arrival_ms + FUTURE_MS:
+        raise InvalidError("event time is ahead of its arrival", "future")
+    return event
 
 
 def _output(topic: str, event: Aggregate | Anomaly) -> Output:

@@ -32,8 +32,8 @@ _NO_COLUMNS = 0
 class Kept(msgspec.Struct, array_like=True):
     """What a model's windows have in common, as it is stored. `learned` is the reference of the first day.
 
-    `mix` are the shares of kinds in the first day; `first_ms` is where that day begins; `windows` are those that are
-    kept, by segment and start.
+    `mix` are the shares of kinds in the first day, `heavy` of its heaviest names; `first_ms` is where that day begins;
+    `windows` are those that are kept, by segment and start.
     """
 
     version: int
@@ -41,6 +41,7 @@ class Kept(msgspec.Struct, array_like=True):
     first_ms: int | None
     learned: Reference | None
     mix: dict[str, float] | None
+    heavy: dict[str, float]
     levels: dict[str, Held]
     windows: list[tuple[str, int]]
     closed_ms: int
@@ -64,7 +65,7 @@ class ModelWatch:
         self._given = given
         self._window_ms = window_min * MINUTE_MS
         self._min_samples = min_samples
-        self._kept = Kept(VERSION, list(names), None, None, None, {}, [], 0)
+        self._kept = Kept(VERSION, list(names), None, None, None, {}, {}, [], 0)
         self._sketches: dict[tuple[str, int], Sketch] = {}
         self._dirty: set[tuple[str, int]] = set()
         self._changed = True
@@ -101,7 +102,7 @@ class ModelWatch:
             self._changed = True
         found.unread += answers.unread
         if answers.vectors:
-            found.add(self._grid, self._rows(answers), answers.kinds, answers.users, answers.heavy)
+            found.add(self._grid, self._rows(answers), answers.kinds, answers.heavy)
         self._dirty.add(place)
 
     def window_start(self, time_ms: int) -> int:
@@ -198,7 +199,11 @@ class ModelWatch:
                 return after
 
             described = reports.Window(self.model, segment, from_ms, end_ms, hold)
-            yield from reports.of_window(found, self._known, self._reference, self._kept.mix, described)
+            yield from reports.of_window(found, self._known, self._reference, self._mixes(), described)
+
+    def _mixes(self) -> reports.Mixes | None:
+        """What came how often in the first day; None before it is over."""
+        return None if self._kept.mix is None else reports.Mixes(self._kept.mix, self._kept.heavy)
 
     def _day(self, segment: str, end_ms: int) -> Sketch:
         day = self._empty()
@@ -217,6 +222,7 @@ class ModelWatch:
             self._kept.first_ms = end_ms
             return
         self._kept.mix = {kind: count / day.rows for kind, count in sorted(day.kinds.items())}
+        self._kept.heavy = {name: count / day.rows for name, count in day.heaviest()}
         if self._reference is None:
             self._kept.learned = learned(self._names, day)
             # What was counted without a reference can not be compared with it.

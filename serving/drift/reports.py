@@ -28,7 +28,14 @@ OUTSIDE = (0.01, 0.05)
 UNREAD = (1e-9, 0.01)
 NEVER = (np.inf, np.inf)
 # What the columns are called that are no features.
-SCORE, RECONSTRUCTION, MIX, VECTOR = "score", "reconstruction", "mix", "vector"
+SCORE, RECONSTRUCTION, MIX, VECTOR, NAMES = "score", "reconstruction", "mix", "vector", "names"
+
+
+class Mixes(NamedTuple):
+    """Shares in the model's first day: of the kinds of its answers, and of the names that came most often."""
+
+    kinds: dict[str, float]
+    heavy: dict[str, float]
 
 
 class Window(NamedTuple):
@@ -42,11 +49,11 @@ class Window(NamedTuple):
 
 
 def of_window(
-    sketch: Sketch, names: list[str], reference: Reference, mix: dict[str, float] | None, window: Window
+    sketch: Sketch, names: list[str], reference: Reference, mixes: Mixes | None, window: Window
 ) -> Iterator[DriftReport]:
     """Every report of one window. `names` are the sketch's columns before the score and the reconstruction.
 
-    `mix` are shares of kinds of the model's first day, None before it is over.
+    `mixes` is None before the first day is over.
     """
     yield _report(
         window, "feature", VECTOR, "unread_share", sketch.unread / (sketch.rows + sketch.unread), UNREAD, sketch.rows
@@ -68,8 +75,11 @@ def of_window(
         if found is not None:
             likely = found.p_value < ALPHA and found.psi > found.chance
             yield _psi(window, "multivariate", RECONSTRUCTION, found, found.p_value, likely=likely)
-    if mix:
-        yield _mix(sketch, mix, window)
+    if mixes is not None:
+        yield _mix(sketch.kinds, sketch.rows, mixes.kinds, window, "decisions", MIX)
+        if mixes.heavy:
+            known = {name: count for name, count in sketch.heaviest() if name in mixes.heavy}
+            yield _mix(known, sketch.rows, mixes.heavy, window, "feature", NAMES)
 
 
 def _features(sketch: Sketch, names: list[str], reference: Reference, window: Window) -> Iterator[DriftReport]:
@@ -126,17 +136,21 @@ def _others(report: DriftReport, found: Comparison, reference: Distribution) -> 
         )
 
 
-def _mix(sketch: Sketch, mix: dict[str, float], window: Window) -> DriftReport:
-    kinds = sorted(mix.keys() | sketch.kinds.keys())
-    before = np.array([mix.get(kind, 0.0) for kind in kinds])
-    now = np.array([sketch.kinds.get(kind, 0) for kind in kinds], np.float64)
-    shares = now / now.sum()
-    _, p_value = chi_square(before * now.sum(), now)
-    value = psi(before, shares)
-    held = window.hold(f"decisions/{MIX}/psi", value, (MODERATE, SIGNIFICANT), p_value < ALPHA)
+def _mix(
+    counts: dict[str, int], rows: int, shares: dict[str, float], window: Window, subject: str, name: str
+) -> DriftReport:
+    """Categories in alphabetical order, what is none of them last."""
+    kinds = sorted(shares.keys() | counts.keys())
+    before = np.array([shares.get(kind, 0.0) for kind in kinds])
+    now = np.array([counts.get(kind, 0) for kind in kinds], np.float64)
+    before, now = np.append(before, max(1 - before.sum(), 0.0)), np.append(now, max(rows - now.sum(), 0.0))
+    current = now / now.sum()
+    _, p_value = chi_square(before * rows, now)
+    value = psi(before, current)
+    held = window.hold(f"{subject}/{name}/psi", value, (MODERATE, SIGNIFICANT), p_value < ALPHA)
     return _made(
-        window, "decisions", MIX, "psi", value, SIGNIFICANT, held, sketch.rows, p_value,
-        reference=before.tolist(), current=shares.tolist(), action=_action(value, held.level),
+        window, subject, name, "psi", value, SIGNIFICANT, held, rows, p_value,
+        reference=before.tolist(), current=current.tolist(), action=_action(value, held.level),
     )  # fmt: skip
 
 

@@ -1,8 +1,8 @@
 """What is kept of one model, segment and hour: counts and sketches of bounded size that can be merged.
 
 Counts in the reference's bins are whole numbers, so merging them in any order gives the same numbers, and every
-measure that is made of them. Distinct users (HLL), heavy names (space saving) and, where there is no reference to
-count by, quantiles (t-digest) are sketches of `datasketches`, right within their own bounds.
+measure that is made of them. Heavy names (frequent items) and, where there is no reference to count by, quantiles
+(t-digest) are sketches of `datasketches`, right within their own bounds.
 """
 
 from __future__ import annotations
@@ -18,8 +18,6 @@ from schemas.errors import StateVersionError
 from serving.drift.grid import Counts, Floats, Grid
 
 VERSION = 1
-# Distinct users are known to some 2.3 % (1.04 / sqrt(2 ** 11)).
-LG_REGISTERS = 11
 # Names whose share is above 1 / 96 or so are found for sure (0.75 * 2 ** 7 counters).
 LG_HEAVY = 7
 HEAVIEST = 20
@@ -40,7 +38,6 @@ class Packed(msgspec.Struct, array_like=True, frozen=True):
     extremes: bytes
     kinds: dict[str, int]
     score_micro: int
-    users: bytes
     heavy: bytes
     digests: list[bytes]
 
@@ -64,13 +61,10 @@ class Sketch:
         self.odd: Counts = np.zeros((max(columns, digests), 2), np.int64)
         self.extremes: Floats = np.tile([np.inf, -np.inf], (max(columns, digests), 1))
         self.kinds: dict[str, int] = {}
-        self.users = datasketches.hll_sketch(LG_REGISTERS)
         self.heavy = datasketches.frequent_strings_sketch(LG_HEAVY)
         self.digests = [datasketches.tdigest_double(COMPRESSION) for _ in range(digests)]
 
-    def add(
-        self, grid: Grid | None, rows: Floats, kinds: Sequence[str], users: Sequence[str], heavy: Sequence[str]
-    ) -> None:
+    def add(self, grid: Grid | None, rows: Floats, kinds: Sequence[str], heavy: Sequence[str]) -> None:
         """Count answers; `rows` has a column for each of the sketch's, the score at the place before the last."""
         self.rows += len(rows)
         self.score_micro += int(np.sum(np.rint(np.nan_to_num(rows[:, -2]) * MICRO)))
@@ -80,8 +74,6 @@ class Sketch:
             self._digest(rows)
         for kind in kinds:
             self.kinds[kind] = self.kinds.get(kind, 0) + 1
-        for user in users:
-            self.users.update(user)
         for name in heavy:
             self.heavy.update(name)
 
@@ -96,17 +88,9 @@ class Sketch:
         np.maximum(self.extremes[:, 1], other.extremes[:, 1], out=self.extremes[:, 1])
         for kind, count in other.kinds.items():
             self.kinds[kind] = self.kinds.get(kind, 0) + count
-        union = datasketches.hll_union(LG_REGISTERS)
-        union.update(self.users)
-        union.update(other.users)
-        self.users = union.get_result(datasketches.HLL_4)
         self.heavy.merge(other.heavy)
         for mine, others in zip(self.digests, other.digests, strict=True):
             mine.merge(others)
-
-    def distinct_users(self) -> float:
-        """About how many users there were."""
-        return float(self.users.get_estimate())
 
     def heaviest(self) -> list[tuple[str, int]]:
         """The names that came most often with at least their counts, the heaviest first."""
@@ -127,7 +111,6 @@ class Sketch:
                 self.extremes.tobytes(),
                 dict(sorted(self.kinds.items())),
                 self.score_micro,
-                self.users.serialize_compact(),
                 self.heavy.serialize(),
                 [digest.serialize() for digest in self.digests],
             )
@@ -155,7 +138,6 @@ def from_bytes(raw: bytes) -> Sketch:
     found.odd = np.frombuffer(packed.odd, np.uint32).reshape(-1, 2).astype(np.int64)
     found.extremes = np.frombuffer(packed.extremes, np.float64).reshape(-1, 2).copy()
     found.kinds = packed.kinds
-    found.users = datasketches.hll_sketch.deserialize(packed.users)
     found.heavy = datasketches.frequent_strings_sketch.deserialize(packed.heavy)
     found.digests = [datasketches.tdigest_double.deserialize(digest) for digest in packed.digests]
     return found

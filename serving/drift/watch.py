@@ -181,9 +181,8 @@ class Watch:
 
 
 def _gather(names: tuple[str, ...], answers: Sequence[Decided | Listed]) -> Answers:
-    found = Answers(names, [], [], [], [], [])
+    found = Answers(names, [], [], [], [])
     for answer in answers:
-        found.users.append(answer.user_id)
         if isinstance(answer, Decided):
             _add(found, answer.features, answer.score, answer.decision, answer.merchant_id)
         else:

@@ -6,6 +6,7 @@ import itertools
 import math
 from collections import Counter, defaultdict
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -57,7 +58,7 @@ class Shop:
 
 def paid(number, time_ms, cents=1000, decision="APPROVE", segment="", merchant="m"):
     raw = (
-        f'{{"event_time_ms":{time_ms},"amount":{cents / 100},"decision":"{decision}",'
+        f'{{"event_time_ms":{time_ms},"user_id":"u{number}","amount":{cents / 100},"decision":"{decision}",'
         f'"merchant_id":"{merchant}","segment":"{segment}"}}'
     )
     return Record(DECISIONS.name, 0, number, time_ms, b"u", raw.encode())
@@ -93,6 +94,13 @@ def test_a_payment_of_a_minute_that_was_told_is_left_out_and_counted():
     shop = Shop()
     shop.feed([paid(0, START_MS), paid(1, START_MS + 10 * MINUTE_MS), paid(2, START_MS + 1)])
     assert shop.counted["left_out"] == 1
+
+
+def test_a_payment_of_the_future_does_not_close_the_windows_of_the_present():
+    shop = Shop()
+    ahead = msgspec.structs.replace(paid(1, START_MS + 60 * MINUTE_MS), arrival_ms=START_MS)
+    found, _ = shop.feed([paid(0, START_MS), ahead, paid(2, START_MS + 1)])
+    assert (found, shop.counted["left_out"]) == ([], 1)
 
 
 def test_segments_of_the_settings_have_figures_of_their_own():
@@ -210,11 +218,13 @@ def test_sums_do_not_depend_on_the_order_within_a_minute():
     events = [(START_MS + int(at), int(cents)) for at, cents in rng.integers(1, 50_000, (50, 2))]
 
     def told(order):
-        sums = Aggregates("x", nothing)
+        sums = Aggregates("x", nothing, "users")
         for at, cents in order:
             sums.see(at)
             sums.add("amount", "", at, cents)
+            sums.meet(f"u{cents}", at)
         sums.see(START_MS + 9 * MINUTE_MS)
         return list(sums.close())
 
     assert told(events) == told(events[::-1])
+    assert {a.value for a in told(events) if a.name == "users"} == {len({cents for _, cents in events})}
