@@ -14,6 +14,7 @@ from infra import control_topic, flink_client
 from infra.bench import (
     click_to_list,
     curves,
+    drift,
     endpoint,
     freshness,
     latency,
@@ -102,6 +103,12 @@ def _throughput(bench: Bench) -> Any:
     )
 
 
+def _drift(bench: Bench) -> Any:
+    return drift.measure(
+        bench.settings, bench.control, backlog=bench.scale.backlog, answers=bench.scale.loop, users=USERS
+    )
+
+
 def _recommend(bench: Bench) -> Any:
     """Both at once: the lists that the endpoint reads are those that the clicks made."""
     settings, scale = bench.settings, bench.scale
@@ -162,6 +169,7 @@ MEASUREMENTS: dict[str, tuple[Part, ...]] = {
     "freshness": (Part("freshness", _freshness),),
     "store-read": (Part("store-read", _store_read),),
     "throughput": (Part("throughput", _throughput),),
+    "drift": (Part("throughput with and without the watch of drift", _drift),),
     "recommend": (Part("recommend", _recommend),),
     "plain-loop": (Part("plain-loop", _plain_loop),),
     "memory": (Part("memory", _memory),),
@@ -172,7 +180,7 @@ MEASUREMENTS: dict[str, tuple[Part, ...]] = {
     "recovery": (Part("recovery", _recovery),),
 }
 # These send payments to the scoring job, whose machine code must be warm.
-WARM = {"latency", "freshness", "throughput", "recovery"}
+WARM = {"latency", "freshness", "throughput", "drift", "recovery"}
 
 
 def run(settings: Settings, names: list[str], scale: Scale, steps: Steps, told: Told) -> dict[str, Any]:

@@ -61,10 +61,11 @@ def run(folder: Path) -> dict[str, Found]:
     alarms: list[Alarm] = []
     windows: list[tuple[int, int]] = []
     monitor = Monitor(names, rows[: _number(times, WATCHED_MS)])
-    start_ms = WATCHED_MS
+    start_ms, memory = WATCHED_MS, 0
     while start_ms + WEEK_MS <= TO_MS and not (alarms and start_ms > PANDEMIC_MS and alarms[-1].at > drifts[1].at):
         begin, end = _number(times, start_ms), _number(times, start_ms + WEEK_MS)
         differing = monitor.judge(rows[begin:end])
+        memory = max(memory, monitor.memory_bytes)
         windows.append((begin, end))
         start_ms += WEEK_MS
         if differing:
@@ -72,7 +73,7 @@ def run(folder: Path) -> dict[str, Found]:
             until_ms = start_ms + NEW_REFERENCE_WEEKS * WEEK_MS
             monitor = Monitor(names, rows[end : _number(times, until_ms)])
             start_ms = until_ms
-    return {"nyc-taxi": found(drifts, alarms, windows, monitor.memory_bytes / len(names))}
+    return {"nyc-taxi": found(drifts, alarms, windows, memory / len(names))}
 
 
 def _read(file: Path) -> tuple[Floats, list[str], Floats]:

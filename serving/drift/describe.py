@@ -40,8 +40,11 @@ def shares(values: Column, edges: Edges) -> NDArray[np.float64]:
 
 
 def quantile_edges(values: Column, bins: int = BINS) -> Edges:
-    """The inner edges of so many quantile bins, each once."""
+    """The inner edges of so many quantile bins, each once; of a column that never varies, below and at its value."""
     whole = values.astype(np.float64)
+    if whole.min() == whole.max():
+        # In one bin for everything, no value would ever be another.
+        return np.array([np.nextafter(whole[0], -np.inf), whole[0]])
     edges = np.unique(np.quantile(whole, np.arange(1, bins) / bins, method="inverted_cdf"))
     # An edge at the maximum would leave the bin above it empty.
     below: Edges = edges[edges < whole.max()]
