@@ -51,13 +51,14 @@ class Scale:
     seconds: float
     backlog: int
     loop: int
+    answers: int
     reference_backlog: int
     curve_events: int
     recovery_s: float
 
 
-FULL = Scale(60, 20, 300_000, 200_000, 400_000, 1_000, 45)
-QUICK = Scale(3, 4, 10_000, 5_000, 10_000, 100, 30)
+FULL = Scale(60, 20, 300_000, 200_000, 20_000, 400_000, 1_000, 45)
+QUICK = Scale(3, 4, 10_000, 5_000, 2_000, 10_000, 100, 30)
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ def _throughput(bench: Bench) -> Any:
 
 def _drift(bench: Bench) -> Any:
     return drift.measure(
-        bench.settings, bench.control, backlog=bench.scale.backlog, answers=bench.scale.loop, users=USERS
+        bench.settings, bench.control, backlog=bench.scale.backlog, answers=bench.scale.answers, users=USERS
     )
 
 

@@ -83,7 +83,7 @@ def _card(history: History) -> str:
     action = f" · {escape(report.action)}" if report.action else ""
     segment = f" · {report.segment}" if report.segment else ""
     title = f"{report.name}, {report.measure}"
-    small = f"<small>PSI of {report.limit:g}, {report.samples:,} rows</small>"
+    small = f"<small>PSI, limit {report.limit:g}; {report.samples:,} rows</small>"
     return (
         f'<article class="{report.level}"><h3>{escape(report.name)}</h3>'
         f"<p>{escape(report.model)}{escape(segment)} · {report.subject} · {history.hours:g} h</p>"

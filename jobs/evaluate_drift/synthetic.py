@@ -27,8 +27,8 @@ class Stream(NamedTuple):
 
 
 # The source says 9,500, 20,000 and 30,500 with a width of 1,000. It draws from both concepts by a sigmoid that has
-# tails: in the files the first labels of the new concept come 1,000 events before (0.8 % of the 250 from 8,500 on), the last
-# of the old one 500 after. An alarm in there is no false one, and delays count from the first of those labels.
+# tails: in the files the first labels of the new concept come 1,000 events before (0.8 % of the 250 from 8,500 on), the
+# last of the old one 500 after. An alarm in there is no false one, and delays count from the first of those labels.
 # The third drift begins at its place at once.
 GRADUAL = (Drift(8_500, 2_500), Drift(19_000, 2_500), Drift(30_500, 1_500))
 
