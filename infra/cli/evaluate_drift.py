@@ -11,6 +11,7 @@ from rich.console import Console
 
 from jobs.evaluate_drift import handbook, synthetic, taxi
 from jobs.evaluate_drift.known import Found
+from jobs.evaluate_fraud import evaluate
 from schemas.errors import InputError
 
 # What lies in a data set's folder -> what is measured on it.
@@ -39,10 +40,10 @@ def command(*, data: Path, as_json: bool) -> None:
         for name, found in streams.items():
             _row(name, found)
         answer: dict[str, Any] = {name: _short(found) for name, found in streams.items()}
-    elif (data / handbook.FILE).exists():
+    elif (data / evaluate.FILE).exists():
         answer = {"fraud-handbook": _handbook(data)}
     else:
-        raise InputError(f"{data} holds none of {', '.join([*RUNS, handbook.FILE])}; give the folder of a data set")
+        raise InputError(f"{data} holds none of {', '.join([*RUNS, evaluate.FILE])}; give the folder of a data set")
     if as_json:
         click.echo(msgspec.json.encode(answer).decode())
 

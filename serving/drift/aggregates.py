@@ -105,10 +105,11 @@ class Aggregates:
     def close(self) -> Iterator[Aggregate]:
         """The figures of each minute that is over, the oldest first; silence tells nothing until the next event."""
         end = self._kept.newest_ms // MINUTE_MS - WAIT_MIN
-        begin = max(self._kept.told_min, self._first() or end)
-        # After a long silence the figures are those of what is kept: minutes without any event have none.
-        for minute in sorted({m + w for m in self._minutes() for w in range(WIDTH_MIN)} & set(range(begin, end))):
-            yield from self._figures(minute)
+        # Only minutes whose window holds an event: however long a silence was, it has no figures.
+        held = {minute for minutes in self._kept.sums.values() for minute in minutes}
+        for minute in sorted({first + later for first in held for later in range(WIDTH_MIN)}):
+            if self._kept.told_min <= minute < end:
+                yield from self._figures(minute)
         if end > self._kept.told_min:
             self._kept.told_min = end
             self._changed = True
@@ -129,12 +130,6 @@ class Aggregates:
         self._kept.distinct = {minute: found.serialize() for minute, found in self._distinct.items()}
         return {self._key: _encoder.encode(self._kept)}
 
-    def _minutes(self) -> set[int]:
-        return {minute for minutes in self._kept.sums.values() for minute in minutes}
-
-    def _first(self) -> int | None:
-        return min(self._minutes(), default=None)
-
     def _figures(self, last: int) -> Iterator[Aggregate]:
         """Everything over the five minutes that end with the minute `last`."""
         sums: dict[tuple[str, str], tuple[int, int]] = {}
@@ -147,10 +142,10 @@ class Aggregates:
             if name not in PARTS:
                 yield _aggregate(name, segment, total / 100, count, last)
         union = datasketches.cpc_union(LG_DISTINCT)
-        parts = [self._distinct[m] for m in range(last - WIDTH_MIN + 1, last + 1) if m in self._distinct]
-        for part in parts:
-            union.update(part)
-        if parts:
+        minutes_met = [m for m in range(last - WIDTH_MIN + 1, last + 1) if m in self._distinct]
+        for minute in minutes_met:
+            union.update(self._distinct[minute])
+        if minutes_met:
             distinct = round(union.get_result().get_estimate())
             yield _aggregate(self._name, "", float(distinct), distinct, last)
         for rate, (over, under) in RATES.items():
