@@ -28,7 +28,8 @@ STARTED_S, ANSWERED_S = 180, 120
 PER_HOUR = 600
 WATCHED = list(NAMES[:3])
 USERS = 30
-SETTINGS = Drift(sample_permille=1000, parity_permille=1000)
+# Of users a thousandth is left out: what leaves them out must run, too.
+SETTINGS = Drift(sample_permille=1000, parity_permille=990)
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +140,5 @@ def test_a_moved_feature_a_right_parity_and_the_figures_reach_their_topics(given
         for feature in WATCHED
         for hour in range(2)
     }
-    (skew, *_) = (r for r in found if r.subject == "skew" and r.name == "any")
-    assert (skew.value, skew.level) == (0.0, "none")
-    assert skew.samples >= USERS
+    skew = [r for r in found if r.subject == "skew"]
+    assert {(r.name, r.value, r.level) for r in skew} == {("any", 0.0, "none")}
