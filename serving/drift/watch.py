@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from schemas import metrics
-from schemas.errors import EventError
+from schemas.errors import EventError, StateVersionError
 from schemas.events import DriftReport
 from schemas.models import Reference
 from schemas.settings import Drift
@@ -25,6 +25,7 @@ from serving.stages import Count
 from serving.windows import MINUTE_MS
 
 JOB = "watch_drift"
+VERSION = 1
 LATENESS_MS = 10 * MINUTE_MS
 # Models at once; an answer of another is counted under what it lacks, not watched.
 MAX_MODELS = 8
@@ -45,7 +46,7 @@ def _nobody(_model: str, _segment: str, _times_ms: Sequence[int], _scores: Seque
 class Index(msgspec.Struct, array_like=True):
     """Which models are watched, each with its feature set and the newest event time of its answers."""
 
-    version: int = 1
+    version: int = VERSION
     models: dict[str, str] = {}
     newest_ms: dict[str, int] = {}
 
@@ -76,6 +77,8 @@ class Watch:
         self._deleted: Writes = {}
         raw = read(INDEX)
         self._index = Index() if raw is None else _index.decode(raw)
+        if self._index.version != VERSION:
+            raise StateVersionError(f"watched models, version {self._index.version}: this release reads {VERSION}")
         for model, feature_set in self._index.models.items():
             self._open(model, feature_set).restore(read)
         self._changed = False

@@ -66,9 +66,10 @@ def test_a_step_that_is_restored_goes_on_as_if_nothing_had_happened():
     assert second.state == whole.state
 
 
-def test_state_of_another_version_is_refused_by_name():
+@pytest.mark.parametrize("prefix", ["window/", "watch/", "watched"])
+def test_state_of_another_version_is_refused_by_name(prefix):
     first = Run(given=REFERENCE).feed(hours(1, 50, {}))
-    key = next(key for key in first.state if key.startswith("window/"))
+    key = next(key for key in first.state if key.startswith(prefix))
     content = msgspec.msgpack.decode(first.state[key])
     first.state[key] = msgspec.msgpack.encode([99, *content[1:]])
     with pytest.raises(StateVersionError, match="version 99"):
