@@ -8,6 +8,7 @@ from jobs.materialize.job import MATERIALIZE
 from jobs.recommend.job import RECOMMEND
 from jobs.runtime.stage import Job
 from jobs.score_transactions.job import SCORE_TRANSACTIONS
+from jobs.watch_drift.job import WATCH_DRIFT
 
-_ALL = (SCORE_TRANSACTIONS, MATERIALIZE, RECOMMEND, JOIN_LABELS, BENCH_REFERENCE)
+_ALL = (SCORE_TRANSACTIONS, MATERIALIZE, RECOMMEND, JOIN_LABELS, WATCH_DRIFT, BENCH_REFERENCE)
 JOBS: dict[str, Job] = {job.name: job for job in _ALL}

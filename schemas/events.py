@@ -115,6 +115,7 @@ DecisionKind = Literal["APPROVE", "REVIEW", "CHALLENGE", "BLOCK"]
 LabelSource = Literal["chargeback", "review", "confirmed", "dispute", "timeout", "click", "conversion"]
 RankingKind = Literal["similar", "segment", "trending"]
 DriftLevel = Literal["none", "moderate", "significant"]
+DriftSubject = Literal["feature", "score", "decisions", "error", "label", "skew", "multivariate", "performance"]
 AlertSeverity = Literal["critical", "warning", "info"]
 
 
@@ -309,11 +310,12 @@ class DriftReport(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     `subject` is what drifted: a feature, the score, the mix of decisions, the errors of a learner; `name` says which.
     `edges` bound the bins of the two distributions, of which `reference` and `current` are shares. `since_ms` is when
-    the present level began. The record key is `model`.
+    the present level began. `error` is how far estimates of this measure have been off, where the value is one. The
+    record key is `model`.
     """
 
     model: str
-    subject: Literal["feature", "score", "decisions", "error", "label", "skew", "multivariate", "performance"]
+    subject: DriftSubject
     name: Word
     segment: str = ""
     measure: Word
@@ -329,6 +331,7 @@ class DriftReport(Event, frozen=True, kw_only=True, omit_defaults=True):
     reference: list[float] = []
     current: list[float] = []
     action: Word = ""
+    error: float | None = None
 
 
 class Aggregate(Event, frozen=True, kw_only=True, omit_defaults=True):

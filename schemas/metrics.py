@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from schemas.events import DecisionKind, RankingKind
+from schemas.events import DecisionKind, DriftLevel, DriftSubject, RankingKind
 
 GROUP = "sluice"
 OPERATOR_PREFIX = f"flink_taskmanager_job_task_operator_{GROUP}"
@@ -136,6 +136,34 @@ VECTORS_REFUSED = Metric(
     "Items whose vector was refused: no number, zero, or beyond measure.",
 )
 STORE_RETRIES = Metric("store_retries", "counter", "attempts", "Writes that a store refused or did not answer.")
+UNWATCHED = Metric("unwatched", "counter", "answers", "Answers of models beyond the most that are watched.")
+DRIFTED = Metric(
+    "drifted",
+    "gauge",
+    "subjects",
+    "Subjects whose level is significant, over the last day, all traffic, all models.",
+    "subject",
+    get_args(DriftSubject),
+)
+DRIFT_PSI = Metric(
+    "drift_psi_permille", "gauge", "permille", "The largest PSI of a subject over the last day.", "subject",
+    get_args(DriftSubject),
+)  # fmt: skip
+DRIFT_REPORTS = Metric(
+    "drift_reports", "counter", "reports", "Drift reports written, by level.", "level", get_args(DriftLevel)
+)
+SKETCH_BYTES = Metric("sketch_bytes", "gauge", "bytes", "All sketches of the last day, as they are stored.")
+PARITY_COMPARED = Metric("parity_compared", "counter", "payments", "Payments computed again and compared.")
+PARITY_MISMATCHES = Metric(
+    "parity_mismatches", "counter", "values", "Values that came out another way, by feature.", "feature"
+)
+AGGREGATE = Metric(
+    "aggregate_milli", "gauge", "thousandths", "Business figures over the last five minutes, all segments.", "figure"
+)
+ANOMALIES = Metric("anomalies", "counter", "windows", "Windows that their past makes unlikely, by figure.", "figure")
+LEFT_OUT = Metric(
+    "left_out", "counter", "events", "Events too late for, or beyond the bounds of, aggregates and sessions."
+)
 LATENCY = histogram("latency_ms", "ms", "From the event's own time to its decision.", LATENCY_BUCKETS_MS)
 ARRIVAL_LATENCY = histogram(
     "arrival_latency_ms", "ms", "From the broker's time stamp to the decision.", LATENCY_BUCKETS_MS
@@ -181,6 +209,16 @@ METRICS = (
     INDEX_RECALL,
     VECTORS_REFUSED,
     STORE_RETRIES,
+    UNWATCHED,
+    DRIFTED,
+    DRIFT_PSI,
+    DRIFT_REPORTS,
+    SKETCH_BYTES,
+    PARITY_COMPARED,
+    PARITY_MISMATCHES,
+    AGGREGATE,
+    ANOMALIES,
+    LEFT_OUT,
     LATENCY,
     ARRIVAL_LATENCY,
     BATCH_SIZE,

@@ -87,21 +87,47 @@ class Metrics(msgspec.Struct, frozen=True):
     importance: dict[str, float]
 
 
-class Distribution(msgspec.Struct, frozen=True):
-    """Shares of the bins that the inner `edges` make, open at both ends: bin i holds edges[i-1] < x <= edges[i]."""
+class Distribution(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Shares of the bins that the inner `edges` make, open at both ends: bin i holds edges[i-1] < x <= edges[i].
+
+    `fine_edges` and `fine_shares` are the same in up to a hundred bins, whose edges hold the others; `low` and `high`
+    are the smallest and the largest value. Older references have neither.
+    """
 
     edges: list[float]
     shares: list[float]
     mean: float
     deviation: float
+    fine_edges: list[float] = []
+    fine_shares: list[float] = []
+    low: float | None = None
+    high: float | None = None
 
 
-class Reference(msgspec.Struct, frozen=True):
-    """What the training days looked like: drift is measured against it. `score` is the calibrated probability."""
+class Components(msgspec.Struct, frozen=True):
+    """Principal components of the standardised features, and how far rows of the training days lay from them.
+
+    `axes` has a row of features for each component. `error` is the distribution of the root mean square of what is
+    left of a row.
+    """
+
+    inputs: list[str]
+    mean: list[float]
+    scale: list[float]
+    axes: list[list[float]]
+    error: Distribution
+
+
+class Reference(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the training days looked like: drift is measured against it. `score` is the calibrated probability.
+
+    `components` are of the features together; older references have none.
+    """
 
     rows: int
     features: dict[str, Distribution]
     score: Distribution
+    components: Components | None = None
 
 
 class Promotion(msgspec.Struct, frozen=True):

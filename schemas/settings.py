@@ -138,6 +138,21 @@ class Learn(_Section, frozen=True):
     checkpoint_ms: Millis = 10_000
 
 
+class Drift(_Section, frozen=True):
+    """What the job that watches drift keeps apart and how long. A window below `min_samples` answers says nothing.
+
+    `segments` are watched one by one beside all traffic. Of a thousand answers `sample_permille` are watched for drift;
+    business figures count all. `parity_permille` of a thousand users are computed again.
+    """
+
+    window_min: Annotated[int, Meta(ge=5, le=1440)] = 60
+    segments: Annotated[list[str], Meta(max_length=8)] = []
+    min_samples: Annotated[int, Meta(ge=50, le=1_000_000)] = 200
+    sample_permille: Annotated[int, Meta(ge=1, le=1000)] = 250
+    parity_permille: Annotated[int, Meta(ge=0, le=1000)] = 10
+    label_days: Annotated[int, Meta(ge=0, le=90)] = 7
+
+
 class Settings(_Section, frozen=True):
     """Everything a process may be told. Addresses that are left empty follow `stack`, so one place moves them all."""
 
@@ -150,6 +165,7 @@ class Settings(_Section, frozen=True):
     registry: Registry = msgspec.field(default_factory=Registry)
     promotion: Promotion = msgspec.field(default_factory=Promotion)
     learn: Learn = msgspec.field(default_factory=Learn)
+    drift: Drift = msgspec.field(default_factory=Drift)
 
     def __post_init__(self) -> None:
         ports = self.stack.ports

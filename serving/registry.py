@@ -24,7 +24,7 @@ import msgspec
 
 from schemas.control import ModelPointer
 from schemas.errors import GateError, InputError, NotFoundError, SignatureError
-from schemas.models import Described, Metrics, Promotion, Signature, Stage, Stages
+from schemas.models import Described, Metrics, Promotion, Reference, Signature, Stage, Stages
 from serving import folder
 
 PRODUCTION: Stage = "Production"
@@ -64,6 +64,10 @@ class Registry:
     def metrics(self, name: str, version: str) -> Metrics:
         """How a version for fraud did on its validation days."""
         return self.measured(name, version, Metrics)
+
+    def reference(self, name: str, version: str) -> Reference:
+        """What the training days of a version for fraud looked like."""
+        return self._read(name, version, "reference.json", Reference)
 
     def measured(self, name: str, version: str, kind: type[T]) -> T:
         """What a version records of itself, as the metrics of its task."""

@@ -9,6 +9,7 @@ import msgspec
 
 from infra.bench.click_to_list import ClickToList
 from infra.bench.curves import Curve
+from infra.bench.drift import Overhead
 from infra.bench.endpoint import Endpoint
 from infra.bench.freshness import Freshness
 from infra.bench.latency import Latency
@@ -50,6 +51,7 @@ def rows(found: dict[str, Any]) -> list[str]:
         _throughput,
         _freshness,
         _store_read,
+        _drift,
         _recommend,
         _state,
         _recovery,
@@ -100,6 +102,10 @@ def _short(percentiles: Percentiles) -> dict[str, float]:
 _KEYS: dict[str, Any] = {
     "throughput": lambda drain: {"throughput_per_s": drain.per_s},
     "latency": lambda rates: {"latency_ms": {rate: _short(at.answers) for rate, at in rates.items()}},
+    "drift": lambda overhead: {
+        "throughput_ratio_with_drift": overhead.ratio,
+        "drift_cost": msgspec.to_builtins(overhead.cost),
+    },
     "plain-loop": lambda looped: {"plain_loop_per_s": looped.per_s},
     "reference": lambda reference: {
         "reference_per_s": reference.drain.per_s,
@@ -209,6 +215,21 @@ def _state(found: dict[str, Any]) -> list[str]:
     return [
         _row("state of a user, 100 events kept, bytes", f"{sizes['user']:,}", "< 1,024", sizes["user"] < 1024, note),
         _row("recommender's state of a user / an item, bytes", f"{shop['user']:,} / {shop['item']:,}"),
+    ]
+
+
+def _drift(found: dict[str, Any]) -> list[str]:
+    if "drift" not in found:
+        return []
+    overhead: Overhead = found["drift"]
+    cost = overhead.cost
+    note = f"{overhead.with_per_s:,.0f}/s beside {', '.join(f'{per_s:,.0f}' for per_s in overhead.without_per_s)}"
+    return [
+        _row("throughput with the watch of drift", f"{overhead.ratio:.1%}", "> 90 %", overhead.ratio > 0.9, note),
+        _row("    an answer that is watched / at its sample, us", f"{cost.watched_us:.1f} / {cost.answer_us:.1f}"),
+        _row("    business figures of an answer, us", f"{cost.figures_us:.1f}"),
+        _row("    reports of an hour and its day, ms", f"{cost.report_ms:.0f}", note=f"{cost.reports} reports"),
+        _row("    sketch of a column, an hour, bytes", f"{cost.bytes_per_column:,.0f}"),
     ]
 
 

@@ -16,6 +16,7 @@ from infra.bench import (
     caught_up,
     click_to_list,
     curves,
+    drift,
     endpoint,
     freshness,
     latency,
@@ -53,14 +54,15 @@ class Scale:
     seconds: float
     backlog: int
     loop: int
+    answers: int
     reference_backlog: int
     curve_events: int
     recovery_s: float
     labelled: int
 
 
-FULL = Scale(60, 20, 300_000, 200_000, 400_000, 1_000, 45, 300_000)
-QUICK = Scale(3, 4, 10_000, 5_000, 10_000, 100, 30, 20_000)
+FULL = Scale(60, 20, 300_000, 200_000, 20_000, 400_000, 1_000, 45, 300_000)
+QUICK = Scale(3, 4, 10_000, 5_000, 2_000, 10_000, 100, 30, 20_000)
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,12 @@ def _latency(rate: int) -> Part:
 def _throughput(bench: Bench) -> Any:
     return throughput.drain(
         bench.settings.kafka, TRANSACTIONS.name, DECISIONS.name, count=bench.scale.backlog, users=USERS
+    )
+
+
+def _drift(bench: Bench) -> Any:
+    return drift.measure(
+        bench.settings, bench.control, backlog=bench.scale.backlog, answers=bench.scale.answers, users=USERS
     )
 
 
@@ -170,6 +178,7 @@ MEASUREMENTS: dict[str, tuple[Part, ...]] = {
     "freshness": (Part("freshness", _freshness),),
     "store-read": (Part("store-read", _store_read),),
     "throughput": (Part("throughput", _throughput),),
+    "drift": (Part("throughput with and without the watch of drift", _drift),),
     "recommend": (Part("recommend", _recommend),),
     "plain-loop": (Part("plain-loop", _plain_loop),),
     "memory": (Part("memory", _memory),),
@@ -181,7 +190,7 @@ MEASUREMENTS: dict[str, tuple[Part, ...]] = {
     "recovery": (Part("recovery", _recovery),),
 }
 # These send payments to the scoring job, whose machine code must be warm.
-WARM = {"latency", "freshness", "throughput", "recovery"}
+WARM = {"latency", "freshness", "throughput", "drift", "recovery"}
 # These measure jobs that must have nothing else to do.
 LIVE = WARM | {"recommend"}
 

@@ -27,6 +27,7 @@ COMMANDS = {
     "models": "List, show, promote and roll back models; suggest thresholds.",
     "learners": "List, show, promote and roll back online learners.",
     "evaluate": "Measure a model by a published protocol on a real data set.",
+    "drift": "Show what drifted, in the terminal or as one page.",
     "control": "See and change rules, blocklists, thresholds and flags.",
     "generate": "Publish seeded, generated events: payments with labels, or shoppers with items.",
     "replay": "Publish a CSV or Parquet file as events.",

@@ -9,6 +9,7 @@ import click
 import msgspec
 from rich.console import Console
 
+from infra.cli.evaluate_drift import command as drift
 from infra.cli.evaluate_learners import command as learners
 from infra.cli.evaluate_recommend import command as recommend
 from jobs.evaluate_fraud import evaluate
@@ -21,6 +22,7 @@ def command() -> None:
 
 
 command.add_command(recommend)
+command.add_command(drift)
 command.add_command(learners)
 
 

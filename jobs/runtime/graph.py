@@ -79,6 +79,8 @@ def build(job: Job, settings: Settings, savepoint: str | None = None, checkpoint
     tables = StreamTableEnvironment.create(environment)
     statements: StatementSet = tables.create_statement_set()
     for flow in job.flows:
+        if not flow.permille(settings):
+            continue
         given = settings if flow.buckets is None else _with_buckets(settings, flow.buckets)
         stream = _micro_batches(tables, job, flow, given)
         stream = _stages(stream, job, flow, given, bucket_keys(given.job.buckets))
@@ -173,7 +175,7 @@ def _micro_batches(tables: StreamTableEnvironment, job: Job, flow: Flow, setting
             CAST(EXTRACT(EPOCH FROM `timestamp`) AS BIGINT) * 1000
                 + CAST(EXTRACT(MILLISECOND FROM `timestamp`) AS BIGINT) AS arrival_ms,
             processed
-        FROM {flow.name}_source""")  # noqa: S608  # numbers and names of our own settings
+        FROM {flow.name}_source{_sampled(flow.permille(settings))}""")  # noqa: S608  # numbers and names of our own settings
     batches = tables.sql_query(f"""
         SELECT bucket, ARRAY_AGG(topic_number) AS topics, ARRAY_AGG(`partition`) AS partitions,
             ARRAY_AGG(`offset`) AS offsets, ARRAY_AGG(arrival_ms) AS arrivals,
@@ -184,6 +186,13 @@ def _micro_batches(tables: StreamTableEnvironment, job: Job, flow: Flow, setting
     # Each row is a whole batch. PyFlink sets the time-out of its own operators only.
     stream._j_data_stream.getTransformation().setBufferTimeout(0)
     return stream
+
+
+def _sampled(permille: int) -> str:
+    """The condition that leaves so many of a thousand keys, whatever their topic."""
+    if permille >= 1000:
+        return ""
+    return f" WHERE MOD(MOD(COALESCE(HASH_CODE(CAST(`key` AS STRING)), 0), 1000) + 1000, 1000) < {permille}"
 
 
 def _insert(tables: StreamTableEnvironment, stream: DataStream, job: Job, flow: Flow, settings: Settings) -> str:

@@ -70,12 +70,18 @@ class Stage(ABC):
         return
 
 
+def everything(_: Settings) -> int:
+    """Every key."""
+    return 1000
+
+
 @dataclass(frozen=True)
 class Flow:
     """A chain of stages: where its records come from, what happens to them, and which topics it may write.
 
     The flows of a job share no stream: one that fails or waits holds up no other. `batch_ms` is the width of its
     micro-batches, None = the setting. `buckets` is for a flow whose keys can not be told apart, None = the setting.
+    `permille` says how many of a thousand keys it reads, all topics the same ones; at 0 there is no such flow.
     """
 
     name: str
@@ -84,6 +90,7 @@ class Flow:
     outputs: tuple[Topic, ...]
     batch_ms: int | None = None
     buckets: int | None = None
+    permille: Callable[[Settings], int] = everything
 
 
 @dataclass(frozen=True)

@@ -50,3 +50,27 @@ def test_a_gauge_is_a_number_handed_over_with_the_counters():
     job.flush()
     assert group.updates == {"model_version": [2, 3]}
     assert group.counts == {"feature_nulls": 7}
+
+
+class Labelled(Group):
+    """A group that keeps its sub-groups, by label and value."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.groups: dict[tuple[str, ...], Labelled] = {}
+
+    def add_group(self, *words: str) -> Group:
+        return self.groups.setdefault(words, Labelled())
+
+
+def test_a_gauge_with_a_label_is_one_for_each_value_up_to_the_most_there_may_be():
+    group = Labelled()
+    job = JobMetrics(group)
+    for number in range(metrics.MAX_LABEL_VALUES + 1):
+        job.gauge(metrics.AGGREGATE, number, f"figure{number}")
+    job.flush()
+    job.gauge(metrics.AGGREGATE, 7, "figure3")
+    job.flush()
+    groups = group.groups[metrics.GROUP,].groups
+    assert len(groups) == metrics.MAX_LABEL_VALUES
+    assert groups["figure", "figure3"].updates == {"aggregate_milli": [3, 7]}

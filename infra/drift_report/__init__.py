@@ -1,0 +1,1 @@
+"""Drift reports of the topic as a table and as one page."""

@@ -1,0 +1,1 @@
+"""Measures what the watch of drift finds on streams whose drifts are known."""

@@ -1,0 +1,93 @@
+"""Taxi trips of New York by weeks: 2018 is the reference, 2019 should be calm but for a new column, then came 2020.
+
+Known drifts: the congestion surcharge, a column that appears on 2019-01-01 and is charged from 2019-02-02 on, and the
+pandemic, from 2020-03-16 (schools closed). After an alarm the eight weeks that follow are the new reference. What came
+after the pandemic's first alarm is not judged: nobody knows which of those weeks were calm.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from jobs.evaluate_drift.known import Alarm, Drift, Found, found
+from jobs.evaluate_drift.monitor import Floats, Monitor
+from schemas.errors import InputError
+from serving.windows import DAY_MS
+
+FILE = "trips.parquet"
+COLUMNS = (
+    "vendor_id",
+    "passenger_count",
+    "trip_distance",
+    "rate_code_id",
+    "pickup_location_id",
+    "dropoff_location_id",
+    "payment_type",
+    "fare_amount",
+    "extra",
+    "tip_amount",
+    "tolls_amount",
+    "total_amount",
+    "congestion_surcharge",
+)
+WEEK_MS = 7 * DAY_MS
+NEW_REFERENCE_WEEKS = 8
+# A missing value is a category of its own: that it is missing no more is a change, too.
+MISSING = -1.0
+
+
+def _ms(year: int, month: int, day: int) -> int:
+    return round(datetime(year, month, day, tzinfo=UTC).timestamp() * 1000)
+
+
+FROM_MS, WATCHED_MS, TO_MS = _ms(2018, 1, 1), _ms(2018, 12, 31), _ms(2021, 1, 1)
+SURCHARGE_MS, CHARGED_MS, PANDEMIC_MS = _ms(2019, 1, 1), _ms(2019, 2, 2), _ms(2020, 3, 16)
+
+
+def run(folder: Path) -> dict[str, Found]:
+    """The verdict on the one stream. Raises InputError when the file is missing."""
+    file = folder / FILE
+    if not file.exists():
+        raise InputError(f"{file} is not there; give the folder of nyc-taxi")
+    times, names, rows = _read(file)
+    drifts = [
+        Drift(_number(times, SURCHARGE_MS), _number(times, CHARGED_MS) - _number(times, SURCHARGE_MS)),
+        Drift(_number(times, PANDEMIC_MS)),
+    ]
+    alarms: list[Alarm] = []
+    windows: list[tuple[int, int]] = []
+    monitor = Monitor(names, rows[: _number(times, WATCHED_MS)])
+    start_ms, memory = WATCHED_MS, 0
+    while start_ms + WEEK_MS <= TO_MS and not (alarms and start_ms > PANDEMIC_MS and alarms[-1].at > drifts[1].at):
+        begin, end = _number(times, start_ms), _number(times, start_ms + WEEK_MS)
+        differing = monitor.judge(rows[begin:end])
+        memory = max(memory, monitor.memory_bytes)
+        windows.append((begin, end))
+        start_ms += WEEK_MS
+        if differing:
+            alarms.append(Alarm(end, differing))
+            until_ms = start_ms + NEW_REFERENCE_WEEKS * WEEK_MS
+            monitor = Monitor(names, rows[end : _number(times, until_ms)])
+            start_ms = until_ms
+    return {"nyc-taxi": found(drifts, alarms, windows, memory / len(names))}
+
+
+def _read(file: Path) -> tuple[Floats, list[str], Floats]:
+    """Times, names and rows of the three years: the columns, the hour, and the minutes that a trip took."""
+    table = pq.read_table(file)
+    times = table.column("pickup_datetime").to_numpy().astype("datetime64[ms]").astype(np.int64)
+    took = (table.column("dropoff_datetime").to_numpy().astype("datetime64[ms]").astype(np.int64) - times) / 60_000
+    columns = [table.column(name).to_numpy().astype(np.float64) for name in COLUMNS]
+    rows = np.nan_to_num(np.column_stack([*columns, times // 3_600_000 % 24, took]), nan=MISSING)
+    order = np.argsort(times, kind="stable")
+    order = order[(times[order] >= FROM_MS) & (times[order] < TO_MS)]
+    return times[order], [*COLUMNS, "hour", "minutes"], rows[order]
+
+
+def _number(times: Floats, at_ms: int) -> int:
+    """The number of the first event at that time or later."""
+    return int(np.searchsorted(times, at_ms))

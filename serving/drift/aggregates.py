@@ -1,0 +1,169 @@
+"""Business figures over trailing 5 minutes, told each minute of event time, by segment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import datasketches
+import msgspec
+
+from schemas.errors import StateVersionError
+from schemas.events import Aggregate
+from serving.sealed import Read, Writes
+from serving.windows import MINUTE_MS
+
+VERSION = 1
+KEY = "aggregates"
+WIDTH_MIN = 5
+# Minutes that a figure waits for stragglers: what comes later is left out.
+WAIT_MIN = 1
+# Names of figures times segments; what comes beyond is left out and counted.
+MAX_SERIES = 256
+
+# Distinct names are known to some 1.5 % (0.69 / sqrt(2 ** 11)).
+LG_DISTINCT = 11
+
+# Figures that are one sum over another.
+RATES = {
+    "approve_share": ("approved", "volume"),
+    "review_share": ("reviewed", "volume"),
+    "challenge_share": ("challenged", "volume"),
+    "block_share": ("blocked", "volume"),
+    "mean_amount": ("amount", "volume"),
+    "click_rate": ("clicks", "impressions"),
+    "session_seconds": ("session_seconds_sum", "sessions"),
+    "session_events": ("session_events_sum", "sessions"),
+}
+# Sums that are only parts of a rate.
+PARTS = ("session_seconds_sum", "session_events_sum")
+
+
+class Kept(msgspec.Struct, array_like=True):
+    """Sums in hundredths and numbers of events, by name, segment and minute; sketches of distinct names by minute."""
+
+    version: int = VERSION
+    sums: dict[str, dict[int, tuple[int, int]]] = {}
+    newest_ms: int = 0
+    told_min: int = 0
+    distinct: dict[int, bytes] = {}
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Kept)
+
+
+class Aggregates:
+    """Sums by minute of one stream, and how many distinct names, a figure called `distinct`.
+
+    `name` tells the state of several streams apart: each has a clock of its own.
+    """
+
+    def __init__(self, name: str, read: Read, distinct: str) -> None:
+        self._key = f"{KEY}/{name}"
+        self._name = distinct
+        raw = read(self._key)
+        self._kept = Kept() if raw is None else _decoder.decode(raw)
+        if self._kept.version != VERSION:
+            raise StateVersionError(f"aggregates, version {self._kept.version}: this release reads {VERSION}")
+        self._distinct = {
+            minute: datasketches.cpc_sketch.deserialize(raw) for minute, raw in self._kept.distinct.items()
+        }
+        self._changed = False
+
+    def meet(self, who: str, time_ms: int) -> None:
+        """Count a name once in each window; call it after `add` took in an event of that time."""
+        minute = time_ms // MINUTE_MS
+        found = self._distinct.get(minute)
+        if found is None:
+            found = self._distinct[minute] = datasketches.cpc_sketch(LG_DISTINCT)
+        found.update(who)
+
+    def add(self, name: str, segment: str, time_ms: int, hundredths: int) -> bool:
+        """Add to a sum, in hundredths of its unit: whole numbers add up the same in any order.
+
+        False for what came too late or is beyond the most series: it is left out.
+        """
+        minute = time_ms // MINUTE_MS
+        # As of the events so far, not of the batches: how the log is cut must not matter.
+        if minute < max(self._kept.told_min, self._kept.newest_ms // MINUTE_MS - WAIT_MIN):
+            return False
+        series = f"{name}\n{segment}"
+        minutes = self._kept.sums.get(series)
+        if minutes is None:
+            if len(self._kept.sums) >= MAX_SERIES:
+                return False
+            minutes = self._kept.sums[series] = {}
+        total, count = minutes.get(minute, (0, 0))
+        minutes[minute] = (total + hundredths, count + 1)
+        self._changed = True
+        return True
+
+    def see(self, time_ms: int) -> None:
+        """An event of that time has come."""
+        self._kept.newest_ms = max(self._kept.newest_ms, time_ms)
+
+    def close(self) -> Iterator[Aggregate]:
+        """The figures of each minute that is over, the oldest first; silence tells nothing until the next event."""
+        end = self._kept.newest_ms // MINUTE_MS - WAIT_MIN
+        # Only minutes whose window holds an event: however long a silence was, it has no figures.
+        held = {minute for minutes in self._kept.sums.values() for minute in minutes}
+        for minute in sorted({first + later for first in held for later in range(WIDTH_MIN)}):
+            if self._kept.told_min <= minute < end:
+                yield from self._figures(minute)
+        if end > self._kept.told_min:
+            self._kept.told_min = end
+            self._changed = True
+            for series in list(self._kept.sums):
+                minutes = self._kept.sums[series]
+                for minute in [m for m in minutes if m <= end - WIDTH_MIN]:
+                    del minutes[minute]
+                if not minutes:
+                    del self._kept.sums[series]
+            for minute in [m for m in self._distinct if m <= end - WIDTH_MIN]:
+                del self._distinct[minute]
+
+    def take_writes(self) -> Writes:
+        """What changed since the last call."""
+        if not self._changed:
+            return {}
+        self._changed = False
+        self._kept.distinct = {minute: found.serialize() for minute, found in self._distinct.items()}
+        return {self._key: _encoder.encode(self._kept)}
+
+    def _figures(self, last: int) -> Iterator[Aggregate]:
+        """Everything over the five minutes that end with the minute `last`."""
+        sums: dict[tuple[str, str], tuple[int, int]] = {}
+        for series, minutes in self._kept.sums.items():
+            name, segment = series.split("\n")
+            parts = [minutes[m] for m in range(last - WIDTH_MIN + 1, last + 1) if m in minutes]
+            if parts:
+                sums[name, segment] = (sum(p[0] for p in parts), sum(p[1] for p in parts))
+        for (name, segment), (total, count) in sorted(sums.items()):
+            if name not in PARTS:
+                yield _aggregate(name, segment, total / 100, count, last)
+        union = datasketches.cpc_union(LG_DISTINCT)
+        minutes_met = [m for m in range(last - WIDTH_MIN + 1, last + 1) if m in self._distinct]
+        for minute in minutes_met:
+            union.update(self._distinct[minute])
+        if minutes_met:
+            distinct = round(union.get_result().get_estimate())
+            yield _aggregate(self._name, "", float(distinct), distinct, last)
+        for rate, (over, under) in RATES.items():
+            for (name, segment), (total, count) in sorted(sums.items()):
+                if name == under and total:
+                    part = sums.get((over, segment), (0, 0))[0]
+                    yield _aggregate(rate, segment, part / total, count, last)
+
+
+def _aggregate(name: str, segment: str, value: float, count: int, last: int) -> Aggregate:
+    end_ms = (last + 1) * MINUTE_MS
+    return Aggregate(
+        event_id=f"{name}-{segment[:24]}-{end_ms}",
+        event_time_ms=end_ms,
+        name=name,
+        segment=segment,
+        value=value,
+        count=count,
+        window_start_ms=end_ms - WIDTH_MIN * MINUTE_MS,
+        window_end_ms=end_ms,
+    )

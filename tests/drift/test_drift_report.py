@@ -1,0 +1,91 @@
+"""`sluice drift report`: the worst first, and one file that loads nothing."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import msgspec
+import pytest
+from click.testing import CliRunner
+from drift_builders import HOUR_MS, WATCHED, Run, hours, make_reference
+
+from infra.cli import drift
+from infra.drift_report.histories import histories
+from infra.drift_report.page import page
+from schemas.errors import InputError, MissingPartError
+from schemas.settings import Kafka, Settings
+
+DAY_MS = 24 * HOUR_MS
+
+
+@pytest.fixture(scope="module")
+def reports():
+    return Run(given=make_reference()).feed(hours(8, 300, {5: 2.0})).reports
+
+
+class Balanced(HTMLParser):
+    """Whether every element is closed, and what it would load."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.loads = [], []
+
+    def handle_starttag(self, tag, attrs):
+        if tag != "meta":
+            self.open.append(tag)
+        self.loads += [value for name, value in attrs if name in {"src", "href", "xlink:href", "action"}]
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_what_drifted_stands_first_with_all_that_was_said_of_it(reports):
+    found = histories(reports, DAY_MS)
+    assert found[0].newest.level == "significant"
+    assert found[0].newest.name == WATCHED[0]
+    levels = [history.newest.level for history in found]
+    assert levels == sorted(levels, key=["significant", "moderate", "none"].index)
+    hourly = next(h for h in found if h.newest.measure == "psi" and h.hours == 1 and h.newest.name == WATCHED[0])
+    assert [report.level for report in hourly.reports] == ["none"] * 5 + ["significant"] * 2
+
+
+def test_since_counts_from_the_newest_report_and_a_report_written_twice_is_one(reports):
+    newest_ms = max(report.event_time_ms for report in reports)
+    found = histories([*reports, *reports], 2 * HOUR_MS)
+    kept = [report for history in found for report in history.reports]
+    assert len(kept) == len({report.event_id for report in kept})
+    assert {report.event_time_ms for report in kept} == {newest_ms, newest_ms - HOUR_MS}
+    assert histories(reports, DAY_MS, "other@1") == []
+
+
+def test_the_page_is_whole_and_loads_nothing(reports):
+    # A name may hold anything: it comes from a topic.
+    strange = msgspec.structs.replace(reports[0], name="<script>alert(1)</script>", measure="psi", event_id="x")
+    made = page(histories([*reports, strange], DAY_MS))
+    parser = Balanced()
+    parser.feed(made.removeprefix("<!doctype html>"))
+    assert (parser.open, parser.loads) == ([], [])
+    assert not re.search(r"https?:|url\(|@import|<script|NaN|nan\b|inf\b", made)
+    assert made.count("<svg") >= 2 * len(WATCHED)
+
+
+def test_a_page_of_nothing_says_so():
+    assert "Nothing." in page([])
+
+
+@pytest.mark.parametrize("words", ["24", "h", "-3h", "1w", "0h"])
+def test_a_span_that_can_not_be_read_is_refused(words):
+    with pytest.raises(InputError, match="such as 24h"):
+        drift._span_ms(words)
+
+
+def test_spans_are_minutes_hours_and_days():
+    assert [drift._span_ms(words) for words in ("90m", "24h", "7d")] == [90 * 60_000, DAY_MS, 7 * DAY_MS]
+
+
+def test_without_a_broker_one_line_says_what_to_do(monkeypatch):
+    monkeypatch.setattr("infra.topic_reader.TIMEOUT_S", 0.5)
+    done = CliRunner().invoke(drift.report, [], obj=Settings(kafka=Kafka(bootstrap="127.0.0.1:1")))
+    assert isinstance(done.exception, MissingPartError)
+    assert "sluice up" in str(done.exception)

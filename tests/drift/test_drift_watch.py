@@ -1,0 +1,174 @@
+"""Windows of answers: what closes them, what they say, and that the same log says the same."""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+import pytest
+from drift_builders import HOUR_MS, MODEL, START_MS, WATCHED, Run, found, hours, make_reference, record, vectors
+
+from jobs.train_fraud.reference import reference
+from schemas.errors import StateVersionError
+from schemas.settings import Drift
+from schemas.topics import DEAD_LETTERS, DECISIONS
+from serving.drift.watch import LATENESS_MS
+from serving.inflight import Record
+
+REFERENCE = make_reference()
+NONE, SIGNIFICANT = "none", "significant"
+
+
+@pytest.fixture(scope="module")
+def shifted():
+    """Thirty hours of which the last twenty have one feature that moved."""
+    return Run(given=REFERENCE).feed(hours(30, 300, {10: 2.0}))
+
+
+def test_a_shifted_feature_is_significant_from_its_first_hour_on_and_no_other_is(shifted):
+    levels = [report.level for report in found(shifted.reports, WATCHED[0])]
+    assert levels == [NONE] * 10 + [SIGNIFICANT] * 19
+    begun = START_MS + 11 * HOUR_MS
+    assert {r.since_ms for r in found(shifted.reports, WATCHED[0]) if r.level == SIGNIFICANT} == {begun}
+    assert {r.level for name in WATCHED[1:] for r in found(shifted.reports, name)} == {NONE}
+    assert {r.level for r in shifted.reports if r.subject == "score"} == {NONE}
+
+
+def test_the_running_day_follows_as_the_shifted_hours_fill_it(shifted):
+    values = [report.value for report in found(shifted.reports, WATCHED[0], hours=24)]
+    assert values[9] < 0.1 < 0.2 < values[-1]
+    assert values[10:] == sorted(values[10:])
+
+
+def test_a_drifted_feature_is_shown_by_every_measure_that_fits_it(shifted):
+    last = max(report.window_end_ms for report in shifted.reports)
+    shown = {r.measure for r in shifted.reports if r.name == WATCHED[0] and r.window_end_ms == last}
+    assert {"psi", "kullback_leibler", "jensen_shannon", "kolmogorov_smirnov", "wasserstein"} <= shown
+    (report,) = found([r for r in shifted.reports if r.window_end_ms == last], WATCHED[0])
+    assert report.action == "retrain"
+    assert len(report.reference) == len(report.current) == len(report.edges) + 1
+
+
+@pytest.mark.parametrize("batch", [1, 97, 10_000])
+def test_the_same_log_gives_the_same_reports_however_it_is_cut(batch):
+    log = hours(4, 250, {2: 1.0})
+    # Some come late, a few of them too late.
+    late = [log.pop(place) for place in range(400, 100, -20)]
+    log[430:430] = late
+    assert Run(given=REFERENCE).feed(log, batch).reports == Run(given=REFERENCE).feed(log).reports
+
+
+def test_a_step_that_is_restored_goes_on_as_if_nothing_had_happened():
+    log = hours(6, 250, {3: 1.0})
+    whole = Run(given=REFERENCE).feed(log)
+    first = Run(given=REFERENCE).feed(log[:800])
+    second = Run(given=REFERENCE, state=first.state).feed(log[800:])
+    assert first.reports + second.reports == whole.reports
+    assert second.state == whole.state
+
+
+@pytest.mark.parametrize("prefix", ["window/", "watch/", "watched"])
+def test_state_of_another_version_is_refused_by_name(prefix):
+    first = Run(given=REFERENCE).feed(hours(1, 50, {}))
+    key = next(key for key in first.state if key.startswith(prefix))
+    content = msgspec.msgpack.decode(first.state[key])
+    first.state[key] = msgspec.msgpack.encode([99, *content[1:]])
+    with pytest.raises(StateVersionError, match="version 99"):
+        Run(given=REFERENCE, state=first.state)
+
+
+def test_a_window_closes_by_event_time_and_silence_closes_nothing():
+    run = Run(given=REFERENCE).feed(hours(1, 300, {}))
+    assert run.reports == []
+    quiet = vectors(np.random.default_rng(0), 1)[0].tolist()
+    run.feed([record(300, START_MS + HOUR_MS + LATENESS_MS - 1, quiet)])
+    assert run.reports == []
+    run.feed([record(301, START_MS + HOUR_MS + LATENESS_MS, quiet)])
+    assert {report.window_end_ms for report in run.reports} == {START_MS + HOUR_MS}
+
+
+def test_an_answer_of_a_closed_window_is_counted_and_left_out():
+    log = hours(3, 250, {})
+    run = Run(given=REFERENCE).feed(log)
+    before = dict(run.state)
+    run.feed([log[0], log[249]])
+    assert run.counted["late"] == 2
+    assert {k: v for k, v in run.state.items() if "window" in k} == {k: v for k, v in before.items() if "window" in k}
+
+
+def test_too_few_answers_say_nothing():
+    run = Run(Drift(sample_permille=1000, min_samples=301), given=REFERENCE).feed(hours(3, 300, {0: 5.0}))
+    assert {report.window_end_ms - report.window_start_ms for report in run.reports} == {24 * HOUR_MS}
+    assert min(report.samples for report in run.reports) == 600
+
+
+def test_segments_of_the_settings_are_told_apart_and_others_are_part_of_all():
+    settings = Drift(sample_permille=1000, segments=["gold"])
+    gold = hours(3, 250, {0: 3.0}, segment="gold")
+    rest = hours(3, 750, {}, seed=5, segment="iron")
+    run = Run(settings, given=REFERENCE).feed(sorted(gold + rest, key=lambda r: r.arrival_ms))
+    assert {report.segment for report in run.reports} == {"", "gold"}
+    all_of_it, of_gold = (found(run.reports, WATCHED[0], segment=s)[0] for s in ("", "gold"))
+    assert (of_gold.samples, all_of_it.samples) == (250, 1000)
+    assert all_of_it.value < of_gold.value
+
+
+def test_nulls_values_out_of_range_and_vectors_of_another_shape_are_told():
+    log = hours(2, 300, {})
+    rng = np.random.default_rng(3)
+    for place in range(30):
+        rows = vectors(rng, 1)[0].tolist()
+        rows[1] = None if place % 3 else -50.0
+        # A record is what the broker holds: JSON knows no number that is none but null.
+        log.append(record(600 + place, START_MS + place, rows))
+    log += [record(700, START_MS, [1.0, 2.0])]
+    log += [record(701, START_MS + 2 * HOUR_MS, vectors(rng, 1)[0].tolist())]
+    run = Run(given=REFERENCE).feed(sorted(log, key=lambda r: r.arrival_ms))
+    (nulls,) = found(run.reports, WATCHED[1], "null_share")
+    (outside,) = found([r for r in run.reports if r.window_start_ms == START_MS], WATCHED[1], "outside_share")
+    (unread,) = found([r for r in run.reports if r.window_start_ms == START_MS], "vector", "unread_share")
+    assert (nulls.value, nulls.level) == (20 / 330, SIGNIFICANT)
+    assert (outside.value, outside.level) == (10 / 330, "moderate")
+    assert (unread.value, unread.level) == (1 / 331, "moderate")
+
+
+def test_what_can_not_be_read_is_a_dead_letter_and_stops_nothing():
+    run = Run(given=REFERENCE).feed([Record(DECISIONS.name, 0, 0, 5, b"u", b'{"event_id":'), *hours(1, 10, {})])
+    assert [output.topic for output in run.outputs] == [DEAD_LETTERS.name]
+    assert run.counted == {"rejects": 1}
+
+
+def test_a_model_without_a_reference_is_compared_with_its_own_first_day():
+    run = Run().feed(hours(30, 200, {27: 2.0}))
+    first = [report for report in run.reports if report.window_start_ms < START_MS + 24 * HOUR_MS]
+    assert {report.window_end_ms - report.window_start_ms for report in first} <= {24 * HOUR_MS}
+    by_hour = {r.window_start_ms: r.level for r in found(run.reports, WATCHED[0])}
+    assert [by_hour[START_MS + hour * HOUR_MS] for hour in range(25, 29)] == [NONE, NONE, SIGNIFICANT, SIGNIFICANT]
+
+
+def test_features_that_only_stopped_moving_together_are_found_by_what_is_left_over():
+    rng = np.random.default_rng(8)
+
+    def joined(count):
+        rows = vectors(rng, count)
+        rows[:, 1] = rows[:, 0] + rng.normal(0, 0.05, count)
+        return rows
+
+    rows = joined(20_000)
+    bound = reference(rows[:, :4].astype(np.float32), WATCHED, rng.random(20_000))
+    loose = joined(900)
+    loose[450:, 1] = rng.permutation(loose[450:, 1])
+    log = [record(n, START_MS + n * 2 * HOUR_MS // 600, row.tolist(), 0.5) for n, row in enumerate(loose)]
+    run = Run(given=bound).feed(log)
+    assert {r.level for name in WATCHED for r in found(run.reports, name)} == {NONE}
+    joint = found([r for r in run.reports if r.subject == "multivariate"], "reconstruction")
+    assert [r.level for r in joint] == [NONE, SIGNIFICANT]
+
+
+def test_of_a_thousand_answers_so_many_are_watched_as_the_settings_say():
+    log = hours(1, 4_000, {})
+    run = Run(Drift(sample_permille=250), given=REFERENCE).feed(log)
+    later = record(4_002, START_MS + 3 * HOUR_MS, vectors(np.random.default_rng(0), 1)[0].tolist())
+    run.feed([msgspec.structs.replace(later, offset=offset) for offset in range(4_002, 4_010)])
+    (report,) = found(run.reports, WATCHED[0])
+    assert 990 <= report.samples <= 1010
+    assert report.model == MODEL

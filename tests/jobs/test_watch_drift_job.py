@@ -1,0 +1,144 @@
+"""The watch of drift on the real parts: a feature that moved, features computed again, figures of the business."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+from infra import flink_client
+from infra.stack import flink_jobs
+from jobs.names import WATCH_DRIFT
+from jobs.train_fraud.reference import reference
+from schemas import codec
+from schemas.events import Aggregate, Decision, DriftReport, Transaction
+from schemas.settings import Drift, Settings
+from schemas.topics import AGGREGATES, DECISIONS, DRIFT_REPORTS, TRANSACTIONS
+from serving.features.catalogue import FEATURE_SET, NAMES
+from serving.registry import Registry
+
+HOUR_MS = 3_600_000
+STARTED_S, ANSWERED_S = 180, 120
+# The first hour is as in training; in the second, the first feature has moved.
+PER_HOUR = 600
+WATCHED = list(NAMES[:3])
+USERS = 30
+# Of users a thousandth is left out: what leaves them out must run, too.
+SETTINGS = Drift(sample_permille=1000, parity_permille=990)
+
+
+@pytest.fixture(scope="module")
+def given(stack: Settings) -> Settings:
+    watched = msgspec.structs.replace(stack, drift=SETTINGS)
+    if WATCH_DRIFT in flink_client.running(stack):
+        flink_client.cancel(WATCH_DRIFT, stack)
+    flink_client.submit(WATCH_DRIFT, watched)
+    flink_jobs.wait_running(stack, (WATCH_DRIFT,), STARTED_S)
+    return watched
+
+
+def registered(given: Settings, name: str) -> str:
+    """The label of a model that has a reference, and nothing else."""
+    rng = np.random.default_rng(1)
+    rows = rng.gamma(2, 1, (5_000, len(WATCHED))).astype(np.float32)
+    described = reference(rows, WATCHED, rng.random(5_000))
+    files = {"reference.json": msgspec.json.encode(described)}
+    version = Registry(Path(given.registry.path)).add(name, lambda _: files, author="test", at_ms=0)
+    return f"{name}@{version}"
+
+
+def decisions(model: str, start_ms: int) -> list[Decision]:
+    rng = np.random.default_rng(2)
+    made = []
+    for number in range(2 * PER_HOUR + 1):
+        vector = np.zeros(len(NAMES))
+        vector[: len(WATCHED)] = rng.gamma(2, 1, len(WATCHED))
+        vector[0] += 3 * (number >= PER_HOUR)
+        # The last one is late enough in the third hour to close the second.
+        ahead_ms = 20 * 60_000 if number == 2 * PER_HOUR else 0
+        made.append(
+            Decision(
+                event_id=f"{model}-{number}",
+                event_time_ms=start_ms + number * HOUR_MS // PER_HOUR + ahead_ms,
+                user_id=f"{model}-u{number % 50}",
+                merchant_id="m1",
+                amount=10.0,
+                decision="APPROVE",
+                score=float(rng.random()),
+                features=vector.tolist(),
+                feature_set=FEATURE_SET,
+                model=model,
+            )
+        )
+    return made
+
+
+def payments(shop: str, start_ms: int) -> list[Transaction]:
+    """Three of each user an hour; the last hour closes the one before."""
+    return [
+        Transaction(
+            event_id=f"{shop}-{hour}-{number}",
+            event_time_ms=start_ms + hour * HOUR_MS + number * 1_000,
+            user_id=f"{shop}-u{number % USERS}",
+            amount=5.0 + number,
+            merchant_id=f"{shop}-m{number % 4}",
+        )
+        for hour in range(3)
+        for number in range(3 * USERS)
+    ]
+
+
+@pytest.mark.stack
+@pytest.mark.timeout(400)
+def test_a_moved_feature_a_right_parity_and_the_figures_reach_their_topics(given):
+    name = f"t{secrets.token_hex(4)}"
+    model = registered(given, name)
+    topics = (DRIFT_REPORTS.name, AGGREGATES.name)
+    consumer = Consumer({"bootstrap.servers": given.kafka.bootstrap, "group.id": name})
+    places = [TopicPartition(topic, 0) for topic in topics]
+    for place in places:
+        place.offset = consumer.get_watermark_offsets(place, timeout=30)[1]
+    consumer.assign(places)
+    producer = Producer({"bootstrap.servers": given.kafka.bootstrap, "linger.ms": 5})
+    # Windows close by event time: what happens here is before everything else that happens now.
+    start_ms = time.time_ns() // 1_000_000 // HOUR_MS * HOUR_MS - 3 * HOUR_MS
+    for paid in payments(name, start_ms):
+        producer.produce(TRANSACTIONS.name, codec.encode(paid), paid.user_id)
+    for decision in decisions(model, start_ms):
+        producer.produce(DECISIONS.name, codec.encode(decision), model, timestamp=decision.event_time_ms)
+    assert producer.flush(30) == 0
+    found: list[DriftReport] = []
+    figures: set[str] = set()
+    deadline = time.monotonic() + ANSWERED_S
+
+    def waits() -> bool:
+        second = [r for r in found if r.model == model and r.window_start_ms == start_ms + HOUR_MS]
+        return not (second and any(r.subject == "skew" for r in found) and {"volume", "active_users"} <= figures)
+
+    while waits():
+        assert time.monotonic() < deadline, f"{len(found)} reports and {sorted(figures)} within {ANSWERED_S} s"
+        for message in consumer.consume(500, 0.2):
+            assert message.error() is None
+            value = message.value()
+            if message.topic() == DRIFT_REPORTS.name:
+                found.append(codec.decode(DriftReport, value))
+            else:
+                figures.add(codec.decode(Aggregate, value).name)
+    consumer.close()
+    flink_client.cancel(WATCH_DRIFT, given)
+    hourly = [
+        r for r in found if r.model == model and r.measure == "psi" and r.window_end_ms - r.window_start_ms == HOUR_MS
+    ]
+    levels = {(r.name, r.window_start_ms): r.level for r in hourly if r.name in WATCHED}
+    assert levels == {
+        (feature, start_ms + hour * HOUR_MS): "significant" if (feature, hour) == (WATCHED[0], 1) else "none"
+        for feature in WATCHED
+        for hour in range(2)
+    }
+    skew = [r for r in found if r.subject == "skew"]
+    assert {(r.name, r.value, r.level) for r in skew} == {("any", 0.0, "none")}
