@@ -82,6 +82,7 @@ class Cassandra(_Section, frozen=True):
     timeout_ms: Millis = 10_000
     decision_days: Annotated[int, Meta(ge=1, le=3650)] = 180
     list_days: Annotated[int, Meta(ge=1, le=3650)] = 30
+    delivery_days: Annotated[int, Meta(ge=1, le=3650)] = 90
 
 
 class Flink(_Section, frozen=True):
@@ -150,7 +151,6 @@ class Alerts(_Section, frozen=True):
     channel_per_hour: Annotated[int, Meta(ge=2, le=100_000)] = 100
     all_per_hour: Annotated[int, Meta(ge=2, le=1_000_000)] = 1_000
     dedup_hours: Annotated[int, Meta(ge=1, le=720)] = 24
-    delivery_days: Annotated[int, Meta(ge=1, le=3650)] = 90
     console: str = ""
     alertmanager: str = ""
     state: str = ""

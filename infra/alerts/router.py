@@ -46,6 +46,7 @@ class Router:
         self._lock = threading.Lock()
         self._flags: dict[str, bool] = {}
         self._thresholds = control.Policy()
+        self._watching = False
         self._policy.recover()
 
     def hear(self, webhook: Webhook, now_ms: int) -> list[ControlRecord]:
@@ -116,7 +117,9 @@ class Router:
     def watch(self, now_ms: int) -> None:
         """The dead man's switch: people hear when Prometheus was not heard of for SILENCE_MS, and when it is back."""
         with self._lock:
-            self._state.watchdog_ms = self._state.watchdog_ms or now_ms
+            if not self._watching:
+                # Nobody could be heard while this process did not run.
+                self._state.watchdog_ms, self._watching = now_ms, True
             silent_ms = now_ms - self._state.watchdog_ms
             definition = DEFINITIONS[SILENT]
             state: State = "firing" if silent_ms > SILENCE_MS else "resolved"
@@ -134,7 +137,8 @@ class Router:
                 runbook=definition.page,
                 link=self._link(),
             )
-            if "waiting" in self._put(notice, now_ms):
+            if "waiting" in self._policy.take(notice, now_ms).values():
+                self._counted(notice.severity, "waiting")
                 self._save(self._state)
 
     def due(self, now_ms: int) -> list[Message]:
