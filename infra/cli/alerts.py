@@ -13,7 +13,6 @@ from infra.alerts import alertmanager_client, process
 from infra.alerts.wording import instant
 from infra.cli.dead_letters import Span
 from infra.stack.part import LOOPBACK
-from infra.stack.ports import holder
 from schemas.alerts.catalogue import DEFINITIONS
 from schemas.errors import InputError, NotFoundError, PortInUseError
 from schemas.events import Alert
@@ -116,5 +115,5 @@ def _bound(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port))
     except OSError as error:
         raise PortInUseError(
-            f"port {port} (alerts) is taken by {holder(port)}; stop it, or set [stack.ports] alerts"
+            f"port {port} (alerts) is taken: does another router run? Stop it, or set [stack.ports] alerts"
         ) from error
