@@ -86,8 +86,9 @@ def test_prometheus_scrapes_as_often_and_reads_the_same_rules():
 def test_alertmanager_reads_the_same_and_finds_the_router_where_it_is():
     text = (ROOT / "infra/alertmanager/alertmanager.yml").read_text()
     assert alertmanager.configuration(Settings()) == text
-    assert "./infra/alertmanager/alertmanager.yml:/etc/alertmanager/alertmanager.yml:ro" in (
-        SERVICES["alertmanager"]["volumes"]
+    assert (
+        "./infra/alertmanager/alertmanager.yml:/etc/alertmanager/alertmanager.yml:ro"
+        in (SERVICES["alertmanager"]["volumes"])
     )
     assert f"{alertmanager.ROUTER}/alertmanager" in text
     assert f":{Settings().stack.ports.alerts}" in alertmanager.ROUTER
