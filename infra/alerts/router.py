@@ -24,7 +24,7 @@ from schemas.settings import Alerts
 
 WATCHDOG, SILENT = "Watchdog", "AlertingSilent"
 SILENCE_MS = int(DEFINITIONS[SILENT].limit * 1000)
-SEVERITIES: dict[str, AlertSeverity] = {word: word for word in ("critical", "high", "warning", "info")}  # type: ignore[misc]
+SEVERITIES: dict[str, AlertSeverity] = {word: word for word in ("critical", "high", "warning", "info")}
 MAX_ACTIVE = 10_000
 # An alert that a learner or job told and never ended is over after a day.
 FORGOTTEN_MS = 24 * 3600_000

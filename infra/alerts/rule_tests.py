@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from infra.alerts.rules import NOTE, annotations, labels
+from infra.alerts.rules import NOTE, annotations_of, labels_of
 from schemas.alerts.catalogue import DEFINITIONS
 from schemas.alerts.definition import Case, Definition, Expected, Rule
 
@@ -14,10 +14,10 @@ RULES_FILE = "rules.yml"
 EVALUATED_EVERY = {"15s": "1m", "10m": "10m"}
 
 
-def rule_tests_yaml(step: str) -> str:
-    """The cases whose samples and evaluations are `step` apart."""
-    head = f"{NOTE}rule_files: {json.dumps([RULES_FILE])}\nevaluation_interval: {EVALUATED_EVERY[step]}\ntests:\n"
-    ruled = [(d, d.signal) for d in DEFINITIONS.values() if isinstance(d.signal, Rule)]
+def rule_tests_yaml(step: str, rules_file: str = RULES_FILE, only: str | None = None) -> str:
+    """The cases whose samples are `step` apart, of all rules of the file or of one definition alone."""
+    head = f"{NOTE}rule_files: {json.dumps([rules_file])}\nevaluation_interval: {EVALUATED_EVERY[step]}\ntests:\n"
+    ruled = [(d, d.signal) for d in DEFINITIONS.values() if isinstance(d.signal, Rule) and only in {None, d.name}]
     return head + "".join(_test(d, case) for d, rule in ruled for case in rule.cases if case.step == step)
 
 
@@ -33,7 +33,7 @@ def _test(definition: Definition, case: Case) -> str:
 
 
 def _alert(definition: Definition, expected: Expected) -> dict[str, Any]:
-    said = annotations(definition)
+    said = annotations_of(definition)
     said["summary"] = definition.told(expected.labels, expected.value)
     said["value"] = f"{expected.value:.6g}"
-    return {"exp_labels": labels(definition) | expected.labels, "exp_annotations": said}
+    return {"exp_labels": labels_of(definition) | expected.labels, "exp_annotations": said}

@@ -34,12 +34,12 @@ class Shortening:
         return _DURATION.sub(lambda found: self.of((found[1] or found[3]) + (found[2] or found[4])), text)
 
 
-def labels(definition: Definition) -> dict[str, str]:
+def labels_of(definition: Definition) -> dict[str, str]:
     """What a definition's alerts carry besides the labels of their series."""
     return {"severity": definition.severity, "owner": definition.owner}
 
 
-def annotations(definition: Definition) -> dict[str, str]:
+def annotations_of(definition: Definition) -> dict[str, str]:
     """What a definition's alerts say, with Prometheus' templates."""
     return {
         "summary": template(definition.summary),
@@ -56,14 +56,17 @@ def template(summary: str) -> str:
     return re.sub(r"(?<!\{)\{(\w+)\}(?!\})", r"{{ $labels.\1 }}", values)
 
 
-def rules_yaml(shortening: Shortening | None = None) -> str:
-    """The rules file."""
+def rules_yaml(shortening: Shortening | None = None, only: str | None = None) -> str:
+    """The rules file, or that of one definition alone."""
     lines = [NOTE, "groups:\n"]
     for group, definitions in GROUPS.items():
-        ruled = [definition for definition in definitions if isinstance(definition.signal, Rule)]
-        if ruled:
-            lines.append(f"  - name: {group}\n    rules:\n")
-            lines += [_rule(definition, definition.signal, shortening) for definition in ruled]  # type: ignore[arg-type]
+        rules = [
+            _rule(definition, definition.signal, shortening)
+            for definition in definitions
+            if isinstance(definition.signal, Rule) and only in {None, definition.name}
+        ]
+        if rules:
+            lines += [f"  - name: {group}\n    rules:\n", *rules]
     return "".join(lines)
 
 
@@ -73,8 +76,8 @@ def _rule(definition: Definition, rule: Rule, shortening: Shortening | None) -> 
     fields = {
         "expr": expr,
         "for": hold,
-        "labels": labels(definition),
-        "annotations": annotations(definition),
+        "labels": labels_of(definition),
+        "annotations": annotations_of(definition),
     }
     head = f"      # {', '.join(definition.ids)}\n      - alert: {definition.name}\n"
     body = "".join(f"        {key}: {json.dumps(value)}\n" for key, value in fields.items())

@@ -35,7 +35,7 @@ def of_report(report: DriftReport, state: RouterState, console: str, now_ms: int
     labels = {"model": report.model, "name": report.name, "measure": report.measure}
     if report.segment:
         labels["segment"] = report.segment
-    told = []
+    told: list[Alert] = []
     for definition, signal in BY_REPORT:
         if signal.covers(report):
             since_ms = report.event_time_ms if report.since_ms is None else report.since_ms
@@ -50,7 +50,7 @@ def of_anomaly(anomaly: Anomaly, state: RouterState, console: str, now_ms: int) 
         name: value for name, value in (("entity", anomaly.entity), ("segment", anomaly.segment)) if value
     }
     since_ms = anomaly.event_time_ms if anomaly.since_ms is None else anomaly.since_ms
-    told = []
+    told: list[Alert] = []
     for definition, _ in BY_ANOMALY:
         made = _made(definition, labels, anomaly.value, since_ms, anomaly.event_time_ms, f"{console}#/overview")
         limit = anomaly.high if anomaly.value > anomaly.high else anomaly.low

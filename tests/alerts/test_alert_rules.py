@@ -13,6 +13,7 @@ import yaml
 
 from infra.alerts import generate
 from infra.alerts.metrics import RouterMetrics
+from infra.alerts.rule_tests import rule_tests_yaml
 from infra.alerts.rules import Shortening, rules_yaml
 from infra.cli import COMMANDS, sluice
 from schemas import metrics
@@ -57,9 +58,15 @@ def test_a_generated_file_is_current(place):
 
 
 def test_promtool_runs_the_rules_and_finds_what_their_tests_expect(tmp_path):
-    for place, text in generate.files().items():
-        (tmp_path / Path(place).name).write_text(text)
-    run_promtool(tmp_path, "alerts.yml", "alerts_of_days.yml")
+    """Each rule with its own tests: promtool evaluates every rule of a file for every test of it."""
+    files = []
+    for definition in RULED:
+        rules = f"{definition.name}.rules.yml"
+        (tmp_path / rules).write_text(rules_yaml(only=definition.name))
+        for step in {case.step for case in definition.signal.cases}:
+            files.append(f"{definition.name}.{step}.yml")
+            (tmp_path / files[-1]).write_text(rule_tests_yaml(step, rules, definition.name))
+    run_promtool(tmp_path, *files)
 
 
 def run_promtool(folder, *files):
