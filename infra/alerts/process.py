@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -14,6 +14,7 @@ from infra.alerts.alertmanager_client import Webhook
 from infra.alerts.delivery_writer import DeliveryWriter
 from infra.alerts.metrics import RouterMetrics
 from infra.alerts.notice import Message
+from infra.alerts.probes import Probe
 from infra.alerts.receiver import create_app
 from infra.alerts.router import Router
 from infra.alerts.stream import Stream, wall_ms
@@ -27,7 +28,10 @@ MOST_NAMES = 20
 
 
 class Process:
-    """What the threads share. `echo` prints for channels of kind terminal, `report` what is wrong."""
+    """What the threads share.
+
+    `echo` prints for channels of kind terminal, `report` what is wrong; `asked` are the parts that are probed.
+    """
 
     def __init__(
         self,
@@ -35,6 +39,7 @@ class Process:
         store: DeliveryStore,
         echo: Callable[[str], None],
         report: Callable[[str], None],
+        asked: Mapping[str, Probe],
         clock: Callable[[], int] = wall_ms,
     ) -> None:
         place = Path(settings.alerts.state)
@@ -49,9 +54,7 @@ class Process:
         self._echo, self._clock, self._report = echo, clock, report
         self._stop = threading.Event()
         self._senders = ThreadPoolExecutor(SENDERS, thread_name_prefix="sender")
-        self._probed = threading.Thread(
-            target=probes.keep_probing, args=(probes.probes(settings), self.metrics, self._stop), daemon=True
-        )
+        self._probed = threading.Thread(target=probes.keep_probing, args=(asked, self.metrics, self._stop), daemon=True)
         self._beating = threading.Thread(target=self._beat, name="beat", daemon=True)
 
     @contextmanager
@@ -127,4 +130,4 @@ class Process:
 
 def of(settings: Settings, echo: Callable[[str], None], report: Callable[[str], None]) -> Process:
     """The process over the stores of the settings. Raises SettingsError and StateVersionError."""
-    return Process(settings, cassandra_deliveries.connect(settings.cassandra), echo, report)
+    return Process(settings, cassandra_deliveries.connect(settings.cassandra), echo, report, probes.probes(settings))

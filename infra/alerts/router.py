@@ -55,7 +55,8 @@ class Router:
             responses: list[ControlRecord] = []
             for heard in webhook.alerts:
                 if heard.labels.get("alertname") == WATCHDOG:
-                    self._state.watchdog_ms = now_ms
+                    if heard.status == "firing":
+                        self._state.watchdog_ms = now_ms
                     continue
                 notice = self._notice(heard, now_ms)
                 self._put(notice, now_ms)

@@ -16,18 +16,22 @@ _DURATION = re.compile(r"(?<=\[)(\d+)([smhd])(?=\])|(?<=offset )(\d+)([smhd])")
 
 @dataclass(frozen=True)
 class Shortening:
-    """For tests that can not wait: every duration divided by `factor`, and kept within the two bounds, in seconds."""
+    """For tests that can not wait: windows and offsets divided by `factor` and kept within two bounds, in seconds; an
+    alert that is held back is held for `hold_s`."""
 
     factor: float
     shortest_s: int
     longest_s: int
+    hold_s: int
 
     def of(self, duration: str) -> str:
-        """A duration such as 5m, shortened; nothing stays nothing."""
+        """A duration such as 5m, shortened."""
         seconds = int(duration[:-1]) * _UNIT_S[duration[-1]]
-        if seconds == 0:
-            return duration
         return f"{round(min(max(seconds / self.factor, self.shortest_s), self.longest_s))}s"
+
+    def hold(self, duration: str) -> str:
+        """How long an alert is held back; nothing stays nothing."""
+        return duration if duration == "0s" else f"{self.hold_s}s"
 
     def expr(self, text: str) -> str:
         """An expression with its windows and offsets shortened."""
@@ -72,7 +76,7 @@ def rules_yaml(shortening: Shortening | None = None, only: str | None = None) ->
 
 def _rule(definition: Definition, rule: Rule, shortening: Shortening | None) -> str:
     expr = shortening.expr(definition.expr) if shortening else definition.expr
-    hold = shortening.of(rule.hold) if shortening else rule.hold
+    hold = shortening.hold(rule.hold) if shortening else rule.hold
     fields = {
         "expr": expr,
         "for": hold,

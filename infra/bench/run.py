@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from infra import control_topic, flink_client
 from infra.bench import (
+    alerts,
     click_to_list,
     curves,
     endpoint,
@@ -53,10 +54,11 @@ class Scale:
     reference_backlog: int
     curve_events: int
     recovery_s: float
+    alerts: int
 
 
-FULL = Scale(60, 20, 300_000, 200_000, 400_000, 1_000, 45)
-QUICK = Scale(3, 4, 10_000, 5_000, 10_000, 100, 30)
+FULL = Scale(60, 20, 300_000, 200_000, 400_000, 1_000, 45, 60)
+QUICK = Scale(3, 4, 10_000, 5_000, 10_000, 100, 30, 10)
 
 
 @dataclass(frozen=True)
@@ -152,6 +154,10 @@ def _reference(bench: Bench) -> Any:
     )
 
 
+def _alerts(bench: Bench) -> Any:
+    return alerts.measure(bench.settings, count=bench.scale.alerts)
+
+
 def _recovery(bench: Bench) -> Any:
     return recovery.run(bench.settings, rate=RECOVERY_RATE, seconds=bench.scale.recovery_s, users=USERS)
 
@@ -168,6 +174,7 @@ MEASUREMENTS: dict[str, tuple[Part, ...]] = {
     "state": (Part("state", _state),),
     "curves": (Part("curves", _curves),),
     "reference": (Part("reference", _reference),),
+    "alerts": (Part("alerts", _alerts),),
     # Last, for it leaves a TaskManager cold.
     "recovery": (Part("recovery", _recovery),),
 }

@@ -13,6 +13,7 @@ from schemas.settings import Settings
 
 MEMORY_MB = 256
 RETENTION = "7d"
+RESEND = "15s"
 
 
 def part(settings: Settings) -> Part:
@@ -33,6 +34,8 @@ def part(settings: Settings) -> Part:
             f"--config.file={conf / 'prometheus.yml'}",
             f"--storage.tsdb.path={home.data('prometheus')}",
             f"--storage.tsdb.retention.time={RETENTION}",
+            # An alert that is not told again for four times as long is over: so long, a dead Prometheus looks alive.
+            f"--rules.alert.resend-delay={RESEND}",
             f"--web.listen-address={LOOPBACK}:{port}",
             "--log.level=warn",
         ]

@@ -131,8 +131,9 @@ def test_every_runbook_belongs_to_an_alert():
 
 
 def test_shortening_touches_durations_alone():
-    short = Shortening(factor=60, shortest_s=5, longest_s=20)
-    assert [short.of(text) for text in ("0s", "30s", "10m", "1d")] == ["0s", "5s", "10s", "20s"]
+    short = Shortening(factor=60, shortest_s=5, longest_s=20, hold_s=2)
+    assert [short.of(text) for text in ("30s", "10m", "1d")] == ["5s", "10s", "20s"]
+    assert [short.hold(text) for text in ("0s", "30s", "1d")] == ["0s", "2s", "2s"]
     text = 'rate(a_5m{le="1d"}[5m] offset 1h) > 5'
     assert short.expr(text) == 'rate(a_5m{le="1d"}[5s] offset 20s) > 5'
 
