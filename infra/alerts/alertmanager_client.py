@@ -59,7 +59,7 @@ def posted(alert: Alert, now_ms: int) -> dict[str, Any]:
         "link": alert.link,
         "causes": msgspec.json.encode(alert.causes).decode() if alert.causes else "",
     }
-    ends_ms = now_ms + LIFE_MS if alert.state == "firing" else min(now_ms, max(alert.event_time_ms, alert.since_ms))
+    ends_ms = now_ms + LIFE_MS if alert.state == "firing" else now_ms
     return {
         "labels": {
             **alert.labels,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -28,7 +28,7 @@ MOST_NAMES = 20
 
 
 class Process:
-    """What the threads share.
+    """What the threads share. When one of them fails, `failure` says why and `on_failure` is called.
 
     `echo` prints for channels of kind terminal, `report` what is wrong; `asked` are the parts that are probed.
     """
@@ -46,12 +46,14 @@ class Process:
         self.metrics = RouterMetrics()
         self.router = Router(settings.alerts, state_file.load(place), partial(state_file.save, place), self._counted)
         self.stream = Stream(
-            settings.kafka.bootstrap, settings.alerts.alertmanager, self.router, self.metrics, clock, report
+            settings.kafka.bootstrap, settings.alerts.alertmanager, self.router, self.metrics, clock, report, self._fail
         )
         self.log = DeliveryWriter(store, self.metrics.unlogged.inc, report)
         self.app = create_app(self._hear, self._react, self._exposed)
         self._people = {person.name: person for person in settings.alerts.people}
-        self._echo, self._clock, self._report = echo, clock, report
+        self._echo, self._clock = echo, clock
+        self.failure: Exception | None = None
+        self.on_failure: Callable[[], None] = lambda: None
         self._stop = threading.Event()
         self._senders = ThreadPoolExecutor(SENDERS, thread_name_prefix="sender")
         self._probed = threading.Thread(target=probes.keep_probing, args=(asked, self.metrics, self._stop), daemon=True)
@@ -71,13 +73,24 @@ class Process:
             ended.callback(self._stop.set)
             yield
 
+    def _fail(self, error: Exception) -> None:
+        """A thread ended: a router that only seems to run is worse than one that does not."""
+        self.failure = self.failure or error
+        self.on_failure()
+
     def _beat(self) -> None:
+        try:
+            self._keep_beating()
+        except Exception as error:  # the process ends on it
+            self._fail(error)
+
+    def _keep_beating(self) -> None:
         told_again = 0.0
         while not self._stop.wait(BEAT_S):
             now_ms = self._clock()
             self.router.watch(now_ms)
             for message in self.router.due(now_ms):
-                self._senders.submit(self._send, message)
+                self._senders.submit(self._send, message).add_done_callback(self._sent)
             if now_ms / 1000 - told_again >= TOLD_AGAIN_S:
                 told_again = now_ms / 1000
                 over, firing = self.router.still_firing(now_ms)
@@ -111,6 +124,11 @@ class Process:
             if taken:
                 for notice in message.notices:
                     self.metrics.seconds.labels(notice.severity).observe((now_ms - notice.at_ms) / 1000)
+
+    def _sent(self, sending: Future[None]) -> None:
+        error = sending.exception()
+        if isinstance(error, Exception):
+            self._fail(error)
 
     def _hear(self, webhook: Webhook) -> None:
         self.stream.publish(self.router.hear(webhook, self._clock()))

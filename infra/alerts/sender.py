@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -43,7 +44,7 @@ def send(channel: Channel, message: Message, echo: Callable[[str], None]) -> tup
     except urllib.error.HTTPError as error:
         # 429 and 5xx may pass; anything else will be refused again.
         return ("failed" if error.code == 429 or error.code >= 500 else "refused"), str(error.code)
-    except OSError as error:
+    except (OSError, http.client.HTTPException) as error:
         return "failed", str(error)[:200]
 
 

@@ -36,7 +36,10 @@ JOB = "alerts"
 
 
 class Stream:
-    """Reads for the router, publishes for it, and tells Alertmanager; `report` shows what went wrong."""
+    """Reads for the router, publishes for it, and tells Alertmanager.
+
+    `report` shows what went wrong and is tried again, `failed` hears of what ends the thread.
+    """
 
     def __init__(
         self,
@@ -46,9 +49,11 @@ class Stream:
         metrics: RouterMetrics,
         clock: Callable[[], int],
         report: Callable[[str], None],
+        failed: Callable[[Exception], None],
     ) -> None:
         self._alertmanager = alertmanager
         self._router, self._metrics, self._clock, self._report = router, metrics, clock, report
+        self._failed = failed
         self._stop = threading.Event()
         self._begun_ms = clock()
         self._heard_ms: dict[str, int] = {}
@@ -97,6 +102,9 @@ class Stream:
             except KafkaException as error:
                 self._report(f"Kafka at {self._bootstrap}: {error.args[0].str()}; trying again, see `sluice status`")
                 self._stop.wait(PAUSE_S)
+            except Exception as error:  # the process ends on it
+                self._failed(error)
+                return
 
     def _read(self) -> None:
         consumer = Consumer(

@@ -35,10 +35,13 @@ def route(settings: Settings, host: str) -> None:
     with _bound(host, port) as listener:
         router = process.of(settings, click.echo, _report)
         server = uvicorn.Server(uvicorn.Config(router.app, log_level="warning", access_log=False))
+        router.on_failure = lambda: setattr(server, "should_exit", True)
         people = ", ".join(person.name for person in settings.alerts.people) or "nobody"
         with router.running():
             click.echo(f"alerts reach {people}; listening on http://{host}:{port}; stop it with Ctrl-C")
             server.run(sockets=[listener])
+        if router.failure is not None:
+            raise router.failure
 
 
 @command.command(name="list")
