@@ -29,7 +29,7 @@ KINDS: dict[str, type[Alert | DriftReport | Anomaly | Aggregate]] = {
     ANOMALIES.name: Anomaly,
     AGGREGATES.name: Aggregate,
 }
-BATCH, POLL_S, TIMEOUT_S, PAUSE_S = 500, 0.2, 10.0, 5.0
+BATCH, POLL_S, TIMEOUT_S, PAUSE_S = 500, 0.2, 3.0, 5.0
 # A router that starts for the first time hears of what was told this long before.
 FIRST_LOOK_MS = 10 * 60_000
 JOB = "alerts"
