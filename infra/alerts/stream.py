@@ -18,7 +18,7 @@ from schemas import events
 from schemas.codec import decode, encode
 from schemas.errors import EventError, OperatorError
 from schemas.events import Aggregate, Alert, Anomaly, ControlRecord, DriftReport
-from schemas.topics import AGGREGATES, ALERTS, ANOMALIES, CONTROL, DRIFT_REPORTS
+from schemas.topics import AGGREGATES, ALERTS, ANOMALIES, CONTROL, DRIFT_REPORTS, LABELLED_EXAMPLES, SNAPSHOTS
 from serving.control_feed import read_control
 from serving.dead_letter import dead_letter
 from serving.inflight import Record
@@ -29,6 +29,9 @@ KINDS: dict[str, type[Alert | DriftReport | Anomaly | Aggregate]] = {
     ANOMALIES.name: Anomaly,
     AGGREGATES.name: Aggregate,
 }
+# Not read, only looked at for whether they grow.
+GROWING = (LABELLED_EXAMPLES.name, SNAPSHOTS.name)
+LOOK_EVERY_MS = 10_000
 BATCH, POLL_S, TIMEOUT_S, PAUSE_S = 500, 0.2, 3.0, 5.0
 # A router that starts for the first time hears of what was told this long before.
 FIRST_LOOK_MS = 10 * 60_000
@@ -57,6 +60,7 @@ class Stream:
         self._stop = threading.Event()
         self._begun_ms = clock()
         self._heard_ms: dict[str, int] = {}
+        self._ends: dict[str, int] = {}
         self._bootstrap = bootstrap
         self._producer = Producer({"bootstrap.servers": bootstrap, "enable.idempotence": True, "log_level": 0})
         self._thread = threading.Thread(target=self._run, name="alert-stream", daemon=True)
@@ -91,7 +95,7 @@ class Stream:
 
     def note_ages(self) -> None:
         """Bring the ages of topics up to date; a topic that was never heard of counts from the start."""
-        for topic in KINDS:
+        for topic in (*KINDS, *GROWING):
             age_ms = self._clock() - self._heard_ms.get(topic, self._begun_ms)
             self._metrics.topic_age.labels(topic).set(age_ms / 1000)
 
@@ -119,7 +123,11 @@ class Stream:
         )
         try:
             consumer.assign(self._places(consumer))
+            looked_ms = 0
             while not self._stop.is_set():
+                if self._clock() - looked_ms >= LOOK_EVERY_MS:
+                    looked_ms = self._clock()
+                    self._look(consumer)
                 # The first record is not kept waiting for the rest of a batch.
                 first = consumer.poll(POLL_S)
                 if first is not None:
@@ -127,6 +135,16 @@ class Stream:
                 self._producer.poll(0)
         finally:
             consumer.close()
+
+    def _look(self, consumer: Consumer) -> None:
+        """Note which topics have grown since the last look."""
+        for topic in GROWING:
+            partitions = consumer.list_topics(topic, timeout=TIMEOUT_S).topics[topic].partitions
+            places = (TopicPartition(topic, partition) for partition in partitions)
+            end = sum(consumer.get_watermark_offsets(place, timeout=TIMEOUT_S)[1] for place in places)
+            if end != self._ends.setdefault(topic, end):
+                self._ends[topic] = end
+                self._heard_ms[topic] = self._clock()
 
     def _places(self, consumer: Consumer) -> list[TopicPartition]:
         known, found = self._router.offsets(), []

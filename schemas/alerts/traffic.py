@@ -317,6 +317,49 @@ TRAFFIC = (
         ),
     ),
     Definition(
+        name="LearnerStopped",
+        ids=("ALR-10", "ALR-20", "MON-4"),
+        severity="high",
+        owner="fraud",
+        limit=3600,
+        unit="seconds",
+        summary="labelled examples come, and no learner wrote a snapshot for {value:.0f} s",
+        action="sluice status: does the job that learns run? then its log",
+        runbook="learner",
+        signal=Rule(
+            expr=f"""max({TOPIC_AGE_SECONDS}{{topic="snapshots"}}) > LIMIT
+                and on () max({TOPIC_AGE_SECONDS}{{topic="labelled-examples"}}) < 600""",
+            hold="5m",
+            cases=(
+                Case(
+                    "examples without snapshots",
+                    {
+                        of(TOPIC_AGE_SECONDS, topic="snapshots"): "4000x60",
+                        of(TOPIC_AGE_SECONDS, topic="labelled-examples"): "20x60",
+                    },
+                    at="12m",
+                    fires=(Expected({}, 4000),),
+                ),
+                Case(
+                    "nothing to learn from",
+                    {
+                        of(TOPIC_AGE_SECONDS, topic="snapshots"): "4000x60",
+                        of(TOPIC_AGE_SECONDS, topic="labelled-examples"): "900x60",
+                    },
+                    at="12m",
+                ),
+                Case(
+                    "a snapshot half an hour ago",
+                    {
+                        of(TOPIC_AGE_SECONDS, topic="snapshots"): "1800x60",
+                        of(TOPIC_AGE_SECONDS, topic="labelled-examples"): "20x60",
+                    },
+                    at="12m",
+                ),
+            ),
+        ),
+    ),
+    Definition(
         name="DriftReportsStopped",
         ids=("ALR-20", "MON-3"),
         severity="warning",

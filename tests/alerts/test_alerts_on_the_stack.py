@@ -66,7 +66,7 @@ def test_an_alert_of_the_topic_reaches_a_person_and_so_does_its_end(told, receiv
     run, now_ms = uuid4().hex, time.time_ns() // 1_000_000
     for state in ("firing", "resolved"):
         alert = Alert(
-            event_id=f"{state}-{run}", event_time_ms=now_ms, name="LearnerStopped", severity="critical", state=state,
+            event_id=f"{state}-{run}", event_time_ms=now_ms, name="LearnerFellBack", severity="critical", state=state,
             summary="a trial", since_ms=now_ms, labels={"run": run},
         )  # fmt: skip
         send(told, alert)
@@ -76,7 +76,7 @@ def test_an_alert_of_the_topic_reaches_a_person_and_so_does_its_end(told, receiv
     log = cassandra_deliveries.connect(told.cassandra)
     rows = until(lambda: log.deliveries_of(person.name, now_ms, now_ms + 600_000, 100), "deliveries are logged")
     log.close()
-    assert any(row.alerts == ["LearnerStopped"] for row in rows)
+    assert any(row.alerts == ["LearnerFellBack"] for row in rows)
 
 
 def test_a_drift_report_becomes_an_alert_and_a_request_to_train(told, receiver):

@@ -64,7 +64,7 @@ FAULTS = {
     "DecisionLatencyHigh",
     "CheckpointsFailing",
     "ThroughputHalved",
-    "LabelsPoisoned",
+    "LabelsContradict",
     "DeadLetterBurst",
 }
 
@@ -105,7 +105,7 @@ def reports(level: str) -> list[object]:
 
 def poisoned(state: str) -> Alert:
     return Alert(
-        event_id=f"p-{state}", event_time_ms=NOON_MS, name="LabelsPoisoned", severity="critical", state=state,  # type: ignore[arg-type]
+        event_id=f"p-{state}", event_time_ms=NOON_MS, name="LabelsContradict", severity="critical", state=state,  # type: ignore[arg-type]
         summary="labels contradict", since_ms=NOON_MS, labels={"learner": "logistic"},
     )  # fmt: skip
 

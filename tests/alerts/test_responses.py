@@ -50,7 +50,7 @@ def test_thresholds_go_up_by_a_step_in_every_segment_and_never_beyond_the_highes
 
 
 def test_the_shadow_is_a_flag():
-    assert made("LabelsPoisoned")[1] == ("flag", Flag(enabled=True))
+    assert made("LabelsContradict")[1] == ("flag", Flag(enabled=True))
 
 
 def test_a_response_to_the_same_thing_is_made_once_a_day():
