@@ -7,13 +7,17 @@ from schemas.alerts.definition import Definition
 from schemas.alerts.fraud import FRAUD
 from schemas.alerts.jobs import JOBS
 from schemas.alerts.models import MODELS
+from schemas.alerts.parts import PARTS
 from schemas.alerts.recommend import RECOMMEND
 from schemas.alerts.routing import ROUTING
+from schemas.alerts.silence import SILENCE
 from schemas.alerts.traffic import TRAFFIC
 
 GROUPS: dict[str, tuple[Definition, ...]] = {
+    "parts": PARTS,
     "jobs": JOBS,
     "traffic": TRAFFIC,
+    "silence": SILENCE,
     "fraud": FRAUD,
     "models": MODELS,
     "recommend": RECOMMEND,
