@@ -51,6 +51,8 @@ def respond(
     last = responded_ms.get(f"{response}/{about}")
     if last is not None and now_ms - last < PAUSE_MS:
         return []
+    for old in [key for key, made_ms in responded_ms.items() if now_ms - made_ms >= PAUSE_MS]:
+        del responded_ms[old]
     changes, detail = _changes(response, policy)
     responded_ms[f"{response}/{about}"] = now_ms
     known = {"alert": name, "about": about, "summary": summary, **labels, **detail}

@@ -20,6 +20,8 @@ from serving.causes import ranked
 # Reports come hourly: two of them may be missing.
 LIFE_MS = 150 * 60_000
 MAX_DRIFTING = 500
+# So many alerts at once say no more than fewer do.
+MAX_DERIVED = 10_000
 MAX_MODELS = 100
 MAX_SEGMENTS = 1_000
 # The business figure that says how much money flowed.
@@ -93,7 +95,7 @@ def _turn(alert: Alert, state: RouterState, now_ms: int, *, fires: bool) -> Iter
     """The alert if it begins or ends now; one that goes on is only heard of."""
     key = identity(alert)
     before = state.derived.get(key)
-    if fires and before is None:
+    if fires and before is None and len(state.derived) < MAX_DERIVED:
         made = explained(alert, state)
         state.derived[key] = Active(made, now_ms)
         yield made
