@@ -68,6 +68,11 @@ def _default(section: msgspec.Struct, field: msgspec.structs.FieldInfo) -> str:
 
 def _toml(value: Any) -> str:
     """A value as TOML writes it; an absent one is the empty string."""
+    if isinstance(value, msgspec.Struct):
+        fields = {name: getattr(value, name) for name in value.__struct_fields__}
+        return "{" + ", ".join(f"{name} = {_toml(given)}" for name, given in fields.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_toml, value)) + "]"
     return "" if value is None else msgspec.json.encode(value).decode()
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from infra import docs_commands, docs_settings
 from infra import topics as broker
+from schemas.alerts.catalogue import GROUPS, PARTLY_WITHOUT, WITHOUT
+from schemas.alerts.definition import Anomalies, Definition, Reports, Rule
 from schemas.features import DAY_S
 from schemas.metrics import METRICS
 from schemas.settings import Settings
@@ -95,6 +97,56 @@ def rules() -> str:
     )
 
 
+def alerts() -> str:
+    """docs/alerts.md: every alert, and the rows of the requirements that have none."""
+    groups = []
+    for group, definitions in GROUPS.items():
+        rows = [
+            (
+                f"`{d.name}`",
+                d.severity,
+                d.owner,
+                _cell(_signal(d)),
+                f"{d.limit:g} {d.unit}".strip(),
+                _cell(d.action),
+                f"[{d.runbook}](../{d.page})",
+                d.response or "",
+                ", ".join(d.ids),
+            )
+            for d in definitions
+        ]
+        head = ("alert", "severity", "owner", "signal", "limit", "first action", "runbook", "response", "answers")
+        groups.append(f"## {group}\n\n{_table(head, rows)}")
+    without = _table(("row", "why"), [*WITHOUT.items(), *PARTLY_WITHOUT.items()])
+    said = (
+        "Severities are the priorities of messages: critical at once and at any hour, high at once, warning within a "
+        "minute, info within an hour, all but critical outside of quiet hours.\n"
+        "A response is made where the flag `respond-` with its name is on: `sluice control flag respond-retrain on`.\n"
+    )
+    tail = f"## Rows of the requirements without an alert, or with a part without\n\n{without}"
+    return f"# Alerts\n\n{NOTE}\n{said}\n" + "\n".join(groups) + f"\n{tail}"
+
+
+def _signal(definition: Definition) -> str:
+    """What sets an alert off, in words or in PromQL."""
+    signal = definition.signal
+    if isinstance(signal, Rule):
+        return f"`{definition.expr}`, for {signal.hold}"
+    if isinstance(signal, Reports):
+        what = " or ".join(signal.measures) or "any measure"
+        bound = "" if signal.above is None else f" above {signal.above:g}"
+        bound += "" if signal.below is None else f" below {signal.below:g}"
+        return f"a drift report on {signal.subject}: {what}{bound or ' of level ' + ' or '.join(signal.levels)}"
+    if isinstance(signal, Anomalies):
+        return f"an anomaly; over after {signal.quiet_ms // 60_000} min without another"
+    return f"told by {signal.by}"
+
+
+def _cell(text: str) -> str:
+    """Text that does not end a table's cell."""
+    return text.replace("|", "\\|")
+
+
 def commands() -> str:
     """docs/commands.md: every command as `--help` tells it."""
     return docs_commands.page(NOTE)
@@ -106,6 +158,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "metrics.md": metrics,
     "features.md": features,
     "rules.md": rules,
+    "alerts.md": alerts,
     "commands.md": commands,
 }
 

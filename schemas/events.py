@@ -116,7 +116,7 @@ LabelSource = Literal["chargeback", "review", "confirmed", "dispute", "timeout",
 RankingKind = Literal["similar", "segment", "trending"]
 DriftLevel = Literal["none", "moderate", "significant"]
 DriftSubject = Literal["feature", "score", "decisions", "error", "label", "skew", "multivariate", "performance"]
-AlertSeverity = Literal["critical", "warning", "info"]
+AlertSeverity = Literal["critical", "high", "warning", "info"]
 
 
 class Decision(Event, frozen=True, kw_only=True, omit_defaults=True):
@@ -371,8 +371,8 @@ class Cause(msgspec.Struct, frozen=True, omit_defaults=True):
 class Alert(Event, frozen=True, kw_only=True, omit_defaults=True):
     """Something that a person should hear of, or that is over. The record key is `name`.
 
-    `name` is a definition of the alert catalogue, which holds its owner and its runbook. `labels` tell alerts of one
-    name apart. `since_ms` is when it began.
+    `name` is a definition of the alert catalogue (schemas/alerts), which holds its owner and its runbook. `labels`
+    tell alerts of one name apart; `value` is set against `limit`. `since_ms` is when it began.
     """
 
     name: Word

@@ -40,6 +40,7 @@ class Ports(_Section, frozen=True):
     prometheus: Port = 9090
     alertmanager: Port = 9094
     api: Port = 8000
+    alerts: Port = 9095
 
 
 class Stack(_Section, frozen=True):
@@ -82,6 +83,7 @@ class Cassandra(_Section, frozen=True):
     decision_days: Annotated[int, Meta(ge=1, le=3650)] = 180
     list_days: Annotated[int, Meta(ge=1, le=3650)] = 30
     list_feature_days: Annotated[int, Meta(ge=1, le=3650)] = 7
+    delivery_days: Annotated[int, Meta(ge=1, le=3650)] = 90
 
 
 class Flink(_Section, frozen=True):
@@ -153,6 +155,53 @@ class Drift(_Section, frozen=True):
     label_days: Annotated[int, Meta(ge=0, le=90)] = 7
 
 
+class Channel(_Section, frozen=True):
+    """One way to a person. `key` is PagerDuty's routing key; `terminal` prints where the router runs."""
+
+    kind: Literal["webhook", "slack", "pagerduty", "terminal"]
+    url: str = ""
+    key: str = ""
+
+    def __post_init__(self) -> None:
+        if self.kind != "terminal" and not self.url.startswith(("http://", "https://")):
+            raise ValueError(f"a channel of kind {self.kind} needs a url that begins with http:// or https://")
+
+
+class Person(_Section, frozen=True):
+    """Who is told. `owners` are those of the alerts they hear of, none meaning all; hours are of their `zone`.
+
+    `channels` are tried in order; a critical alert takes the first two at once.
+    """
+
+    name: Annotated[str, Meta(min_length=1, max_length=64)]
+    channels: Annotated[list[Channel], Meta(min_length=1, max_length=8)]
+    owners: list[str] = msgspec.field(default_factory=list)
+    zone: str = "UTC"
+    quiet_from_hour: Annotated[int, Meta(ge=0, le=23)] = 22
+    quiet_until_hour: Annotated[int, Meta(ge=0, le=23)] = 8
+
+
+class Alerts(_Section, frozen=True):
+    """Who hears of alerts and how often (NOT-1 to NOT-6). `people` are tables: `[[alerts.people]]`, each with channels.
+
+    An empty `console` is the local API's, an empty `state` is `alerts` in the stack's home.
+    """
+
+    people: list[Person] = msgspec.field(default_factory=lambda: [Person("on-call", [Channel("terminal")])])
+    person_per_hour: Annotated[int, Meta(ge=2, le=10_000)] = 10
+    channel_per_hour: Annotated[int, Meta(ge=2, le=100_000)] = 100
+    all_per_hour: Annotated[int, Meta(ge=2, le=1_000_000)] = 1_000
+    dedup_hours: Annotated[int, Meta(ge=1, le=720)] = 24
+    console: str = ""
+    alertmanager: str = ""
+    state: str = ""
+
+    def __post_init__(self) -> None:
+        names = [person.name for person in self.people]
+        if len(set(names)) != len(names):
+            raise ValueError(f"alerts.people: a name is given twice among {', '.join(names)}")
+
+
 class Settings(_Section, frozen=True):
     """Everything a process may be told. Addresses that are left empty follow `stack`, so one place moves them all."""
 
@@ -166,6 +215,7 @@ class Settings(_Section, frozen=True):
     promotion: Promotion = msgspec.field(default_factory=Promotion)
     learn: Learn = msgspec.field(default_factory=Learn)
     drift: Drift = msgspec.field(default_factory=Drift)
+    alerts: Alerts = msgspec.field(default_factory=Alerts)
 
     def __post_init__(self) -> None:
         ports = self.stack.ports
@@ -174,6 +224,12 @@ class Settings(_Section, frozen=True):
         self._fill("cassandra", port=ports.cassandra)
         self._fill("flink", rest=f"http://127.0.0.1:{ports.flink_rest}")
         self._fill("registry", path=f"{self.stack.home}/registry")
+        self._fill(
+            "alerts",
+            console=f"http://127.0.0.1:{ports.api}/",
+            alertmanager=f"http://127.0.0.1:{ports.alertmanager}",
+            state=f"{self.stack.home}/alerts",
+        )
 
     def _fill(self, section: str, **local: str | int) -> None:
         """Replace what the section leaves empty by the local stack's value."""

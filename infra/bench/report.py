@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from infra.bench.alerts import AlertLatency
 from infra.bench.click_to_list import ClickToList
 from infra.bench.curves import Curve
 from infra.bench.drift import Overhead
@@ -54,6 +55,7 @@ def rows(found: dict[str, Any]) -> list[str]:
         _drift,
         _recommend,
         _state,
+        _alerts,
         _recovery,
         _reference,
         _memory,
@@ -114,6 +116,7 @@ _KEYS: dict[str, Any] = {
     "recovery": lambda recovery: {"recovery_s": recovery.silence_s},
     "freshness": lambda freshness: {"redis_freshness_ms": _short(freshness.seen)},
     "store-read": lambda percentiles: {"store_read_ms": _short(percentiles)},
+    "alerts": lambda alerts: {"alert_latency_s": _in_seconds(alerts.all)},
     "memory": lambda parts: {"rss_mb": parts},
     "recommend": lambda found: {
         "click_to_list_ms": _short(found["click_to_list"].seen),
@@ -257,6 +260,24 @@ def _recommend(found: dict[str, Any]) -> list[str]:
             own,
         ),
     ]
+
+
+def _alerts(found: dict[str, Any]) -> list[str]:
+    if "alerts" not in found:
+        return []
+    told: AlertLatency = found["alerts"]
+    both = (
+        ("critical alert to its receiver, opening a group", told.opening, ""),
+        ("    joining a group", told.joining, f"{told.lost:,} lost" if told.lost else ""),
+    )
+    return [
+        _row(f"{what}, p50 / p99 s", f"{at.p50 / 1000:.2f} / {at.p99 / 1000:.2f}", "p99 < 60", at.p99 < 60_000, note)
+        for what, at, note in both
+    ]
+
+
+def _in_seconds(at: Percentiles) -> dict[str, float]:
+    return {"p50": round(at.p50 / 1000, 3), "p99": round(at.p99 / 1000, 3), "max": round(at.max / 1000, 3)}
 
 
 def _recovery(found: dict[str, Any]) -> list[str]:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from infra import control_topic, flink_client
 from infra.bench import (
+    alerts,
     caught_up,
     click_to_list,
     curves,
@@ -59,10 +60,11 @@ class Scale:
     curve_events: int
     recovery_s: float
     labelled: int
+    alerts: int
 
 
-FULL = Scale(60, 20, 300_000, 200_000, 20_000, 400_000, 1_000, 45, 300_000)
-QUICK = Scale(3, 4, 10_000, 5_000, 2_000, 10_000, 100, 30, 20_000)
+FULL = Scale(60, 20, 300_000, 200_000, 20_000, 400_000, 1_000, 45, 300_000, 60)
+QUICK = Scale(3, 4, 10_000, 5_000, 2_000, 10_000, 100, 30, 20_000, 10)
 
 
 @dataclass(frozen=True)
@@ -168,6 +170,10 @@ def _reference(bench: Bench) -> Any:
     )
 
 
+def _alerts(bench: Bench) -> Any:
+    return alerts.measure(bench.settings, count=bench.scale.alerts)
+
+
 def _recovery(bench: Bench) -> Any:
     return recovery.run(bench.settings, rate=RECOVERY_RATE, seconds=bench.scale.recovery_s, users=USERS)
 
@@ -186,6 +192,7 @@ MEASUREMENTS: dict[str, tuple[Part, ...]] = {
     "curves": (Part("curves", _curves),),
     "learner": (Part("learner", _learner),),
     "reference": (Part("reference", _reference),),
+    "alerts": (Part("alerts", _alerts),),
     # Last, for it leaves a TaskManager cold.
     "recovery": (Part("recovery", _recovery),),
 }

@@ -32,6 +32,7 @@ COMMANDS = {
     "generate": "Publish seeded, generated events: payments with labels, or shoppers with items.",
     "replay": "Publish a CSV or Parquet file as events.",
     "bench": "Measure throughput, latency, recovery and cost per event on this machine.",
+    "alerts": "Route alerts to people; see what fires and what was delivered.",
     "dead-letters": "List, show and play back records that could not be processed.",
 }
 

@@ -10,6 +10,8 @@ from infra.stack.part import LOOPBACK, Part
 from schemas.settings import Settings
 
 MEMORY_MB = 128
+# The router's address in infra/alertmanager/alertmanager.yml: that of the default ports.
+ROUTER = "http://127.0.0.1:9095"
 
 
 def part(settings: Settings) -> Part:
@@ -20,7 +22,7 @@ def part(settings: Settings) -> Part:
     def prepare() -> None:
         home.data("alertmanager").mkdir(parents=True, exist_ok=True)
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(resources.files("infra").joinpath("alertmanager/alertmanager.yml").read_text())
+        file.write_text(configuration(settings))
 
     def command() -> list[str]:
         return [
@@ -43,3 +45,9 @@ def part(settings: Settings) -> Part:
         command=command,
         probe=lambda _: probe.http(port, "/-/ready"),
     )
+
+
+def configuration(settings: Settings) -> str:
+    """Who is told of what, with the router at the port of these settings."""
+    text = resources.files("infra").joinpath("alertmanager/alertmanager.yml").read_text()
+    return text.replace(ROUTER, f"http://{LOOPBACK}:{settings.stack.ports.alerts}")

@@ -13,6 +13,7 @@ from schemas.settings import Settings
 
 MEMORY_MB = 256
 RETENTION = "7d"
+RESEND = "15s"
 
 
 def part(settings: Settings) -> Part:
@@ -33,6 +34,8 @@ def part(settings: Settings) -> Part:
             f"--config.file={conf / 'prometheus.yml'}",
             f"--storage.tsdb.path={home.data('prometheus')}",
             f"--storage.tsdb.retention.time={RETENTION}",
+            # An alert that is not told again for four times as long is over: so long, a dead Prometheus looks alive.
+            f"--rules.alert.resend-delay={RESEND}",
             f"--web.listen-address={LOOPBACK}:{port}",
             "--log.level=warn",
         ]
@@ -62,6 +65,7 @@ def configuration(settings: Settings) -> dict[str, Any]:
             {"job_name": "flink", "static_configs": [_targets(flink)]},
             {"job_name": "api", "static_configs": [_targets([ports.api])]},
             {"job_name": "learn", "static_configs": [_targets([settings.learn.port])]},
+            {"job_name": "alerts", "static_configs": [_targets([ports.alerts])]},
             {"job_name": "prometheus", "static_configs": [_targets([ports.prometheus])]},
         ],
     }

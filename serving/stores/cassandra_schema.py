@@ -2,8 +2,8 @@
 
 `decisions` holds a whole decision by its event id, `decisions_by_user` the short form by user and UTC day,
 `lists_by_user` the lists that a user was shown, `lists` each list by its id with the features of its items, `words`
-what labels said of an answer. A decision, or a list, is one cell: two writes of one event at one timestamp can never
-mix into a third.
+what labels said of an answer, `deliveries_by_person` what was sent to people of alerts. A decision, or a list, is one
+cell: two writes of one event at one timestamp can never mix into a third.
 Partitions are bounded by one user's day; rows expire together, so time-window compaction drops whole files.
 """
 
@@ -34,11 +34,16 @@ _TABLES = {
         user_id text, day int, event_time_ms bigint, list_id text, body blob,
         PRIMARY KEY ((user_id, day), event_time_ms, list_id)
     """,
+    "deliveries_by_person": """
+        person text, day int, at_ms bigint, message_id text, channel text, status text, body blob,
+        PRIMARY KEY ((person, day), at_ms, message_id, channel, status)
+    """,
 }
 
 _CLUSTERING = {
     "decisions_by_user": "CLUSTERING ORDER BY (event_time_ms DESC, event_id ASC) AND ",
     "lists_by_user": "CLUSTERING ORDER BY (event_time_ms DESC, list_id ASC) AND ",
+    "deliveries_by_person": "CLUSTERING ORDER BY (at_ms DESC, message_id ASC, channel ASC, status ASC) AND ",
 }
 
 PUT_BY_ID = "INSERT INTO {keyspace}.decisions (event_id, body) VALUES (?, ?) USING TIMESTAMP ?"
@@ -63,6 +68,14 @@ PUT_LIST_BY_ID = "INSERT INTO {keyspace}.lists (list_id, body) VALUES (?, ?) USI
 GET_LIST_BY_ID = "SELECT body FROM {keyspace}.lists WHERE list_id = ?"
 PUT_WORDS = "INSERT INTO {keyspace}.words (example_id, body) VALUES (?, ?) USING TIMESTAMP ?"
 GET_WORDS = "SELECT body FROM {keyspace}.words WHERE example_id = ?"
+PUT_DELIVERY = (
+    "INSERT INTO {keyspace}.deliveries_by_person (person, day, at_ms, message_id, channel, status, body) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?"
+)
+GET_DELIVERIES = (
+    "SELECT body FROM {keyspace}.deliveries_by_person WHERE person = ? AND day IN ? "
+    "AND at_ms >= ? AND at_ms < ? PER PARTITION LIMIT ?"
+)
 CHECK = "SELECT key FROM system.local"
 STATEMENTS = (
     PUT_BY_ID,
@@ -82,7 +95,11 @@ STATEMENTS = (
 def ddl(config: settings.Cassandra) -> list[str]:
     """The statements that create keyspace and tables, or bring their time to live up to date; run in order."""
     statements = [_KEYSPACE.format(keyspace=config.keyspace, replication=config.replication)]
-    days_kept = {"lists_by_user": config.list_days, "lists": config.list_feature_days}
+    days_kept = {
+        "lists_by_user": config.list_days,
+        "lists": config.list_feature_days,
+        "deliveries_by_person": config.delivery_days,
+    }
     for table, columns in _TABLES.items():
         name = f"{config.keyspace}.{table}"
         days = days_kept.get(table, config.decision_days)

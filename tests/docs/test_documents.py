@@ -17,6 +17,7 @@ from schemas.topics import TOPICS
 ROOT = Path(__file__).parents[2]
 HAND_WRITTEN = [
     *sorted(ROOT.glob("*.md")),
+    *sorted((ROOT / "infra/runbooks").glob("*.md")),
     *sorted(path for folder in ("jobs", "serving", "infra") for path in (ROOT / folder).rglob("NOTES.md")),
 ]
 SOURCES = [

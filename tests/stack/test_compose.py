@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from infra.stack import flink_config, kafka, prometheus, topology, versions
-from schemas.settings import Settings
+from infra.stack import alertmanager, flink_config, kafka, prometheus, topology, versions
+from schemas.settings import Ports, Settings, Stack
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -24,7 +24,8 @@ OWN_FLINK = re.compile(
 
 
 def test_every_part_is_a_service_and_every_service_a_part():
-    assert {part.service for part in PARTS} | {"topics"} == set(SERVICES)
+    # The router is a process beside the parts, as `sluice alerts route` is on the local stack.
+    assert {part.service for part in PARTS} | {"topics", "alerts"} == set(SERVICES)
 
 
 @pytest.mark.parametrize("part", PARTS, ids=lambda part: part.name)
@@ -79,7 +80,31 @@ def test_prometheus_scrapes_as_often_and_reads_the_same_rules():
     composed = yaml.safe_load((ROOT / "infra/docker/prometheus.yml").read_text())
     assert composed["global"] == local["global"]
     assert composed["rule_files"] == local["rule_files"]
+    assert f"--rules.alert.resend-delay={prometheus.RESEND}" in SERVICES["prometheus"]["command"]
+    jobs = [scraped["job_name"] for scraped in local["scrape_configs"]]
+    # The API runs outside of the containers.
+    assert [scraped["job_name"] for scraped in composed["scrape_configs"]] == [job for job in jobs if job != "api"]
     assert "./infra/prometheus/rules.yml:/etc/prometheus/rules.yml:ro" in SERVICES["prometheus"]["volumes"]
+
+
+def test_alertmanager_reads_the_same_and_finds_the_router_where_it_is():
+    text = (ROOT / "infra/alertmanager/alertmanager.yml").read_text()
+    assert alertmanager.configuration(Settings()) == text
+    assert (
+        "./infra/alertmanager/alertmanager.yml:/etc/alertmanager/alertmanager.yml:ro"
+        in (SERVICES["alertmanager"]["volumes"])
+    )
+    assert f"{alertmanager.ROUTER}/alertmanager" in text
+    assert f":{Settings().stack.ports.alerts}" in alertmanager.ROUTER
+    # One network for both: the address of the local stack holds there too.
+    assert SERVICES["alerts"]["network_mode"] == "service:alertmanager"
+    assert SERVICES["alerts"]["entrypoint"][3:5] == ["alerts", "route"]
+
+
+def test_another_port_of_the_router_reaches_alertmanager():
+    moved = alertmanager.configuration(Settings(stack=Stack(ports=Ports(alerts=19095))))
+    assert "http://127.0.0.1:19095/alertmanager" in moved
+    assert alertmanager.ROUTER not in moved
 
 
 def test_every_file_that_is_mounted_exists():

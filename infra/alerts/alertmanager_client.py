@@ -1,0 +1,107 @@
+"""Alertmanager's edge: alerts of the stream go to its API, and its notifications come back in this shape."""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.request
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from schemas.alerts.catalogue import DEFINITIONS
+from schemas.errors import PartFailedError, UnansweredError
+from schemas.events import Alert, Cause
+
+TIMEOUT_S = 5.0
+# Without a word from us for so long, an alert of the stream ends: the router tells of each that fires more often.
+LIFE_MS = 10 * 60_000
+# Our own labels; all others tell alerts of one name apart.
+OWN_LABELS = {"alertname", "severity", "owner", "source"}
+STREAM = "stream"
+
+
+class Heard(msgspec.Struct):
+    """An alert in a notification."""
+
+    status: str
+    labels: dict[str, str]
+    annotations: dict[str, str]
+    startsAt: str  # noqa: N815  Alertmanager's name
+
+
+class Webhook(msgspec.Struct):
+    """A notification of Alertmanager, version 4."""
+
+    alerts: list[Heard]
+
+
+def send(address: str, alerts: list[Alert], now_ms: int) -> None:
+    """Tell Alertmanager of alerts. Raises UnansweredError when it does not answer, PartFailedError when it refuses."""
+    _ask(f"{address}/api/v2/alerts", msgspec.json.encode([posted(alert, now_ms) for alert in alerts]))
+
+
+def firing(address: str) -> list[dict[str, Any]]:
+    """What fires now, as Alertmanager's API tells it. Raises what `send` raises."""
+    found: list[dict[str, Any]] = msgspec.json.decode(_ask(f"{address}/api/v2/alerts?active=true", None))
+    return found
+
+
+def posted(alert: Alert, now_ms: int) -> dict[str, Any]:
+    """An alert of the stream as Alertmanager takes it; the labels decide which alerts are the same."""
+    definition = DEFINITIONS.get(alert.name)
+    annotations = {
+        "summary": alert.summary,
+        "action": definition.action if definition else "",
+        "runbook": alert.runbook or (definition.page if definition else ""),
+        "value": f"{alert.value:.6g}",
+        "limit": f"{alert.limit:g}",
+        "link": alert.link,
+        "causes": msgspec.json.encode(alert.causes).decode() if alert.causes else "",
+    }
+    ends_ms = now_ms + LIFE_MS if alert.state == "firing" else now_ms
+    return {
+        "labels": {
+            **alert.labels,
+            "alertname": alert.name,
+            "severity": alert.severity,
+            "owner": definition.owner if definition else "",
+            "source": STREAM,
+        },
+        "annotations": {name: text for name, text in annotations.items() if text},
+        "startsAt": rfc3339(min(alert.since_ms, now_ms)),
+        "endsAt": rfc3339(ends_ms),
+    }
+
+
+def causes_of(annotations: dict[str, str]) -> list[Cause]:
+    """The causes that an alert of the stream brought; none where the text is not ours."""
+    try:
+        return msgspec.json.decode(annotations.get("causes", "[]"), type=list[Cause])
+    except msgspec.MsgspecError:
+        return []
+
+
+def rfc3339(time_ms: int) -> str:
+    """A time as Alertmanager writes it."""
+    return datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def milliseconds(text: str, default: int) -> int:
+    """A time of Alertmanager in ms since the epoch."""
+    try:
+        return round(datetime.fromisoformat(text).timestamp() * 1000)
+    except ValueError:
+        return default
+
+
+def _ask(url: str, content: bytes | None) -> bytes:
+    request = urllib.request.Request(url, data=content, headers={"Content-Type": "application/json"})  # noqa: S310  ours
+    try:
+        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310  the address of the settings
+            read: bytes = answer.read()
+            return read
+    except urllib.error.HTTPError as error:
+        raise PartFailedError(f"Alertmanager at {url} refused: {error.code} {error.read()[:200]!r}") from error
+    except OSError as error:
+        raise UnansweredError(f"Alertmanager at {url} does not answer: {error}; see `sluice status`") from error

@@ -1,0 +1,95 @@
+"""What is done by itself when an alert fires (ALR-30), each behind a flag on `control`. Pure: records in, records out.
+
+`respond-retrain` and `respond-rollback` ask: an audit record is the request, and a person or a trainer takes it up.
+`respond-raise-thresholds` and `respond-shadow` change what is in force. Every response is an audit record too, and no
+response to the same thing is repeated within PAUSE_MS.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import msgspec
+
+from schemas.alerts.catalogue import DEFINITIONS
+from schemas.alerts.definition import ResponseName
+from schemas.control import Audit, Flag, Payload, Policy, Thresholds
+from schemas.events import ControlRecord
+
+PAUSE_MS = 24 * 3600_000
+# Raised by this much a time, and never beyond: somebody must still be stopped.
+STEP, HIGHEST = 0.05, 0.97
+AUTHOR = "alert-router"
+
+
+def flag(response: ResponseName) -> str:
+    """The flag that switches a response on."""
+    return f"respond-{response}"
+
+
+SHADOW = "shadow"
+
+
+def respond(
+    name: str,
+    labels: dict[str, str],
+    summary: str,
+    *,
+    flags: dict[str, bool],
+    policy: Policy,
+    responded_ms: dict[str, int],
+    now_ms: int,
+) -> list[ControlRecord]:
+    """The control records that answer an alert that fires; none where its definition has no response, its flag is
+    off, or it was made within PAUSE_MS. `responded_ms` is when each was last made, and is brought up to date.
+    """
+    definition = DEFINITIONS.get(name)
+    response = definition.response if definition else None
+    if response is None or not flags.get(flag(response), False):
+        return []
+    about = labels.get("model") or labels.get("job_name", "")
+    last = responded_ms.get(f"{response}/{about}")
+    if last is not None and now_ms - last < PAUSE_MS:
+        return []
+    for old in [key for key, made_ms in responded_ms.items() if now_ms - made_ms >= PAUSE_MS]:
+        del responded_ms[old]
+    changes, detail = _changes(response, policy)
+    responded_ms[f"{response}/{about}"] = now_ms
+    known = {"alert": name, "about": about, "summary": summary, **labels, **detail}
+    suffix = hashlib.sha256(f"{response}/{about}".encode()).hexdigest()[:8]
+    audit = Audit(f"respond_{response.replace('-', '_')}", known)
+    records = [("audit", f"respond-{response}-{now_ms}-{suffix}", audit), *changes]
+    return [_record(kind, key, payload, name, now_ms, place) for place, (kind, key, payload) in enumerate(records)]
+
+
+def _changes(response: ResponseName, policy: Policy) -> tuple[list[tuple[str, str, Payload]], dict[str, str]]:
+    """What a response puts in force, and its words for the audit record; a request puts nothing in force."""
+    if response == "shadow":
+        return [("flag", SHADOW, Flag(enabled=True))], {"flag": SHADOW}
+    if response == "raise-thresholds":
+        raised = Policy(_raised(policy.thresholds), {name: _raised(t) for name, t in policy.segments.items()})
+        return [("policy", "default", raised)], {"block": f"{raised.thresholds.block:g}", "before": _said(policy)}
+    return [], {}
+
+
+def _raised(thresholds: Thresholds) -> Thresholds:
+    """Each threshold a step higher; one that is beyond the highest stays."""
+    up = (max(t, min(HIGHEST, round(t + STEP, 6))) for t in (thresholds.review, thresholds.challenge, thresholds.block))
+    return Thresholds(*up)
+
+
+def _said(policy: Policy) -> str:
+    return msgspec.json.encode(policy).decode()
+
+
+def _record(kind: str, key: str, payload: Payload, alert: str, now_ms: int, place: int) -> ControlRecord:
+    fields = {
+        "event_id": f"respond-{now_ms}-{place}-{alert}"[:64],
+        "event_time_ms": now_ms,
+        "kind": kind,
+        "name": key[:64],
+        "payload": msgspec.Raw(msgspec.json.encode(payload)),
+        "author": AUTHOR,
+        "note": f"in response to the alert {alert}",
+    }
+    return msgspec.convert(fields, ControlRecord)

@@ -1,0 +1,66 @@
+"""What the alert router remembers between two calls, and over a restart."""
+
+from __future__ import annotations
+
+import msgspec
+
+from infra.alerts.notice import Message, Notice, State
+from schemas.events import Alert, DriftReport
+
+
+class Told(msgspec.Struct):
+    """What was last taken in for a person of one alert; `muted` when its return within the dedup time was passed by."""
+
+    state: State
+    at_ms: int
+    muted: bool = False
+
+
+class Waiting(msgspec.Struct):
+    """A notice that waits until `due_ms`."""
+
+    notice: Notice
+    due_ms: int
+
+
+class PersonState(msgspec.Struct):
+    """What a person was told (by key), what waits in order of arrival, deliveries of the last hour, what is under way.
+
+    `failures` counts attempts in a row that no channel took; until `retry_ms` no other is made.
+    """
+
+    told: dict[str, Told] = {}
+    waiting: list[Waiting] = []
+    delivered_ms: list[int] = []
+    under_way: Message | None = None
+    failures: int = 0
+    retry_ms: int = 0
+    dropped: int = 0
+
+
+class Active(msgspec.Struct):
+    """An alert of the stream that fires; `heard_ms` is when it was last told, by our clock."""
+
+    alert: Alert
+    heard_ms: int
+
+
+class RouterState(msgspec.Struct):
+    """Everything; `channels` are times of deliveries of the last hour by channel.
+
+    `offsets` are the places in the topics up to which the rest accounts for them. `active` are the alerts of the stream
+    that fire, `derived` those among them that the router itself made. `reports` are what drifts now, by model,
+    `money` what flowed by segment. `responded_ms` is when a response was last made.
+    """
+
+    version: int = 1
+    people: dict[str, PersonState] = {}
+    channels: dict[str, list[int]] = {}
+    messages: int = 0
+    offsets: dict[str, int] = {}
+    active: dict[str, Active] = {}
+    derived: dict[str, Active] = {}
+    reports: dict[str, dict[str, DriftReport]] = {}
+    money: dict[str, float] = {}
+    responded_ms: dict[str, int] = {}
+    watchdog_ms: int = 0

@@ -1,0 +1,102 @@
+"""What the stream tells becomes alerts that begin once, end once, and say what may lie behind them."""
+
+import pytest
+from alert_builders import HOUR_MS, NOON_MS, report
+
+from infra.alerts import signals
+from infra.alerts.routing_state import RouterState
+from schemas.events import Aggregate, Anomaly
+
+CONSOLE = "http://console/"
+
+
+def told(state, given, now_ms=NOON_MS):
+    return [(alert.name, alert.state) for alert in signals.of_report(given, state, CONSOLE, now_ms)]
+
+
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [
+        (report(value=0.11, level="moderate"), ["FeatureShift"]),
+        (report(value=0.25, level="significant"), ["FeatureDrift"]),
+        (report(value=0.26, level="significant"), ["FeatureDrift", "FeatureDriftSevere"]),
+        (report(measure="kullback_leibler", value=0.2), ["DivergenceHigh"]),
+        (report(measure="kullback_leibler", value=0.1), []),
+        (report(measure="wasserstein"), ["DistributionChanged"]),
+        (report(measure="null_share", value=0.11), ["MissingValuesHigh"]),
+        (report(measure="null_share", value=0.1), []),
+        (report(measure="outside_share"), ["RangeViolated"]),
+        (report("vector", 0.001, "moderate", measure="unread_share"), ["SchemaChanged"]),
+        (report(subject="score"), ["ScoreShift"]),
+        (report(subject="decisions"), ["DecisionMixShift"]),
+        (report(subject="skew", measure="mismatch_share", value=0.06), ["SkewHigh"]),
+        (report(subject="skew", measure="mismatch_share", value=0.05), []),
+        (report(subject="multivariate"), ["MultivariateDrift"]),
+        (report(subject="error"), ["ConceptDrift"]),
+        (report(subject="label"), ["LabelShift"]),
+        (report("roc_auc", 0.8, subject="performance", measure="roc_auc"), ["AccuracyDropped"]),
+        (report("recall", 0.74, "none", subject="performance", measure="recall"), ["CatchRateLow"]),
+        (report("recall", 0.75, "none", subject="performance", measure="recall"), []),
+        (report("recall", 0.5, subject="performance", measure="recall_estimated"), []),
+        (report(level="none", value=0.05), []),
+    ],
+    ids=lambda given: "/".join(given) if isinstance(given, list) else f"{given.subject}-{given.measure}-{given.value}",
+)
+def test_a_report_sets_off_what_the_catalogue_says(given, names):
+    assert [name for name, _ in told(RouterState(), given)] == names
+
+
+def test_an_alert_begins_once_and_ends_once():
+    state = RouterState()
+    assert told(state, report(value=0.22)) == [("FeatureDrift", "firing")]
+    assert told(state, report(value=0.23)) == []
+    assert told(state, report(value=0.05, level="none")) == [("FeatureDrift", "resolved")]
+    assert told(state, report(value=0.05, level="none")) == []
+
+
+def test_segments_features_and_models_are_alerts_of_their_own():
+    state = RouterState()
+    assert told(state, report(value=0.22)) != []
+    assert told(state, report(value=0.22, segment="eu")) != []
+    assert told(state, report("hour", 0.22)) != []
+    assert told(state, report(value=0.22, model="fraud@2")) != []
+
+
+def test_an_alert_of_which_nothing_is_heard_ends_by_itself():
+    state = RouterState()
+    told(state, report(measure="wasserstein"))
+    assert signals.expired(state, NOON_MS + signals.LIFE_MS - 1) == []
+    (over,) = signals.expired(state, NOON_MS + signals.LIFE_MS)
+    assert (over.name, over.state) == ("DistributionChanged", "resolved")
+    assert signals.expired(state, NOON_MS + 2 * signals.LIFE_MS) == []
+
+
+def test_an_anomaly_ends_half_an_hour_after_the_last():
+    state, now_ms = RouterState(), NOON_MS
+    unlikely = Anomaly(
+        event_id="a", event_time_ms=now_ms, name="volume", detector="season", value=10, expected=90, low=50, high=120,
+        score=4,
+    )  # fmt: skip
+    (begun,) = signals.of_anomaly(unlikely, state, CONSOLE, now_ms)
+    assert (begun.name, begun.value, begun.limit) == ("BusinessAnomaly", 10, 50)
+    assert signals.of_anomaly(unlikely, state, CONSOLE, now_ms + HOUR_MS // 3) == []
+    assert signals.expired(state, now_ms + HOUR_MS // 3 + HOUR_MS // 2 - 1) == []
+    assert [alert.state for alert in signals.expired(state, now_ms + HOUR_MS // 3 + HOUR_MS // 2)] == ["resolved"]
+
+
+def test_an_alert_says_what_how_much_since_when_why_and_where_to_read_on():
+    state = RouterState()
+    flow = Aggregate(
+        event_id="g", event_time_ms=NOON_MS, name="amount", value=1000, count=9, window_start_ms=0, window_end_ms=1
+    )
+    signals.of_aggregate(flow, state)
+    told(state, report("hour", 0.24))
+    (alert,) = [a for a in signals.of_report(report("amount", 0.22), state, CONSOLE, NOON_MS) if a.state == "firing"]
+    assert alert.summary == "feature amount of fraud@1 drifted: PSI 0.220"
+    assert (alert.value, alert.limit, alert.since_ms) == (0.22, 0.2, NOON_MS - HOUR_MS)
+    assert alert.runbook == "infra/runbooks/feature-drift.md"
+    assert alert.link == "http://console/#/drift"
+    assert [(cause.name, round(cause.share, 3), cause.money) for cause in alert.causes] == [
+        ("hour", 0.522, 300.0),
+        ("amount", 0.478, 300.0),
+    ]
