@@ -67,7 +67,7 @@ class _Stream(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._count(1)
-        gone = asyncio.ensure_future(receive())
+        gone = asyncio.ensure_future(_gone(receive))
         try:
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             await self._follow(gone, send)
@@ -81,7 +81,7 @@ class _Stream(Response):
             gone.cancel()
             self._count(-1)
 
-    async def _follow(self, gone: asyncio.Future[object], send: Send) -> None:
+    async def _follow(self, gone: asyncio.Future[None], send: Send) -> None:
         quiet_s = 0.0
         while not self._streams.ending:
             body = b"".join(self._news())
@@ -106,3 +106,9 @@ class _Stream(Response):
     def _count(self, change: int) -> None:
         self._streams.open += change
         self._metrics.readers(self._streams.open)
+
+
+async def _gone(receive: Receive) -> None:
+    """Returns when the reader has gone; the request's own end comes first."""
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from infra import grafana_dashboards
 from infra.stack import flink_config, kafka, prometheus, topology, versions
 from schemas.settings import Settings
 
@@ -24,7 +25,7 @@ OWN_FLINK = re.compile(
 
 
 def test_every_part_is_a_service_and_every_service_a_part():
-    assert {part.service for part in PARTS} | {"topics"} == set(SERVICES)
+    assert {part.service for part in PARTS} | {"topics", "grafana"} == set(SERVICES)
 
 
 @pytest.mark.parametrize("part", PARTS, ids=lambda part: part.name)
@@ -80,6 +81,25 @@ def test_prometheus_scrapes_as_often_and_reads_the_same_rules():
     assert composed["global"] == local["global"]
     assert composed["rule_files"] == local["rule_files"]
     assert "./infra/prometheus/rules.yml:/etc/prometheus/rules.yml:ro" in SERVICES["prometheus"]["volumes"]
+
+
+def test_grafana_is_of_the_named_version_on_loopback_and_tells_nobody():
+    service = SERVICES["grafana"]
+    assert service["image"] == f"grafana/grafana:{versions.GRAFANA}"
+    assert service["ports"] == ["127.0.0.1:3000:3000"]
+    off = [name for name in service["environment"] if name.startswith(("GF_ANALYTICS", "GF_NEWS"))]
+    assert {service["environment"][name] for name in off} == {"false"}
+
+
+def test_grafana_is_given_every_dashboard_and_the_metrics():
+    mounted = dict(volume.split(":")[:2] for volume in SERVICES["grafana"]["volumes"])
+    provider = yaml.safe_load((ROOT / "infra/grafana/provider.yml").read_text())["providers"][0]
+    assert {place for file, place in mounted.items() if file.endswith(".json")} == {
+        f"{provider['options']['path']}/{name}.json" for name in grafana_dashboards.DASHBOARDS
+    }
+    source = yaml.safe_load((ROOT / "infra/grafana/datasource.yml").read_text())["datasources"][0]
+    assert source["uid"] == grafana_dashboards.DATA_SOURCE["uid"]
+    assert source["url"] == f"http://prometheus:{Settings().stack.ports.prometheus}"
 
 
 def test_every_file_that_is_mounted_exists():

@@ -2,7 +2,7 @@
 
 import { h, put, s } from "./dom.js";
 
-const LEFT = 40;
+const LEFT = 48;
 const RIGHT = 8;
 const TOP = 10;
 const BOTTOM = 20;

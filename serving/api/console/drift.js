@@ -56,7 +56,7 @@ function mount(root, live) {
       h("thead", {}, h("tr", {}, h("th", { scope: "col" }, h("span", { class: "hidden" }, "Subject")),
         map.windows_ms.map((end, i) => h("th", { scope: "col" }, i % 4 === (map.windows_ms.length - 1) % 4 ? hour(end) : h("span", { class: "hidden" }, hour(end)))))),
       h("tbody", {}, map.rows.map((row) => h("tr", {},
-        h("th", { scope: "row", title: row.name }, row.subject === "feature" ? row.name : `${words(row.subject)} · ${words(row.name)}`),
+        h("th", { scope: "row", title: row.name }, title(row)),
         map.windows_ms.map((end) => h("td", {}, button(row, row.cells.find((one) => one.window_end_ms === end))))))));
     const first = table.querySelector("tbody td:last-child button") ?? table.querySelector("tbody button");
     first?.setAttribute("tabindex", 0);
@@ -64,6 +64,7 @@ function mount(root, live) {
     const left = place.querySelector(".scroll")?.scrollLeft;
     put(place, scroll);
     scroll.scrollLeft = left ?? scroll.scrollWidth;
+    if (cell === null && map.rows.length) first?.click();
     if (held) focus(table, table.querySelector(`[data-cell="${CSS.escape(held)}"]`));
   }
 
@@ -74,19 +75,20 @@ function mount(root, live) {
     const said = `${row.name}, ${date(one.window_end_ms)}: ${words(one.measure)} ${figure(one.value)} of ${figure(one.limit)}, ${one.level}`;
     return h("button", {
       type: "button", class: `cell ${one.level}`, vars: { "--ratio": ratio.toFixed(2) }, tabindex: -1, "data-cell": id,
-      "aria-label": said, title: said, "aria-pressed": String(cell === id), onclick: (event) => open(row, one, event.currentTarget, id),
+      "aria-label": said, title: said, "aria-pressed": String(cell === id), onclick: (event) => open(row, one, event.currentTarget, id, event.isTrusted),
     });
   }
 
-  async function open(row, one, node, id) {
+  // The first cell opens by itself, without taking the focus from where a person has it.
+  async function open(row, one, node, id, byHand) {
     cell = id;
     for (const other of place.querySelectorAll("[aria-pressed=true]")) other.setAttribute("aria-pressed", "false");
     node.setAttribute("aria-pressed", "true");
-    focus(node.closest("table"), node);
+    if (byHand) focus(node.closest("table"), node);
     const { reports } = await ask(`/drift/reports?${new URLSearchParams({ ...chosen, subject: row.subject, name: row.name, window_end_ms: one.window_end_ms })}`);
     if (cell !== id || !reports.length) return;
     drawDetail(reports);
-    if (matchMedia("(max-width: 900px)").matches) detail.scrollIntoView({ block: "center" });
+    if (byHand && matchMedia("(max-width: 900px)").matches) detail.scrollIntoView({ block: "center" });
   }
 
   function drawDetail(reports) {
@@ -124,6 +126,11 @@ function mount(root, live) {
       drawMap();
     }
   };
+}
+
+function title(row) {
+  if (row.subject === "feature") return row.name;
+  return row.name === row.subject || !row.name ? words(row.subject) : `${words(row.subject)} · ${words(row.name)}`;
 }
 
 // Bins are named by where they begin; inner edges leave the first and the last bin open.

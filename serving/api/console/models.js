@@ -9,7 +9,7 @@ const STAGES = { Production: "good", Candidate: "accent", Staging: "accent" };
 // What is worth a column, in this order, where a model has it; the rest can be chosen for the chart.
 const FIRST = ["average_precision", "roc_auc", "recall_at_1pct_fpr", "brier", "calibration_error", "recall_at_10", "ndcg_at_20", "hit_rate_at_20"];
 const COLUMNS = 4;
-const SERIES = ["accent", "review", "challenge", "approve", "block", "muted"];
+const SERIES = ["accent", "review", "block", "muted", "approve", "challenge"];
 
 function mount(root, live) {
   const models = h("div", {});
@@ -33,8 +33,9 @@ function mount(root, live) {
     const picked = metric[model.name] ?? names[0];
     const chart = new Chart();
     const versions = [...model.versions].reverse();
-    if (picked) chart.show((width) => lines(width, {
-      label: `${words(picked)} of ${model.name} by version`,
+    const several = picked && model.versions.length > 1;
+    if (several) chart.show((width) => lines(width, {
+      label: `${titled(picked)} of ${model.name} by version`,
       series: [{ name: "", values: model.versions.map((version) => version.figures[picked] ?? null), tone: "accent" }],
       format: figure, height: 150, zero: false, xLabels: ends(model.versions.map((version) => `v${version.version}`)),
       at: (place) => `v${model.versions[place].version}`,
@@ -44,16 +45,16 @@ function mount(root, live) {
         h("span", { class: "grow" }), model.champion ? chip(`v${model.champion} in production`, "good") : chip("none in production", "warn")),
       h("div", { class: "model-body" },
         h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": `Versions of ${model.name}` }, h("table", {},
-          h("thead", {}, h("tr", {}, ["Version", "Stage", "Trained to"].map((text) => h("th", { scope: "col" }, text)), columns.map((name) => h("th", { scope: "col", class: "right" }, words(name))))),
+          h("thead", {}, h("tr", {}, ["Version", "Stage", "Trained to"].map((text) => h("th", { scope: "col" }, text)), columns.map((name) => h("th", { scope: "col", class: "right" }, titled(name))))),
           h("tbody", {}, versions.map((version) => h("tr", {},
             h("td", { class: "figure" }, `v${version.version}`), h("td", {}, chip(version.stage, STAGES[version.stage] ?? "")), h("td", { class: "muted" }, date(version.trained_to_ms)),
-            columns.map((name) => h("td", { class: "figure right" }, version.figures[name] === undefined ? "–" : version.figures[name].toFixed(4)))))))),
+            columns.map((name) => h("td", { class: "figure right" }, version.figures[name] === undefined ? "–" : exact(version.figures[name])))))))),
         h("div", { class: "curve" },
-          names.length ? choice(`Figure of ${model.name}`, names.map((name) => [name, words(name)]), picked, (value) => {
+          several ? choice(`Figure of ${model.name}`, names.map((name) => [name, titled(name)]), picked, (value) => {
             metric[model.name] = value;
             drawModels();
           }) : null,
-          chart.element)));
+          several ? chart.element : h("p", { class: "note" }, "A second version makes a curve."))));
   }
 
   function drawLearners() {
@@ -120,6 +121,9 @@ function ordered(versions) {
   const rank = (name) => (FIRST.indexOf(name.split(".").at(-1)) + FIRST.length + 1) % (FIRST.length + 1);
   return names.sort((a, b) => rank(a) - rank(b) || a.localeCompare(b));
 }
+
+const titled = (name) => words(name).replace(".", ": ");
+const exact = (value) => (Number.isInteger(value) ? count(value) : value.toFixed(4));
 
 function ends(names) {
   if (names.length < 2) return [[0.5, names[0] ?? ""]];

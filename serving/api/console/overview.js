@@ -3,7 +3,7 @@
 import { Chart, legend, lines, spark } from "./charts.js";
 import { h, keyed, put } from "./dom.js";
 import { amount, count, figure, millis, share, time, words } from "./format.js";
-import { empty, kind, panel, score } from "./pieces.js";
+import { chip, empty, kind, panel, score } from "./pieces.js";
 
 const TONES = { APPROVE: "approve", REVIEW: "review", CHALLENGE: "challenge", BLOCK: "block" };
 const NEWEST = 12;
@@ -19,13 +19,16 @@ function mount(root, live) {
       h("thead", {}, h("tr", {}, ["Time", "Decision", "Amount", "Score", "User", "Merchant", "Why"].map((text) => h("th", { scope: "col" }, text)))),
       rows));
   const newest = h("div", {});
+  const firing = h("div", {});
   root.append(
     figures,
     h("div", { class: "columns" },
       panel("Decisions per second", { note: h("span", { class: "note" }, "last 3 minutes") }, rate.element),
       panel("Latency", { note: legend([["p99", "accent"], ["p50", "muted"]]) }, latency.element)),
     h("div", { class: "columns narrow-first" },
-      panel("By kind", { note: h("span", { class: "note" }, "last 3 minutes") }, kinds),
+      h("div", { class: "stack" },
+        panel("By kind", { note: h("span", { class: "note" }, "last 3 minutes") }, kinds),
+        panel("Firing now", {}, firing)),
       panel("Newest decisions", {}, newest)));
 
   function drawFigures() {
@@ -72,10 +75,17 @@ function mount(root, live) {
       const sum = traffic.counts[place].reduce((total, one) => total + one, 0);
       return h("div", { class: "kind-row" },
         kind(name),
-        spark(values, { width: 90, tone: TONES[name] }),
+        spark(values, { width: 64, tone: TONES[name] }),
         h("span", { class: "figure" }, count(sum)),
         h("span", { class: "figure muted" }, all ? share(sum / all) : "–"));
     }));
+  }
+
+  function drawFiring() {
+    const shown = live.state.alerts?.firing ?? [];
+    put(firing, shown.length
+      ? h("ul", { class: "brief" }, shown.slice(0, 4).map((alert) => h("li", {}, h("a", { href: "#/alerts" }, alert.name), chip(alert.severity, { critical: "bad", warning: "warn" }[alert.severity] ?? ""), h("p", {}, alert.summary))))
+      : h("p", { class: "note" }, live.problem("Alertmanager") || "Nothing."));
   }
 
   function drawNewest() {
@@ -99,6 +109,7 @@ function mount(root, live) {
   return (section) => {
     if (["traffic", "reviews", "alerts", "jobs"].includes(section)) drawFigures();
     if (section === "traffic") drawTraffic();
+    if (section === "alerts" || section === "sources") drawFiring();
     if (section === "decisions" || section === "sources") drawNewest();
   };
 }

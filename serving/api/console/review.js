@@ -6,7 +6,7 @@ import { send } from "./live.js";
 import { toast } from "./notices.js";
 import { chip, empty, panel, reason, score, when } from "./pieces.js";
 
-const SHOWN = 50;
+const SHOWN = 25;
 
 function mount(root, live) {
   const queue = h("ul", { class: "queue", onkeydown: keys });
