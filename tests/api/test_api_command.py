@@ -58,8 +58,11 @@ def test_the_server_starts_without_its_stores_says_so_and_ends_on_interrupt(stac
         assert fallback["origin"] == "fallback"
         assert fallback["feature_set"]
         assert "Cassandra at" in httpx.get(f"{address}/decisions/e1").json()["error"]
-        process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=60) in (0, 130)
+        with httpx.stream("GET", f"{address}/live", timeout=30) as page:
+            # An open console must not hold it up.
+            assert next(page.iter_lines()).startswith("event: ")
+            process.send_signal(signal.SIGINT)
+            assert process.wait(timeout=60) in (0, 130)
 
 
 def test_a_port_that_is_taken_is_named_with_its_holder(tmp_path):

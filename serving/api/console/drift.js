@@ -40,6 +40,10 @@ function mount(root, live) {
       choose();
       drawMap();
     };
+    // A list that somebody has open must not be made anew.
+    const text = JSON.stringify([names, segments, spans, chosen]);
+    if (tools.dataset.text === text) return;
+    tools.dataset.text = text;
     put(tools,
       choice("Model", names.map((name) => [name, name]), model, change("model")),
       segments.length > 1 ? choice("Segment", segments.map((name) => [name, name || "everybody"]), segment, change("segment")) : null,

@@ -92,7 +92,7 @@ function mount(root, live) {
     const { decisions } = live.state;
     if (!decisions?.length) {
       put(newest, empty(live.problem("Kafka") || "No decision yet. They appear here as the scoring job writes them to the topic decisions.",
-        "sluice submit score_transactions", "sluice generate payments --rate 50"));
+        "sluice submit score_transactions", "sluice generate payments --start now --rate 50"));
       return;
     }
     if (!table.isConnected) put(newest, table);

@@ -27,7 +27,7 @@ function mount(root, live) {
       if (!queue.isConnected) put(waiting, queue);
     } else {
       put(waiting, empty(live.problem("Kafka") || "Nothing waits. A payment comes here when its score lies above the review threshold, or a rule asks for it.",
-        "sluice control set-policy --help", "sluice generate payments --rate 50"));
+        "sluice control thresholds --review 0.2", "sluice generate payments --start now --rate 50"));
     }
     // The row that had the focus is judged: the one in its place has it now.
     if (held >= 0 && !queue.contains(document.activeElement)) queue.children[Math.min(held, queue.children.length - 1)]?.focus();
