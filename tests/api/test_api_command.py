@@ -24,6 +24,13 @@ def started(folder, *ports):
     """The server in a folder whose settings name these ports; yields its address."""
     api, redis, cassandra = ports
     text = f"[stack.ports]\napi = {api}\nredis = {redis}\ncassandra = {cassandra}\n[redis]\ntimeout_ms = 300\n"
+    with serving_with(folder, text, api) as found:
+        yield found
+
+
+@contextlib.contextmanager
+def serving_with(folder, text, api):
+    """The server in a folder with these settings; yields its process and its address."""
     (folder / "sluice.toml").write_text(text)
     process = subprocess.Popen(
         [sys.executable, "-c", "from infra.cli import main; main()", "api"],

@@ -12,7 +12,7 @@ import pytest
 from confluent_kafka import Producer
 from console_scene import drift_reports, snapshots
 from page_server import CHROMIUM, browsing, photograph, watched
-from test_api_command import answered, free_port, started
+from test_api_command import answered, free_port, serving_with
 
 from infra.topic_tail import Tail
 from schemas import codec, topics
@@ -33,12 +33,9 @@ def now_ms():
 
 @pytest.fixture(scope="module")
 def address(stack, tmp_path_factory):
-    with started(
-        tmp_path_factory.mktemp("console"), free_port(), stack.stack.ports.redis, stack.stack.ports.cassandra
-    ) as (
-        _,
-        found,
-    ):
+    ports = msgspec.structs.asdict(stack.stack.ports) | {"api": free_port()}
+    text = "[stack.ports]\n" + "".join(f"{name} = {port}\n" for name, port in ports.items())
+    with serving_with(tmp_path_factory.mktemp("console"), text, ports["api"]) as (_, found):
         answered(found, "/health")
         yield found
 

@@ -32,10 +32,10 @@ export class Chart {
 }
 
 // Lines over one x axis. `series`: {name, values (null = gap), tone, area}; `xLabels`: [[share of the width, text]].
-export function lines(width, { label, series, format, height = 180, log = false, budget = null, floor = 0, xLabels = [], at = null, zero = true }) {
+export function lines(width, { label, series, format, height = 180, log = false, budget = null, floor = 0, least = Infinity, xLabels = [], at = null, zero = true }) {
   const shown = series.flatMap((one) => one.values).filter((value) => value !== null);
   const extent = budget === null ? shown : [...shown, budget.value];
-  const y = scale(extent, height, { log, floor, zero });
+  const y = scale(extent, height, { log, floor, least, zero });
   const inner = width - LEFT - RIGHT;
   const x = (place, length) => LEFT + (length < 2 ? inner / 2 : (place / (length - 1)) * inner);
   const drawing = s("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label });
@@ -127,8 +127,8 @@ function cursor(drawing, { width, height, inner, series, format, at, y }) {
   });
 }
 
-function scale(values, height, { log = false, floor = 0, zero = true }) {
-  const low = values.length ? Math.min(...values) : 0;
+function scale(values, height, { log = false, floor = 0, least = Infinity, zero = true }) {
+  const low = values.length ? Math.min(...values, least) : 0;
   const high = Math.max(...values, floor, 1e-9);
   const up = (share) => height - BOTTOM - share * (height - BOTTOM - TOP);
   if (log) {

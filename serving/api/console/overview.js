@@ -45,7 +45,7 @@ function mount(root, live) {
       tile("Waiting for review", count(reviews?.waiting.length ?? 0), "open the queue", "#/review"),
       tile("Alerts firing", count(alerts?.firing.length ?? 0), critical ? `${critical} critical` : "none critical", "#/alerts",
         critical ? "bad" : ""),
-      tile("Records behind", lags.length ? count(lag) : "–", lags.length ? `${lags.length} jobs` : "no job runs", "#/system"));
+      tile("Records behind", lags.length ? count(lag) : "–", lags.length ? lags.length === 1 ? "1 job" : `${lags.length} jobs` : "no job runs", "#/system"));
   }
 
   function drawTraffic() {
@@ -65,7 +65,7 @@ function mount(root, live) {
         { name: "p50", values: points.map((point) => point.p50), tone: "muted" },
         { name: "p99", values: points.map((point) => point.p99), tone: "accent" },
       ],
-      format: (value) => millis(value).replace(".0 ", " "), log: true, floor: 1000, xLabels,
+      format: (value) => millis(value).replace(".0 ", " "), log: true, floor: 1000, least: 10, xLabels,
       budget: { value: traffic.budget_ms, text: `p99 budget ${traffic.budget_ms} ms` },
       at: (place) => time(points[place].second * 1000),
     }));

@@ -9,7 +9,9 @@ import { chip, empty, panel, reason, score, when } from "./pieces.js";
 const SHOWN = 25;
 
 function mount(root, live) {
-  const queue = h("ul", { class: "queue", onkeydown: keys });
+  const queue = h("ul", { class: "queue", onkeydown: keys, onpointerleave: () => draw(), onfocusout: () => setTimeout(draw) });
+  const newer = h("p", { class: "note newer", hidden: true });
+  let shown = [];
   const waiting = h("div", {});
   const judged = h("div", {});
   const total = h("span", { class: "note" });
@@ -21,10 +23,18 @@ function mount(root, live) {
     const { reviews } = live.state;
     if (!reviews) return;
     total.textContent = reviews.waiting.length > SHOWN ? `newest ${SHOWN} of ${count(reviews.waiting.length)}` : `${count(reviews.waiting.length)} waiting`;
+    // Rows must not move under a hand that is about to judge: what is newer waits until it has left.
+    const known = new Set(shown.map((one) => one.event_id));
+    const kept = reviews.waiting.filter((one) => known.has(one.event_id));
+    const busy = kept.length > 0 && (queue.matches(":hover") || queue.contains(document.activeElement));
+    shown = busy ? kept : reviews.waiting.slice(0, SHOWN);
+    const above = busy ? reviews.waiting.indexOf(kept[0]) : 0;
+    newer.hidden = above === 0;
+    newer.textContent = `${count(above)} newer`;
     const held = [...queue.children].indexOf(document.activeElement?.closest?.(".queue > li"));
-    keyed(queue, reviews.waiting.slice(0, SHOWN), (one) => one.event_id, row);
+    keyed(queue, shown, (one) => one.event_id, row);
     if (reviews.waiting.length) {
-      if (!queue.isConnected) put(waiting, queue);
+      if (!queue.isConnected) put(waiting, newer, queue);
     } else {
       put(waiting, empty(live.problem("Kafka") || "Nothing waits. A payment comes here when its score lies above the review threshold, or a rule asks for it.",
         "sluice control thresholds --review 0.2", "sluice generate payments --start now --rate 50"));
