@@ -8,13 +8,14 @@ from pathlib import Path
 
 import click
 import pytest
-from api_builders import Log, app
+from api_builders import Log, app, decision
 from axe_playwright_python.sync_playwright import Axe
 from console_scene import RUNBOOK, fill
 from page_server import CHROMIUM, browsing, photograph, serving, watched
 
 from infra import topology_map
 from infra.cli import COMMANDS, sluice
+from schemas import codec, topics
 from serving.api import letters
 from serving.api.answers import ReplayAnswer
 from serving.console.console import Console
@@ -68,10 +69,15 @@ def log():
 
 
 @pytest.fixture(scope="module")
-def address(log):
+def console():
+    return filled()
+
+
+@pytest.fixture(scope="module")
+def address(console, log):
     replayed = {"transactions-0-1000": ReplayAnswer("transactions")}
     made = app(
-        console=filled(),
+        console=console,
         log=log,
         clock=now_ms,
         runbook={"score_shift": RUNBOOK}.get,
@@ -156,6 +162,22 @@ def test_a_reviewer_works_with_the_keyboard_alone(browser, address, log):
     page.get_by_text("Fraud: the verdict on").wait_for()
     (label,) = log.events
     assert (label.transaction_id, label.is_fraud, label.source) == (judged, True, "review")
+    page.close()
+
+
+@with_browser
+def test_rows_do_not_move_under_a_hand_that_is_about_to_judge(browser, address, console):
+    page, _ = opened(browser, address, "review")
+    first = page.locator(".queue > li").first
+    before = first.get_attribute("data-id")
+    first.hover()
+    raw = codec.encode(decision("newest", now_ms(), decision="REVIEW"))
+    console.take(topics.DECISIONS.name, raw, live=True)
+    page.get_by_text("1 newer").wait_for()
+    assert first.get_attribute("data-id") == before
+    page.mouse.move(2, 2)
+    page.locator(".queue > li[data-id=newest]").wait_for()
+    assert first.get_attribute("data-id") == "newest"
     page.close()
 
 
