@@ -12,6 +12,7 @@ import pytest
 from confluent_kafka import Producer
 from console_scene import drift_reports, snapshots
 from page_server import CHROMIUM, browsing, photograph, watched
+from playwright.sync_api import expect
 from test_api_command import answered, free_port, serving_with
 
 from infra.topic_tail import Tail
@@ -80,7 +81,7 @@ def test_a_payment_that_the_job_decides_is_on_the_page(page, publish):
     payment = Transaction(event_id=f"{user}-1", event_time_ms=now_ms(), user_id=user, amount=12.5, merchant_id="shop")
     publish(topics.TRANSACTIONS, payment, user)
     page.get_by_role("cell", name=user, exact=True).wait_for()
-    page.wait_for_function("Number(document.querySelector('.tile .value').textContent) > 0")
+    expect(page.locator(".tile .value").first).not_to_have_text("0", timeout=SEEN_MS)
     photograph(page, "stack-overview")
 
 
