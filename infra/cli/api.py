@@ -5,25 +5,37 @@ from __future__ import annotations
 import socket
 import time
 from contextlib import ExitStack
+from functools import partial
+from importlib import resources
 from pathlib import Path
+from types import FrameType
 from uuid import uuid4
 
 import click
 import msgspec
 import uvicorn
 
+from infra import dead_letters
+from infra.dead_letters import Choice
 from infra.stack.part import LOOPBACK
 from infra.stack.ports import holder
 from schemas.errors import PortInUseError
 from schemas.settings import Settings
 from schemas.topics import CONTROL, SNAPSHOTS
 from serving import model
+from serving.api.answers import ReplayAnswer
 from serving.api.app import create_app
+from serving.api.live import Streams
+from serving.console.console import Console
+from serving.console.models import RegistryReader
+from serving.console.poller import Poller
+from serving.console.topic_feed import TopicFeed
 from serving.control import Control
 from serving.control_feed import ControlFeed
-from serving.interaction_writer import InteractionWriter
+from serving.event_writer import EventWriter
 from serving.on_demand import OnDemand
 from serving.recommend.policy_feed import PolicyFeed
+from serving.registry import Registry
 from serving.stored_catalogue import defaults_by_name, stored_catalogue
 from serving.stores import cassandra_history, redis_items, redis_lists, redis_online
 
@@ -35,7 +47,7 @@ READ_DEADLINE_MS = 2000
 @click.option("--port", type=click.IntRange(1, 65535), help="Loopback port; default stack.ports.api.")
 @click.pass_obj
 def command(settings: Settings, port: int | None) -> None:
-    """Serve features, decisions, scores and recommendations over HTTP, on loopback, until Ctrl-C."""
+    """Serve features, decisions, scores, recommendations and the console over HTTP, on loopback, until Ctrl-C."""
     port = port or settings.stack.ports.api
     catalogue = stored_catalogue()
     redis = msgspec.structs.replace(settings.redis, timeout_ms=min(settings.redis.timeout_ms, READ_DEADLINE_MS))
@@ -49,7 +61,7 @@ def command(settings: Settings, port: int | None) -> None:
         online = redis_online.connect(redis, catalogue)
         lists, items = redis_lists.connect(redis), redis_items.connect(redis)
         history = cassandra_history.connect(cassandra)
-        log = InteractionWriter(settings.kafka.bootstrap)
+        log = EventWriter(settings.kafka.bootstrap)
         for opened in (online, lists, items, history, log):
             closing.callback(opened.close)
         steering = ControlFeed(settings.kafka.bootstrap, (CONTROL, SNAPSHOTS))
@@ -57,6 +69,10 @@ def command(settings: Settings, port: int | None) -> None:
         for feed in feeds:
             feed.start()
             closing.callback(feed.stop)
+        console, streams = Console(_wall_ms), Streams(lambda line: click.echo(line, err=True))
+        for watching in _watching(settings, console):
+            watching.start()
+            closing.callback(watching.stop)
         app = create_app(
             online=online,
             lists=lists,
@@ -68,11 +84,48 @@ def command(settings: Settings, port: int | None) -> None:
             defaults=defaults_by_name(),
             clock=_wall_ms,
             new_id=lambda: uuid4().hex,
+            console=console,
+            streams=streams,
+            replay=partial(_replay, settings),
+            runbook=_runbook,
             feature_set=catalogue.feature_set,
         )
-        click.echo(f"Sluice API on http://{LOOPBACK}:{port}, documented at /docs; stop it with Ctrl-C")
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
+        click.echo(f"Sluice on http://{LOOPBACK}:{port}: the console at /, the API at /docs; stop it with Ctrl-C")
+        server = _Server(uvicorn.Config(app, log_level="warning", access_log=False), streams)
         server.run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """Ends the console's streams first: uvicorn waits for open connections."""
+
+    def __init__(self, config: uvicorn.Config, streams: Streams) -> None:
+        super().__init__(config)
+        self._streams = streams
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._streams.end()
+        super().handle_exit(sig, frame)
+
+
+def _watching(settings: Settings, console: Console) -> tuple[TopicFeed, Poller]:
+    """What fills the console."""
+    ports = settings.stack.ports
+    return TopicFeed(settings.kafka.bootstrap, console), Poller(
+        console,
+        f"http://{LOOPBACK}:{ports.prometheus}",
+        f"http://{LOOPBACK}:{ports.alertmanager}",
+        RegistryReader(Registry(Path(settings.registry.path))).read,
+    )
+
+
+def _replay(settings: Settings, letter_id: str, rekey: bool) -> ReplayAnswer:
+    done = dead_letters.replay(settings.kafka, Choice(ids=frozenset({letter_id})), _wall_ms(), rekey=rekey)
+    return ReplayAnswer(next(iter(done.sent), None), done.before > 0, next(iter(done.left), None))
+
+
+def _runbook(name: str) -> str | None:
+    page = resources.files("infra").joinpath("runbooks", f"{name}.md")
+    return page.read_text() if page.is_file() else None
 
 
 def _report(refused: str) -> None:

@@ -1,4 +1,4 @@
-"""`python -m infra.stack`: install what the stack is made of, start nothing."""
+"""`python -m infra.stack`: install what the stack is made of and what tests need, start nothing."""
 
 from __future__ import annotations
 
@@ -17,9 +17,14 @@ def main() -> None:
     try:
         known = settings.read(None)
         parts = topology.parts(known)
-        install.install(Home.of(known), parts, lambda line: click.echo(f"setup: {line}", err=True))
+        install.install(Home.of(known), parts, _say)
+        install.install_for_tests(_say)
     except SluiceError as error:
         sys.exit(f"setup: {error}")
+
+
+def _say(line: str) -> None:
+    click.echo(f"setup: {line}", err=True)
 
 
 if __name__ == "__main__":

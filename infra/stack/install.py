@@ -32,7 +32,10 @@ PROGRAMS = {
     "redis-server": Program(("redis-server",), "redis-server"),
     "prometheus": Program(("prometheus",), "prometheus"),
     "prometheus-alertmanager": Program(("prometheus-alertmanager", "alertmanager"), "prometheus-alertmanager"),
+    "chromium": Program(("chromium", "chromium-browser"), "chromium"),
 }
+# What tests need and the stack does not.
+FOR_TESTS = ("chromium",)
 
 
 def program(name: str) -> Path:
@@ -71,6 +74,21 @@ def install(home: Home, parts: tuple[Part, ...], progress: Callable[[str], None]
     programs = missing_programs(parts)
     if profiles and _find("mvn") is None:
         programs.append("mvn")
+    _install_programs(programs, progress)
+    for profile in profiles:
+        progress(f"fetching the jars of {profile}")
+        _fetch_jars(home.lib(profile), profile)
+
+
+def install_for_tests(progress: Callable[[str], None]) -> None:
+    """Bring what only tests need; a machine that can not have it skips those tests, and is told so."""
+    try:
+        _install_programs([name for name in FOR_TESTS if _find(name) is None], progress)
+    except MissingPartError as error:
+        progress(f"the tests that need it are skipped: {error}")
+
+
+def _install_programs(programs: list[str], progress: Callable[[str], None]) -> None:
     if programs:
         packages = [PROGRAMS[name].package for name in programs]
         if not apt.usable():
@@ -79,9 +97,6 @@ def install(home: Home, parts: tuple[Part, ...], progress: Callable[[str], None]
         apt.install(packages)
     for name in programs:
         program(name)
-    for profile in profiles:
-        progress(f"fetching the jars of {profile}")
-        _fetch_jars(home.lib(profile), profile)
 
 
 def jars(home: Home, profile: str) -> None:

@@ -8,6 +8,8 @@ REDIS = "7.0"
 PROMETHEUS = "2.42.0"
 ALERTMANAGER = "0.25.0"
 JAVA = "17"
+# In docker-compose.yml alone: the local stack has the console.
+GRAFANA = "11.6.0"
 
 # Properties that infra/pom.xml expects.
 MAVEN = {

@@ -8,6 +8,7 @@ import msgspec
 from fastapi import Response
 
 from schemas.events import Decision, Id, RecommendationList
+from serving.console.drift import DriftAnswer, DriftReports
 from serving.recommend.request import Origin
 from serving.stores.history import UserAggregates
 from serving.stores.online import RecentDecision
@@ -123,10 +124,21 @@ class ListsAnswer(msgspec.Struct, frozen=True):
 
 
 class TakenAnswer(msgspec.Struct, frozen=True):
-    """The id and the time under which an interaction is in the log."""
+    """The id and the time under which an interaction or a label is in the log."""
 
     event_id: Id
     event_time_ms: int
+
+
+class ReplayAnswer(msgspec.Struct, frozen=True):
+    """The topic to which a dead letter's record was played back; null when it was so before, or must stay.
+
+    `left` says why it stays, and the way out.
+    """
+
+    topic: str | None
+    replayed_before: bool = False
+    left: str | None = None
 
 
 class StoreHealth(msgspec.Struct, frozen=True):
@@ -169,6 +181,9 @@ ANSWERS = (
     SimilarAnswer,
     ListsAnswer,
     TakenAnswer,
+    ReplayAnswer,
+    DriftAnswer,
+    DriftReports,
     Health,
 )
 

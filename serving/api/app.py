@@ -8,12 +8,30 @@ from functools import partial
 from fastapi import FastAPI
 
 from schemas.control import RecommendPolicy
-from serving.api import decisions, features, feedback, health, ids, recommendations, refusals, scoring
-from serving.api.feedback import InteractionLog
+from serving.api import (
+    decisions,
+    drift,
+    features,
+    feedback,
+    health,
+    ids,
+    labels,
+    letters,
+    live,
+    page,
+    recommendations,
+    refusals,
+    runbooks,
+    scoring,
+)
+from serving.api.event_log import EventLog
 from serving.api.finder import Finder
+from serving.api.letters import Replay
+from serving.api.live import Streams
 from serving.api.metrics import Measured, Metrics
 from serving.api.openapi import describe
 from serving.api.scorer import Scorer
+from serving.console.console import Console
 from serving.stores.history import HistoryStore
 from serving.stores.items import ItemStore
 from serving.stores.lists import ListStore
@@ -27,25 +45,31 @@ def create_app(
     items: ItemStore,
     history: HistoryStore,
     scorer: Scorer | None,
-    log: InteractionLog | None,
+    log: EventLog | None,
     policy: Callable[[], RecommendPolicy],
     defaults: Mapping[str, Mapping[str, float]],
     clock: Callable[[], int],
     new_id: Callable[[], str],
+    console: Console,
+    streams: Streams,
+    replay: Replay | None,
+    runbook: Callable[[str], str | None],
     feature_set: str = "",
 ) -> FastAPI:
     """The API over these stores.
 
     `defaults` are the feature values of an unknown entity by entity kind and feature name, in the order of the
     stored values; `clock` gives wall time in milliseconds; `feature_set` names what the stores hold. `log` takes
-    interactions, which get their ids from `new_id`; `policy` gives the recommender's policy in force.
+    interactions and labels, which get their ids from `new_id`; `policy` gives the recommender's policy in force.
+    `console` is what the page shows, over `streams`; `replay` plays a dead letter back, and `runbook` gives the text
+    of a runbook by name.
     """
     ids.install()
     metrics = Metrics()
     app = FastAPI(
         title="Sluice",
         version="1",
-        description="Features, decisions, on-demand scores and recommendations. "
+        description="Features, decisions, on-demand scores and recommendations; the console is at /. "
         "Times are milliseconds since the epoch.",
         redirect_slashes=False,
     )
@@ -54,6 +78,12 @@ def create_app(
     app.include_router(scoring.router(scorer, online))
     app.include_router(recommendations.router(Finder(lists, items, policy, clock), history, metrics, clock))
     app.include_router(feedback.router(log, new_id, clock))
+    app.include_router(labels.router(log, new_id, clock))
+    app.include_router(page.router())
+    app.include_router(live.router(console, streams, metrics))
+    app.include_router(drift.router(console))
+    app.include_router(letters.router(replay))
+    app.include_router(runbooks.router(runbook))
     app.include_router(health.router(online, lists, history, scorer, metrics, clock))
     app.add_middleware(Measured, metrics=metrics)
     refusals.install(app)

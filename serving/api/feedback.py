@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
-import msgspec
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
@@ -13,22 +11,13 @@ from schemas import codec
 from schemas.errors import PartFailedError
 from schemas.events import Interaction
 from serving.api.answers import TakenAnswer, answer
-from serving.api.body import json_bytes
+from serving.api.body import completed, json_bytes
+from serving.api.event_log import EventLog
 from serving.api.openapi import documented, json_body
 from serving.recommend.arrival import check_time
 
-_fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
-
-class InteractionLog(Protocol):
-    """Where interactions go."""
-
-    def append(self, event: Interaction) -> None:
-        """Returns when the log holds the event for good; raises PartFailedError when it may not."""
-        ...
-
-
-def router(log: InteractionLog | None, new_id: Callable[[], str], clock: Callable[[], int]) -> APIRouter:
+def router(log: EventLog | None, new_id: Callable[[], str], clock: Callable[[], int]) -> APIRouter:
     """The route; `new_id` names an interaction that comes without an id. Without a log it answers 503."""
     routes = APIRouter(tags=["recommendations"])
 
@@ -45,7 +34,7 @@ def router(log: InteractionLog | None, new_id: Callable[[], str], clock: Callabl
         """
         body = await json_bytes(request)
         now_ms = clock()
-        event = codec.decode(Interaction, _completed(body, new_id, now_ms))
+        event = codec.decode(Interaction, completed(body, new_id, now_ms))
         check_time(event.event_time_ms, now_ms)
         if log is None:
             raise PartFailedError("no log is connected; start the API with `sluice api`")
@@ -53,14 +42,3 @@ def router(log: InteractionLog | None, new_id: Callable[[], str], clock: Callabl
         return answer(TakenAnswer(event.event_id, event.event_time_ms), 202)
 
     return routes
-
-
-def _completed(body: bytes, new_id: Callable[[], str], now_ms: int) -> bytes:
-    """The body with an id and a time."""
-    try:
-        fields = _fields.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return body  # which codec.decode will refuse by name
-    fields.setdefault("event_id", msgspec.Raw(msgspec.json.encode(new_id())))
-    fields.setdefault("event_time_ms", msgspec.Raw(b"%d" % now_ms))
-    return msgspec.json.encode(fields)

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.api.answers import FreshnessAnswer
 
+EVENT_STREAM = b"text/event-stream"
 SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 
 
@@ -44,6 +45,19 @@ class Metrics:
             for what, text in (("online", "the online store"), ("lists", "the store of lists"))
         }
 
+        self._readers = Gauge("sluice_api_live_readers", "Open streams of the console.", registry=self._registry)
+        self._dropped = Counter(
+            "sluice_api_live_dropped", "Streams that were ended because nobody read them.", registry=self._registry
+        )
+
+    def readers(self, count: int) -> None:
+        """So many streams are open."""
+        self._readers.set(count)
+
+    def dropped(self) -> None:
+        """A stream was ended because its reader was too slow."""
+        self._dropped.inc()
+
     def observe(self, route: str, status: int, seconds: float) -> None:
         """Count one request."""
         self._requests.labels(route, str(status)).inc()
@@ -63,7 +77,10 @@ class Metrics:
 
 
 class Measured:
-    """ASGI middleware that hands each request to the metrics, under its route's template: never under its path."""
+    """ASGI middleware that hands each request to the metrics, under its route's template: never under its path.
+
+    A stream lasts as long as a page is open: that is no time to an answer, and not measured.
+    """
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
@@ -74,16 +91,18 @@ class Measured:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        status = 500
+        status, stream = 500, False
 
         async def note_status(message: Message) -> None:
-            nonlocal status
+            nonlocal status, stream
             if message["type"] == "http.response.start":
                 status = message["status"]
+                stream = (b"content-type", EVENT_STREAM) in message["headers"]
             await send(message)
 
         try:
             await self._app(scope, receive, note_status)
         finally:
             route = getattr(scope.get("route"), "path", "none")
-            self._metrics.observe(route, status, time.perf_counter() - started)
+            if not stream:
+                self._metrics.observe(route, status, time.perf_counter() - started)

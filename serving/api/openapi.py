@@ -8,8 +8,9 @@ import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from schemas.events import Event, Interaction, Transaction
+from schemas.events import Event, Interaction, Label, Transaction
 from serving.api.answers import ANSWERS, Refusal
+from serving.api.bodies import ReplayBody
 
 _REFUSALS = {
     400: "The body is no JSON.",
@@ -21,8 +22,9 @@ _REFUSALS = {
     503: "A store, the log or the model is not there; the answer names it.",
 }
 NO_CONTROL_CHARACTER = r"^[^\x00-\x1f]*$"
-# What an interaction is given where it comes without.
+# What an interaction or a label is given where it comes without.
 COMPLETED = ("event_id", "event_time_ms")
+_EVENTS = (Transaction, Interaction, Label)
 _REF = "#/components/schemas/{name}"
 
 
@@ -45,14 +47,22 @@ def describe(app: FastAPI) -> dict[str, Any]:
     """The whole document, built once."""
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-        _, components = msgspec.json.schema_components([Transaction, Interaction, *ANSWERS], ref_template=_REF)
-        for kind in (Transaction, Interaction):
+        _, components = msgspec.json.schema_components([*_EVENTS, ReplayBody, *ANSWERS], ref_template=_REF)
+        for kind in _EVENTS:
             _narrow(kind, components[kind.__name__]["properties"])
-        wanted = components["Interaction"]["required"]
-        components["Interaction"]["required"] = [name for name in wanted if name not in COMPLETED]
+        for kind in (Interaction, Label):
+            wanted = components[kind.__name__]["required"]
+            components[kind.__name__]["required"] = [name for name in wanted if name not in COMPLETED]
         document["components"] = {"schemas": components}
         app.openapi_schema = document
     return app.openapi_schema
+
+
+def plain(media_type: str, *refusals: int, description: str) -> dict[int | str, Any]:
+    """The `responses` of a route whose answer is text of that media type."""
+    content = {media_type: {"schema": {"type": "string"}}}
+    known: dict[int | str, Any] = {200: {"description": description, "content": content}}
+    return known | {one: {"description": _REFUSALS[one], "content": _json(Refusal)} for one in (*refusals, 500)}
 
 
 def _json(kind: type[msgspec.Struct]) -> dict[str, Any]:

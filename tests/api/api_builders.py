@@ -11,6 +11,8 @@ from schemas.control import RecommendPolicy
 from schemas.errors import PartFailedError
 from schemas.events import Decision, SourcePosition
 from serving.api.app import create_app
+from serving.api.live import Streams
+from serving.console.console import Console
 from serving.stores.memory_history import MemoryHistory
 from serving.stores.memory_items import MemoryItems
 from serving.stores.memory_lists import MemoryLists
@@ -58,7 +60,7 @@ class Broken:
 
 
 class Log:
-    """A log of interactions in memory, which may be down."""
+    """A log of interactions and labels in memory, which may be down."""
 
     def __init__(self):
         self.events = []
@@ -84,6 +86,10 @@ def app(**given):
         "defaults": DEFAULTS,
         "clock": lambda: NOW_MS,
         "new_id": lambda: f"new-{next(names)}",
+        "console": Console(lambda: NOW_MS),
+        "streams": Streams(lambda _: None),
+        "replay": None,
+        "runbook": {}.get,
         "feature_set": "fs-1",
     }
     return create_app(**(parts | given))

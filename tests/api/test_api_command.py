@@ -24,6 +24,13 @@ def started(folder, *ports):
     """The server in a folder whose settings name these ports; yields its address."""
     api, redis, cassandra = ports
     text = f"[stack.ports]\napi = {api}\nredis = {redis}\ncassandra = {cassandra}\n[redis]\ntimeout_ms = 300\n"
+    with serving_with(folder, text, api) as found:
+        yield found
+
+
+@contextlib.contextmanager
+def serving_with(folder, text, api):
+    """The server in a folder with these settings; yields its process and its address."""
     (folder / "sluice.toml").write_text(text)
     process = subprocess.Popen(
         [sys.executable, "-c", "from infra.cli import main; main()", "api"],
@@ -58,8 +65,11 @@ def test_the_server_starts_without_its_stores_says_so_and_ends_on_interrupt(stac
         assert fallback["origin"] == "fallback"
         assert fallback["feature_set"]
         assert "Cassandra at" in httpx.get(f"{address}/decisions/e1").json()["error"]
-        process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=60) in (0, 130)
+        with httpx.stream("GET", f"{address}/live", timeout=30) as page:
+            # An open console must not hold it up.
+            assert next(page.iter_lines()).startswith("event: ")
+            process.send_signal(signal.SIGINT)
+            assert process.wait(timeout=60) in (0, 130)
 
 
 def test_a_port_that_is_taken_is_named_with_its_holder(tmp_path):

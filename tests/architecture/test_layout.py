@@ -24,6 +24,7 @@ PURE = [
     *sorted((ROOT / "serving/rules").glob("*.py")),
     *sorted((ROOT / "serving/recommend").rglob("*.py")),
     *sorted((ROOT / "serving/drift").rglob("*.py")),
+    *sorted((ROOT / "serving/console").rglob("*.py")),
 ]
 IMPURE = re.compile(
     r"^(time\.(time|monotonic|perf_counter|sleep)(_ns)?|datetime\.(datetime\.)?(now|utcnow|today)|date\.today"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from infra import grafana_dashboards
 from infra.stack import alertmanager, flink_config, kafka, prometheus, topology, versions
 from schemas.settings import Ports, Settings, Stack
 
@@ -25,7 +26,7 @@ OWN_FLINK = re.compile(
 
 def test_every_part_is_a_service_and_every_service_a_part():
     # The router is a process beside the parts, as `sluice alerts route` is on the local stack.
-    assert {part.service for part in PARTS} | {"topics", "alerts"} == set(SERVICES)
+    assert {part.service for part in PARTS} | {"topics", "alerts", "grafana"} == set(SERVICES)
 
 
 @pytest.mark.parametrize("part", PARTS, ids=lambda part: part.name)
@@ -105,6 +106,25 @@ def test_another_port_of_the_router_reaches_alertmanager():
     moved = alertmanager.configuration(Settings(stack=Stack(ports=Ports(alerts=19095))))
     assert "http://127.0.0.1:19095/alertmanager" in moved
     assert alertmanager.ROUTER not in moved
+
+
+def test_grafana_is_of_the_named_version_on_loopback_and_tells_nobody():
+    service = SERVICES["grafana"]
+    assert service["image"] == f"grafana/grafana:{versions.GRAFANA}"
+    assert service["ports"] == ["127.0.0.1:3000:3000"]
+    off = [name for name in service["environment"] if name.startswith(("GF_ANALYTICS", "GF_NEWS"))]
+    assert {service["environment"][name] for name in off} == {"false"}
+
+
+def test_grafana_is_given_every_dashboard_and_the_metrics():
+    mounted = dict(volume.split(":")[:2] for volume in SERVICES["grafana"]["volumes"])
+    provider = yaml.safe_load((ROOT / "infra/grafana/provider.yml").read_text())["providers"][0]
+    assert {place for file, place in mounted.items() if file.endswith(".json")} == {
+        f"{provider['options']['path']}/{name}.json" for name in grafana_dashboards.DASHBOARDS
+    }
+    source = yaml.safe_load((ROOT / "infra/grafana/datasource.yml").read_text())["datasources"][0]
+    assert source["uid"] == grafana_dashboards.DATA_SOURCE["uid"]
+    assert source["url"] == f"http://prometheus:{Settings().stack.ports.prometheus}"
 
 
 def test_every_file_that_is_mounted_exists():

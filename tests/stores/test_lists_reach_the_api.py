@@ -23,7 +23,7 @@ from schemas.events import Item
 from schemas.settings import Settings
 from schemas.topics import ITEMS
 from serving.api.app import create_app
-from serving.interaction_writer import InteractionWriter
+from serving.event_writer import EventWriter
 from serving.stores import cassandra_history, redis_items, redis_lists, redis_online
 from serving.stores.online import Catalogue
 
@@ -43,7 +43,7 @@ class Shop:
         self.door = door
         self._producer = Producer({"bootstrap.servers": given.kafka.bootstrap, "partitioner": "murmur2_random"})
         redis = msgspec.structs.replace(given.redis, url=f"redis://127.0.0.1:{door.port}/0", timeout_ms=1000)
-        self._log = InteractionWriter(given.kafka.bootstrap)
+        self._log = EventWriter(given.kafka.bootstrap)
         self._stores = {
             "online": redis_online.connect(redis, Catalogue("none", {}, {})),
             "lists": redis_lists.connect(redis),

@@ -1,4 +1,4 @@
-"""Writes interactions to their topic, one at a time, and knows of each whether the log holds it."""
+"""Writes events that came over HTTP to their topics, one at a time, and knows of each whether the log holds it."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from schemas import codec
 from schemas.errors import PartFailedError
-from schemas.events import Interaction
-from schemas.topics import INTERACTIONS
+from schemas.events import Interaction, Label
+from schemas.topics import INTERACTIONS, LABELS
 
 # Somebody waits for the answer: a broker that needs longer counts as down.
 DELIVERY_TIMEOUT_MS = 3000
 LINGER_MS = 2
 POLL_S = 0.1
+TOPICS = {Interaction: INTERACTIONS, Label: LABELS}
 
 
-class InteractionWriter:
+class EventWriter:
     """A producer that waits for all replicas (acks=all); safe to share between threads."""
 
     def __init__(self, bootstrap: str) -> None:
@@ -35,10 +36,10 @@ class InteractionWriter:
             }
         )
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._poll, name="interaction-writer", daemon=True)
+        self._thread = threading.Thread(target=self._poll, name="event-writer", daemon=True)
         self._thread.start()
 
-    def append(self, event: Interaction) -> None:
+    def append(self, event: Interaction | Label) -> None:
         """Write the event under its user's id, and wait until it is there.
 
         Raises PartFailedError when the broker did not confirm it in time; it may be there all the same.
@@ -53,7 +54,7 @@ class InteractionWriter:
 
         try:
             self._producer.produce(
-                INTERACTIONS.name, codec.encode(event), event.user_id.encode(), on_delivery=delivered
+                TOPICS[type(event)].name, codec.encode(event), event.user_id.encode(), on_delivery=delivered
             )
             done.result()
         except (KafkaException, BufferError) as error:

@@ -10,14 +10,14 @@ from schemas import codec
 from schemas.errors import PartFailedError
 from schemas.events import Interaction
 from schemas.topics import INTERACTIONS
-from serving.interaction_writer import InteractionWriter
+from serving.event_writer import EventWriter
 
 CLICK = Interaction(event_id="writer-1", event_time_ms=1, user_id="writer", item_id="i1", kind="click")
 
 
 def test_a_broker_that_is_down_is_named_with_the_way_out():
     port = free_port()
-    writer = InteractionWriter(f"127.0.0.1:{port}")
+    writer = EventWriter(f"127.0.0.1:{port}")
     with pytest.raises(PartFailedError, match=rf"Kafka at 127.0.0.1:{port}: .*; send it again with the same event_id"):
         writer.append(CLICK)
     writer.close()
@@ -25,12 +25,12 @@ def test_a_broker_that_is_down_is_named_with_the_way_out():
 
 @pytest.mark.stack
 def test_what_was_appended_lies_under_its_users_key(stack):
-    consumer = Consumer({"bootstrap.servers": stack.kafka.bootstrap, "group.id": "test-interaction-writer"})
+    consumer = Consumer({"bootstrap.servers": stack.kafka.bootstrap, "group.id": "test-event-writer"})
     places = [TopicPartition(INTERACTIONS.name, number) for number in range(INTERACTIONS.partitions)]
     for place in places:
         place.offset = consumer.get_watermark_offsets(place, timeout=30)[1]
     consumer.assign(places)
-    writer = InteractionWriter(stack.kafka.bootstrap)
+    writer = EventWriter(stack.kafka.bootstrap)
     writer.append(CLICK)
     found = []
     for _ in range(300):

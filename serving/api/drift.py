@@ -1,0 +1,38 @@
+"""GET /drift and GET /drift/reports"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from serving.api.answers import answer
+from serving.api.openapi import documented
+from serving.console.console import Console
+from serving.console.drift import DriftAnswer, DriftReports
+from serving.stores.online import MAX_TIME_MS
+
+Model = Annotated[str, Query(max_length=128, description="`name@version`, as drift reports have it.")]
+Segment = Annotated[str, Query(max_length=64, description="Empty for everybody.")]
+Span = Annotated[int, Query(ge=0, lt=MAX_TIME_MS, description="Length of the windows in milliseconds.")]
+Word = Annotated[str, Query(max_length=64)]
+End = Annotated[int, Query(ge=0, lt=MAX_TIME_MS, description="Where the window ends, milliseconds.")]
+
+
+def router(console: Console) -> APIRouter:
+    """The routes over the reports that the console has read."""
+    routes = APIRouter(tags=["console"])
+
+    @routes.get("/drift", responses=documented(DriftAnswer, 422))
+    def read_map(model: Model, span_ms: Span, segment: Segment = "") -> Response:
+        """What drifted over the last windows, the worst first; empty for a model that nothing was reported of."""
+        return answer(console.drift(model, segment, span_ms))
+
+    @routes.get("/drift/reports", responses=documented(DriftReports, 422))
+    def read_reports(
+        model: Model, span_ms: Span, subject: Word, name: Word, window_end_ms: End, segment: Segment = ""
+    ) -> Response:
+        """What each measure says of a subject in a window, with the two distributions; empty where nothing does."""
+        return answer(console.drift_reports(model, segment, span_ms, subject, name, window_end_ms))
+
+    return routes
