@@ -5,14 +5,28 @@ from __future__ import annotations
 import click
 from rich.console import Console
 
+from infra.demo import recommend
 from infra.demo.run import run
 from schemas.settings import Settings
 
+RATE = click.FloatRange(1, 500)
 
-@click.command()
+
+@click.group(invoke_without_command=True)
 @click.option("--seconds", type=click.FloatRange(1, 3600), default=60.0, show_default=True, help="How long to watch.")
-@click.option("--rate", type=click.FloatRange(1, 500), default=100.0, show_default=True, help="Payments a second.")
-@click.pass_obj
-def command(settings: Settings, seconds: float, rate: float) -> None:
+@click.option("--rate", type=RATE, default=100.0, show_default=True, help="Payments a second.")
+@click.pass_context
+def command(context: click.Context, seconds: float, rate: float) -> None:
     """Show the whole system on generated payments: stack, first model, jobs, and live what is decided."""
-    run(settings, rate, seconds, Console())
+    if context.invoked_subcommand is None:
+        settings: Settings = context.obj
+        run(settings, rate, seconds, Console())
+
+
+@command.command(name="recommend")
+@click.option("--seconds", type=click.FloatRange(1, 3600), default=60.0, show_default=True, help="How long to watch.")
+@click.option("--rate", type=RATE, default=100.0, show_default=True, help="Interactions a second.")
+@click.pass_obj
+def recommend_command(settings: Settings, seconds: float, rate: float) -> None:
+    """Show recommendations on generated shoppers: stack, first model, jobs, and live how lists change."""
+    recommend.run(settings, rate, seconds, Console())
