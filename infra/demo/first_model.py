@@ -54,4 +54,3 @@ def make(settings: Settings, tell: Tell) -> Signature:
     champion.promote(settings, NAME, number, now_ms, "first model")
     tell(f"{NAME}@{number}, average precision {trained.metrics.average_precision:.2f}")
     return registry.signature(NAME, number)
-

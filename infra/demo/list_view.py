@@ -19,18 +19,13 @@ def figures(picture: ListPicture) -> list[tuple[str, str]]:
     """Counts and shares by name."""
     places = sum(picture.sources.values())
     sources = list(picture.sources.items())[:SOURCES_SHOWN]
+    in_lists, popular = (share(hits, picture.wanted) for hits in (picture.hits, picture.popular_hits))
+    shown = share(picture.listed, picture.items)
     return [
         *flow_figures(picture, "interactions", "lists"),
         latency_figure(picture),
-        (
-            "next item",
-            f"in the list {share(picture.hits, picture.wanted)} clicks and purchases; "
-            f"among the 20 most popular {share(picture.popular_hits, picture.wanted)}",
-        ),
-        (
-            "lists",
-            f"{share(picture.listed, picture.items)} items shown, likeness within a list {picture.alike:.2f}",
-        ),
+        ("next item", f"in the list {in_lists} clicks and purchases; among the 20 most popular {popular}"),
+        ("lists", f"{shown} items shown, likeness within a list {picture.alike:.2f}"),
         ("sources", "  ".join(f"{name} {count / places:.0%}" for name, count in sources) or "none yet"),
     ]
 

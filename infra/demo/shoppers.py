@@ -61,15 +61,13 @@ def minute(rate: float, seconds: float, from_ms: int) -> list[Interaction]:
     number, count = shoppers(rate), round(rate * seconds)
     begin_ms = from_ms // DAY_MS * DAY_MS + EVENING_H * HOUR_MS + from_ms % HOUR_MS - DAY_MS
     config = _config(number, rate / SPEED * (DAY_MS / 1000) / EVENTS_PER_SESSION / number, begin_ms - FILLED_MS)
-    busy = (
-        event for event in events(config) if isinstance(event, Interaction) and event.event_time_ms >= begin_ms
-    )
+    busy = (event for event in events(config) if isinstance(event, Interaction) and event.event_time_ms >= begin_ms)
     drawn = list(islice(busy, count))
     span_ms = drawn[-1].event_time_ms + 1 - begin_ms
     return [
         msgspec.structs.replace(
             _own(event, number),
-            event_time_ms=from_ms + round((event.event_time_ms - begin_ms) * seconds * 1000 / span_ms),
+            event_time_ms=from_ms + int((event.event_time_ms - begin_ms) * seconds * 1000 / span_ms),
         )
         for event in drawn
     ]

@@ -92,7 +92,10 @@ def test_a_click_shows_the_list_before_and_after_until_it_can_be_read(board):
 
 
 events = st.tuples(
-    st.sampled_from("uvw"), st.integers(0, ITEMS - 1), st.sampled_from(KINDS), st.lists(st.integers(0, ITEMS - 1), min_size=2, max_size=6, unique=True)
+    st.sampled_from("uvw"),
+    st.integers(0, ITEMS - 1),
+    st.sampled_from(KINDS),
+    st.lists(st.integers(0, ITEMS - 1), min_size=2, max_size=6, unique=True),
 )
 
 

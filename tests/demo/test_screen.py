@@ -4,8 +4,8 @@ import importlib
 import io
 
 import click
-from demo_builders import decision, payment
 import pytest
+from demo_builders import decision, payment
 from rich.console import Console
 
 from infra.cli import COMMANDS as CLI
@@ -76,7 +76,8 @@ def test_a_terminal_shows_decisions_latency_fraud_lag_and_who_was_stopped_for_wh
 
 def _lists(**figures):
     given = {"sent": 90, "answered": 88, "sent_per_s": 30.0, "answered_per_s": 29.0, "p50_ms": 40.0, "p95_ms": 80.0}
-    change = Change("d2000-u000007", "Blue Mug 5 (kitchen)", 61.4, ["A (books)", "B (men)"], ["B (men)", "C (pets)"], 9, 20)
+    before, after = ["A (books)", "B (men)"], ["B (men)", "C (pets)"]
+    change = Change("d2000-u000007", "Blue Mug 5 (kitchen)", 61.4, before, after, 9, 20)
     given |= {"p99_ms": 95.0, "wanted": 40, "hits": 10, "popular_hits": 3, "items": 1000, "listed": 512, "alike": 0.31}
     return ListPicture(**(given | {"sources": {"linear": 120, "fresh": 40}, "change": change} | figures))
 

@@ -27,7 +27,8 @@ def test_another_moment_gives_other_interactions_of_the_same_shoppers_with_the_s
     assert not {event.event_id for event in first} & {event.event_id for event in second}
     touched = [{(event.user_id, event.item_id) for event in minute} for minute in (first, second)]
     assert len(touched[0] & touched[1]) < len(touched[0]) / 10
-    past = {event.user_id for event in shoppers.history(50, NOON_MS - 14 * DAY_MS, NOON_MS) if isinstance(event, Interaction)}
+    before = shoppers.history(50, NOON_MS - 14 * DAY_MS, NOON_MS)
+    past = {event.user_id for event in before if isinstance(event, Interaction)}
     acting = {event.user_id for event in second}
     assert len(acting & past) > len(acting) / 2
 
