@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain, islice
 from typing import NamedTuple
 
 from infra.demo import history, jobs
-from infra.demo.steps import Steps
+from infra.demo.steps import Steps, Tell
 from jobs.names import MATERIALIZE
 from schemas.events import Event
 from schemas.settings import Settings
@@ -17,13 +18,14 @@ from schemas.settings import Settings
 class World(NamedTuple):
     """Who acts: how many, what they do from a time in ms to another, and since when a job should know it.
 
-    `title` says what part of their past that is.
+    `title` says what part of their past that is. `catalogue` is what the job must know before anything of it.
     """
 
     people: int
     history: Callable[[int, int], Iterable[Event]]
     since_ms: int
     title: str
+    catalogue: Sequence[Event] = ()
 
 
 def catch_up(
@@ -39,8 +41,11 @@ def catch_up(
     now_ms = time.time_ns() // 1_000_000
     since_ms = max(jobs.known_until_ms(settings, job_id, world.people, asked.job), world.since_ms)
     with steps.step(world.title) as tell:
-        history.send(settings, world.history(since_ms, now_ms), past)
-        history.wait(settings, past, lambda: check(reading), tell)
+        events = iter(world.history(since_ms, now_ms))
+        if world.catalogue:
+            # Two topics have no order between them: the rest is sent once something after the catalogue is answered.
+            _bring(settings, chain(world.catalogue, islice(events, 1)), past, reading, tell)
+        _bring(settings, events, past, reading, tell)
         if past.first_s is not None:
             after_s = past.first_s - steps.begun_s
             tell(f"{past.sent:,} {asked.events}, the first {asked.answer} {after_s:.0f} s after the start")
@@ -48,6 +53,11 @@ def catch_up(
     with steps.step(f"job {MATERIALIZE}") as tell:
         tell(f"runs as {materialize.result()}")
     return job_id
+
+
+def _bring(settings: Settings, events: Iterable[Event], past: history.Past, reading: Future[None], tell: Tell) -> None:
+    history.send(settings, events, past)
+    history.wait(settings, past, lambda: check(reading), tell)
 
 
 def check(reading: Future[None]) -> None:

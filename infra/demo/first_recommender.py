@@ -14,7 +14,6 @@ from jobs.evaluate_recommend.split import stratified
 from jobs.train_recommend import held_out
 from jobs.train_recommend.parameters import Embeddings, Parameters, Trees
 from jobs.train_recommend.register import NAME, register
-from schemas.events import Interaction, Item
 from schemas.recommend_models import RecommendMetrics
 from schemas.settings import Settings
 from serving.registry import Registry
@@ -36,9 +35,7 @@ def make(settings: Settings, rate: float, from_ms: int, tell: Tell) -> str:
     Raises GateError when it does not beat the most popular items on its held-out part.
     """
     now_ms = time.time_ns() // 1_000_000
-    events = list(shoppers.history(rate, from_ms, now_ms))
-    items = [event for event in events if isinstance(event, Item)]
-    interactions = [event for event in events if isinstance(event, Interaction)]
+    items, interactions = shoppers.catalogue(from_ms), list(shoppers.history(rate, from_ms, now_ms))
     tell(f"learns from {len(interactions):,} interactions")
     past = interactions[: last_part.learned(interactions)]
     fitted = held_out.fit(items, past, PARAMETERS, stratified, threads=THREADS, tell=tell)

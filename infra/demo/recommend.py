@@ -20,7 +20,7 @@ from infra.demo.steps import Steps
 from infra.topic_tail import Tail
 from jobs.names import RECOMMEND
 from schemas.errors import PartFailedError
-from schemas.events import Interaction, Item, RecommendationList
+from schemas.events import Interaction, RecommendationList
 from schemas.settings import Settings
 from schemas.topics import RECOMMENDATIONS
 from serving.windows import DAY_MS
@@ -46,25 +46,25 @@ def run(settings: Settings, rate: float, seconds: float, console: Console) -> No
         model = first_recommender.present(settings) or first_recommender.make(settings, rate, since_ms, tell)
         tell(f"in Production, {model}")
     with steps.step("catalogue") as tell:
-        board = ListBoard(shoppers.catalogue(since_ms))
+        catalogue = shoppers.catalogue(since_ms)
+        board = ListBoard(catalogue)
         # What was popular before this run: the job knows it from the same log.
         before = sum(board.happened(event) for event in list_log.interactions(settings.kafka))
-        tell(f"{shoppers.ITEMS:,} items, {before:,} interactions with them so far")
+        tell(f"{len(catalogue):,} items, {before:,} interactions with them so far")
     past, stop = history.Past(history.INTERACTIONS), Signal()
 
     def take(made: RecommendationList, now_ms: float) -> None:
         past.answered(made, time.monotonic())
         board.answered(made, now_ms)
 
-    def known(from_ms: int, to_ms: int) -> Iterator[Item | Interaction]:
+    def known(from_ms: int, to_ms: int) -> Iterator[Interaction]:
         for event in shoppers.history(rate, from_ms, to_ms):
-            if isinstance(event, Interaction):
-                board.happened(event)
+            board.happened(event)
             yield event
 
     number = shoppers.shoppers(rate)
     title = f"what {number:,} shoppers did in {shoppers.HISTORY_DAYS} days"
-    world = World(number, known, since_ms, title)
+    world = World(number, known, since_ms, title, catalogue)
     with Tail(settings.kafka, RECOMMENDATIONS.name) as tail, ThreadPoolExecutor(3) as pool:
         reading = pool.submit(live.read, tail, RecommendationList, take, stop)
         try:

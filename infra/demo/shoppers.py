@@ -43,9 +43,8 @@ def catalogue(from_ms: int) -> list[Item]:
     ]
 
 
-def history(rate: float, from_ms: int, to_ms: int) -> Iterator[Item | Interaction]:
-    """The catalogue, and what the shoppers did at an ordinary pace."""
-    yield from catalogue(from_ms)
+def history(rate: float, from_ms: int, to_ms: int) -> Iterator[Interaction]:
+    """What the shoppers did at an ordinary pace."""
     number = shoppers(rate)
     config = _config(number, EVENTS_PER_SHOPPER / EVENTS_PER_SESSION / HISTORY_DAYS, from_ms, to_ms)
     for event in events(config):
