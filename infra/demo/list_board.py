@@ -67,6 +67,8 @@ class ListBoard:
         self._items = Items()
         for item in catalogue:
             self._items.put(item)
+        # Compiled by this call, and not while the first list is waited for.
+        Meter(LENGTH).show(self._items, np.arange(min(2, len(self._items)), dtype=np.int32), 0)
         self._meter = Meter(LENGTH)
         self._popular: frozenset[int] = frozenset()
         self._seen = 0
