@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
-from schemas.errors import MissingPartError, PartFailedError
+from infra.topic_tail import partitions
+from schemas.errors import PartFailedError
 from schemas.settings import Kafka
 
 TIMEOUT_S = 10.0
@@ -38,7 +39,7 @@ def read(kafka: Kafka, topic: str) -> Iterator[Read]:
         }
     )
     try:
-        for partition in _partitions(consumer, kafka, topic):
+        for partition in partitions(consumer, kafka, topic):
             low, end = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=TIMEOUT_S)
             if low < end:
                 yield from _partition(consumer, topic, partition, low, end)
@@ -48,16 +49,6 @@ def read(kafka: Kafka, topic: str) -> Iterator[Read]:
         ) from error
     finally:
         consumer.close()
-
-
-def _partitions(consumer: Consumer, kafka: Kafka, topic: str) -> list[int]:
-    try:
-        found = consumer.list_topics(topic, timeout=TIMEOUT_S).topics[topic]
-    except KafkaException as error:
-        raise MissingPartError(f"no Kafka broker answers at {kafka.bootstrap}; start one with `sluice up`") from error
-    if found.error is not None:
-        raise MissingPartError(f"Kafka at {kafka.bootstrap} has no topic {topic}; see `sluice topics --create`")
-    return sorted(found.partitions)
 
 
 def _partition(consumer: Consumer, topic: str, partition: int, low: int, end: int) -> Iterator[Read]:

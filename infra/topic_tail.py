@@ -62,15 +62,20 @@ class Tail:
         self._consumer.close()
 
 
-def ends(consumer: Consumer, kafka: Kafka, topic: str) -> list[TopicPartition]:
-    """Each partition of the topic with its present end as the offset, in order. Raises what Tail raises."""
+def partitions(consumer: Consumer, kafka: Kafka, topic: str) -> list[int]:
+    """The partitions of the topic, in order. Raises MissingPartError when no broker answers or there is no topic."""
     try:
         found = consumer.list_topics(topic, timeout=TIMEOUT_S).topics[topic]
     except KafkaException as error:
         raise MissingPartError(f"no Kafka broker answers at {kafka.bootstrap}; start one with `sluice up`") from error
     if found.error is not None:
         raise MissingPartError(f"Kafka at {kafka.bootstrap} has no topic {topic}; see `sluice topics --create`")
-    places = [TopicPartition(topic, partition) for partition in sorted(found.partitions)]
+    return sorted(found.partitions)
+
+
+def ends(consumer: Consumer, kafka: Kafka, topic: str) -> list[TopicPartition]:
+    """Each partition of the topic with its present end as the offset, in order. Raises what Tail raises."""
+    places = [TopicPartition(topic, partition) for partition in partitions(consumer, kafka, topic)]
     for place in places:
         place.offset = _end(consumer, kafka, place)
     return places

@@ -34,6 +34,7 @@ class Described(msgspec.Struct, frozen=True):
     version: str
     trained_to_ms: int
     task: Task = FRAUD
+    training_data: str = ""
 
 
 class Signature(msgspec.Struct, frozen=True):

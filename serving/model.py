@@ -5,7 +5,6 @@ from __future__ import annotations
 from hashlib import sha256
 from pathlib import Path
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,6 +12,7 @@ from schemas.control import ModelPointer
 from schemas.errors import ModelError, SignatureError
 from schemas.models import FRAUD, Signature
 from serving import onnx_session
+from serving.artifact_folder import ArtifactFolder
 from serving.features.catalogue import NAMES
 
 
@@ -65,22 +65,10 @@ def artifact(pointer: ModelPointer, root: Path) -> tuple[Signature, bytes]:
 
     Raises SignatureError when a file is missing, a hash differs, or pointer and signature name different tasks.
     """
-    folder = root / pointer.path
-    try:
-        described = (folder / "signature.json").read_bytes()
-        onnx = (folder / "model.onnx").read_bytes()
-    except OSError as error:
-        raise SignatureError(f"model {pointer.name}@{pointer.version}: {error.filename}: {error.strerror}") from error
-    if sha256(described).hexdigest() != pointer.sha256:
-        raise SignatureError(f"model {pointer.name}@{pointer.version}: signature.json differs from the pointer's hash")
-    try:
-        signature = msgspec.json.decode(described, type=Signature)
-    except msgspec.MsgspecError as error:
-        raise SignatureError(f"model {pointer.name}@{pointer.version}: signature.json: {error}") from error
+    folder = ArtifactFolder(pointer, root)
+    signature, onnx = folder.signature(Signature), folder.read("model.onnx")
     if sha256(onnx).hexdigest() != signature.onnx_sha256:
-        raise SignatureError(f"model {pointer.name}@{pointer.version}: model.onnx differs from its signature's hash")
+        raise SignatureError(f"model {folder.label}: model.onnx differs from its signature's hash")
     if pointer.task != signature.task:
-        raise SignatureError(
-            f"model {pointer.name}@{pointer.version} is for {signature.task}, its pointer says {pointer.task}"
-        )
+        raise SignatureError(f"model {folder.label} is for {signature.task}, its pointer says {pointer.task}")
     return signature, onnx

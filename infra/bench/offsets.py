@@ -9,7 +9,7 @@ from types import TracebackType
 import msgspec
 from confluent_kafka import Consumer, TopicPartition
 
-from infra.bench.workload import number_of
+from infra.bench import workload
 from infra.topic_tail import ends
 from schemas.errors import PartFailedError
 from schemas.settings import Kafka
@@ -24,13 +24,6 @@ class Answered(msgspec.Struct, frozen=True):
 
     distinct: int
     repeated: int
-
-
-class _Answer(msgspec.Struct):
-    event_id: str
-
-
-_decoder = msgspec.json.Decoder(_Answer)
 
 
 class Offsets:
@@ -71,7 +64,7 @@ class Offsets:
                 for message in messages:
                     if message.error() is not None or (message.offset() or 0) >= end:
                         continue
-                    number = number_of(run, _decoder.decode(message.value() or b"").event_id)
+                    number = workload.answered(run, message.value())
                     if number is not None:
                         repeated += number in seen
                         seen.add(number)

@@ -10,8 +10,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from infra.bench import workload
 from infra.bench.child import READY
-from infra.bench.workload import number_of
 from infra.topic_tail import Tail
 from schemas.errors import SluiceError
 from schemas.settings import Kafka
@@ -40,13 +40,6 @@ class Read(msgspec.Struct, frozen=True):
     repeated: int
 
 
-class _Answer(msgspec.Struct):
-    event_id: str
-
-
-_decoder = msgspec.json.Decoder(_Answer)
-
-
 def read(reading: Reading) -> Read:
     """Say that it is ready, read. Raises OperatorError when the broker is not there.
 
@@ -63,7 +56,7 @@ def read(reading: Reading) -> Read:
             if message is None:
                 continue
             now_ms = time.time() * 1000
-            number = number_of(reading.run, _decoder.decode(message.value() or b"").event_id)
+            number = workload.answered(reading.run, message.value())
             if number is None:
                 continue
             newest_ms = now_ms

@@ -69,6 +69,18 @@ def number_of(run: str, found: str) -> int | None:
     return int(number) if prefix == run else None
 
 
+class _Answer(msgspec.Struct):
+    event_id: str
+
+
+_answers = msgspec.json.Decoder(_Answer)
+
+
+def answered(run: str, answer: bytes | None) -> int | None:
+    """The number of the event of this run that an answer's bytes are for, None for an answer to anybody else."""
+    return number_of(run, _answers.decode(answer or b"").event_id)
+
+
 def catalogue(time_ms: int, *, stock: int | None = None) -> list[Item]:
     """The items that the interactions are with, as of `time_ms`; `stock` is that of each, None = never sold out."""
     found = islice(events(_shop(10)), ITEMS)

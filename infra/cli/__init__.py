@@ -13,7 +13,7 @@ from schemas.errors import InputError, SluiceError
 
 # Command -> its line in `sluice --help`, in that order. The module of that name (- is _) defines `command`.
 COMMANDS = {
-    "demo": "Show the whole system on generated payments, for a minute.",
+    "demo": "Show the whole system on generated payments, or shoppers, for a minute.",
     "up": "Start the local stack and wait until every part is healthy.",
     "status": "Show each part and each job: version, port, memory, state, lag.",
     "doctor": "Find what is broken and name the command that mends it.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from rich.console import Console
 
-from infra.demo import drift
+from infra.demo import drift, recommend
 from infra.demo.run import run
 from online_learning.catalogue import LEARNERS
 from schemas.models import FRAUD
@@ -35,3 +35,12 @@ def command(context: click.Context, seconds: float, rate: float) -> None:
 def drift_command(settings: Settings, seconds: float, rate: float, learner: str) -> None:
     """Change the fraud while labels come quickly, and watch an online model change the decisions."""
     drift.run(settings, rate, seconds, learner, Console())
+
+
+@command.command(name="recommend")
+@click.option("--seconds", type=click.FloatRange(1, 3600), default=60.0, show_default=True, help="How long to watch.")
+@click.option("--rate", type=RATE, default=100.0, show_default=True, help="Interactions a second.")
+@click.pass_obj
+def recommend_command(settings: Settings, seconds: float, rate: float) -> None:
+    """Show recommendations on generated shoppers: stack, first model, jobs, and live how lists change."""
+    recommend.run(settings, rate, seconds, Console())

@@ -15,13 +15,16 @@ import msgspec
 from infra import control_topic, promotion
 from schemas.control import Thresholds
 from schemas.errors import InputError, NotFoundError
-from schemas.models import FRAUD, Promotion, Stage
+from schemas.models import FRAUD, RECOMMEND, Metrics, Promotion, Stage, Task
+from schemas.recommend_models import RecommendMetrics
 from schemas.settings import Settings
 from serving.registry import Registry
 from serving.thresholds import Costs, effects, suggest
 
 # FRD-20 asks for the first four; the rest are the default decision thresholds.
 TABLE = [0.95, 0.9, 0.85, 0.8, 0.7, 0.5]
+# What `list` shows of a version of any task; a task fills those that mean something for it.
+FIGURES = ("average precision", "recall at 1% FPR", "AUC ROC", "nDCG@20", "hit rate@20")
 
 
 @click.group()
@@ -46,24 +49,30 @@ def list_models(settings: Settings) -> None:
     if not names:
         click.echo(f"no models in {registry.root}; make one with `sluice train fraud`")
         return
-    click.echo(
-        f"{'model':<12}{'task':<10}{'stage':<12}{'average precision':>18}{'recall at 1% FPR':>18}{'AUC ROC':>9}"
-        "  trained until"
-    )
+    heads = "".join(f"{figure:>{len(figure) + 2}}" for figure in FIGURES)
+    click.echo(f"{'model':<14}{'task':<10}{'stage':<12}{heads}  trained until")
     for name in names:
         stages = registry.stages(name).stages
         for version in registry.versions(name):
             signature = registry.described(name, version)
-            measured = f"{'-':>18}{'-':>18}{'-':>9}"
-            if signature.task == FRAUD:
-                metrics = registry.metrics(name, version)
-                measured = (
-                    f"{metrics.average_precision:>18.4f}{metrics.recall_at_1pct_fpr:>18.4f}{metrics.roc_auc:>9.4f}"
-                )
+            found = _figures(registry, name, version, signature.task)
+            measured = "".join(
+                f"{f'{found[figure]:.4f}' if figure in found else '-':>{len(figure) + 2}}" for figure in FIGURES
+            )
             click.echo(
-                f"{name + '@' + version:<12}{signature.task:<10}{stages.get(version, 'None'):<12}{measured}"
+                f"{name + '@' + version:<14}{signature.task:<10}{stages.get(version, 'None'):<12}{measured}"
                 f"  {_day(signature.trained_to_ms)}"
             )
+
+
+def _figures(registry: Registry, name: str, version: str, task: Task) -> dict[str, float]:
+    """What the version records of itself: of validation days for fraud, of a part held out for a recommender."""
+    if task == FRAUD:
+        metrics = registry.measured(name, version, Metrics)
+        values = (metrics.average_precision, metrics.recall_at_1pct_fpr, metrics.roc_auc)
+        return dict(zip(FIGURES[:3], values, strict=True))
+    held = registry.measured(name, version, RecommendMetrics).held_out if task == RECOMMEND else None
+    return {} if held is None else {"nDCG@20": held.own.ndcg_at_20, "hit rate@20": held.own.hit_rate_at_20}
 
 
 @command.command()

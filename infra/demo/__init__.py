@@ -1,1 +1,1 @@
-"""The demo: the whole system at work on generated payments, for a minute, before your eyes."""
+"""The demos: the whole system at work on generated payments, or shoppers, for a minute, before your eyes."""

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from multiprocessing import get_context
 from threading import Event as Signal
 from typing import NamedTuple
@@ -14,12 +15,13 @@ import msgspec
 import numpy as np
 from rich.console import Console
 
-from infra import control_topic, publish
+from infra import control_topic
 from infra.cli import learn
 from infra.demo import customers, history, jobs, live
+from infra.demo.catch_up import check
 from infra.demo.drift_board import STRETCH_MS, DriftBoard
 from infra.demo.drift_screen import DriftScreen, result
-from infra.demo.run import check, prepare, say, start_jobs
+from infra.demo.run import prepare, say, start_jobs
 from infra.demo.steps import Steps
 from infra.generator.payments.stream import Payment
 from infra.topic_tail import Tail
@@ -41,7 +43,7 @@ REPORTED_SHARE = 0.85
 REVIEW_MS = (4_000, 10_000)
 SILENCE_S, SILENT_SHARE = 20.0, 1.0
 WEIGHT = 0.6
-LEAD_MS, FRAME_S, LAST_DECISIONS_S, HURRIED_S = 500, 0.5, 15.0, 3.0
+LEAD_MS, FRAME_S = 500, 0.5
 
 
 class Scheduled(NamedTuple):
@@ -71,7 +73,7 @@ def run(settings: Settings, rate: float, seconds: float, learner: str, console: 
         ThreadPoolExecutor(3) as pool,
         _learning(settings, learner) as lives,
     ):
-        reading = pool.submit(live.read, tail, take, stop)
+        reading = pool.submit(live.read, tail, Decision, take, stop)
         try:
             start_jobs(settings, rate, steps, past, pool, reading)
             with steps.step(f"job {JOIN}") as tell:
@@ -117,9 +119,13 @@ def _watch(
 ) -> None:
     """Send what is planned and show the board until the last decision, or until Ctrl-C."""
     enough = Signal()
-    client = publish.connect(settings.kafka, linger_ms=live.LINGER_MS)
-    records = publish.records(_on_time(plan, board, enough))
-    sending = pool.submit(publish.publish, records, client, publish.Pace())
+    payments = {one.payment.transaction.event_id: one.payment for one in plan if one.payment is not None}
+
+    def sent(event: Transaction | Label) -> None:
+        if isinstance(event, Transaction):
+            board.sent(payments[event.event_id])
+
+    sending = pool.submit(partial(live.send, settings.kafka, _events(plan), sent, enough))
     reading, lives = threads
 
     def frame() -> int:
@@ -130,27 +136,13 @@ def _watch(
         return board.waiting
 
     with screen.on():
-        patience_s = LAST_DECISIONS_S
-        try:
-            while not sending.done():
-                frame()
-        except KeyboardInterrupt:
-            patience_s = HURRIED_S
-        finally:
-            enough.set()
-        sending.result()
-        leave_s = time.monotonic() + patience_s
-        while frame() and time.monotonic() < leave_s:
-            pass
+        live.watch(sending, frame, enough)
         screen.show(board, float("inf"))
 
 
-def _on_time(plan: list[Scheduled], board: DriftBoard, stop: Signal) -> Iterator[Transaction | Label]:
-    for time_ms, payment, label in plan:
-        if stop.wait(max(0.0, time_ms / 1000 - time.time())):
-            return
+def _events(plan: list[Scheduled]) -> Iterator[Transaction | Label]:
+    for _, payment, label in plan:
         if payment is not None:
-            board.sent(payment)
             yield payment.transaction
         if label is not None:
             yield label

@@ -1,7 +1,10 @@
-"""The last lines of the demo: what happened, and how to look further."""
+"""The last lines of a demo: what happened, and how to look further."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
+from infra.demo import decision_view
 from infra.demo.scoreboard import Picture
 from infra.demo.screen import summary
 from schemas.models import Signature
@@ -17,26 +20,36 @@ COMMANDS = {
     "sluice api": "features, decisions and scores over HTTP",
     "sluice down": "stop everything",
 }
+_QUERY = "sum by (kind) (rate(flink_taskmanager_job_task_operator_sluice_kind_decisions[1m]))"
 
 
 def farewell(settings: Settings, model: Signature, picture: Picture) -> str:
     """Several lines of text."""
-    ports = settings.stack.ports
     user = picture.stopped[-1].decision.user_id if picture.stopped else "USER"
+    pages = {f"/users/{user}/decisions": "one customer's decisions, while `sluice api` runs"}
+    figures = [*decision_view.figures(picture), ("model", f"{model.name}@{model.version}: {model.training_data}")]
+    return text(settings, figures, COMMANDS, pages, _QUERY)
+
+
+def text(
+    settings: Settings,
+    figures: Sequence[tuple[str, str]],
+    commands: Mapping[str, str],
+    pages: Mapping[str, str],
+    query: str,
+) -> str:
+    """Figures, commands and pages of the API with what they show, and a query."""
+    ports = settings.stack.ports
     api = f"http://127.0.0.1:{ports.api}"
     lines = [
         "",
-        *summary(picture),
-        f"{'model':<10} {model.name}@{model.version}: {model.training_data}",
+        *summary(figures),
         "",
         "The stack and the jobs go on. To look further:",
-        *(f"  {command:<48}{what}" for command, what in COMMANDS.items()),
-        f"  {api + '/users/' + user + '/decisions':<54}  one customer's decisions, while `sluice api` runs",
+        *(f"  {command:<48}{what}" for command, what in commands.items()),
+        *(f"  {api + page:<54}  {what}" for page, what in pages.items()),
         f"  {api + '/docs':<54}  everything the API answers",
         f"  http://127.0.0.1:{ports.flink_rest}   the jobs in Flink",
-        f"  http://127.0.0.1:{ports.prometheus}   metrics in Prometheus, e.g. {_QUERY}",
+        f"  http://127.0.0.1:{ports.prometheus}   metrics in Prometheus, e.g. {query}",
     ]
     return "\n".join(lines)
-
-
-_QUERY = "sum by (kind) (rate(flink_taskmanager_job_task_operator_sluice_kind_decisions[1m]))"

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import getpass
 import time
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
-from infra import control_topic, promotion
+from infra.demo import champion
 from infra.demo.customers import TRAINING_SEED, TrainingDays
 from infra.demo.steps import Tell
 from jobs.train_fraud.backfill import backfill
 from jobs.train_fraud.parameters import Parameters
 from jobs.train_fraud.split import Split
 from jobs.train_fraud.train import NAME, register, train
-from schemas.models import Promotion, Signature
+from schemas.models import Signature
 from schemas.settings import Settings
-from serving.registry import PRODUCTION, Registry
+from serving.registry import Registry
 
 # Enough to tell fraud from habit, few enough not to keep anybody waiting.
 PARAMETERS = Parameters(n_estimators=80, max_depth=6, learning_rate=0.1)
@@ -25,15 +24,9 @@ THREADS = 2
 
 
 def present(settings: Settings) -> Signature | None:
-    """The model in Production, None when there is none; the control topic is told again if it does not know."""
-    registry = Registry(Path(settings.registry.path))
-    champion = registry.champion(NAME)
-    if champion is None:
-        return None
-    if f"model/{NAME}" not in control_topic.current(settings.kafka):
-        # The topics of a stack that was wiped are new, the registry is not.
-        _promote(settings, registry, champion, time.time_ns() // 1_000_000, "announced again")
-    return registry.signature(NAME, champion)
+    """The model in Production, None when there is none."""
+    version = champion.present(settings, NAME)
+    return None if version is None else Registry(Path(settings.registry.path)).signature(NAME, version)
 
 
 def make(settings: Settings, tell: Tell) -> Signature:
@@ -58,11 +51,6 @@ def make(settings: Settings, tell: Tell) -> Signature:
         author=getpass.getuser(),
         at_ms=now_ms,
     )
-    _promote(settings, registry, number, now_ms, "first model")
+    champion.promote(settings, NAME, number, now_ms, "first model")
     tell(f"{NAME}@{number}, average precision {trained.metrics.average_precision:.2f}")
     return registry.signature(NAME, number)
-
-
-def _promote(settings: Settings, registry: Registry, number: str, at_ms: int, note: str) -> None:
-    wanted = Promotion(number, PRODUCTION, at_ms, getpass.getuser(), note)
-    promotion.promote(registry, partial(control_topic.send, settings.kafka), NAME, wanted, promotion.Force())

@@ -1,4 +1,4 @@
-"""The jobs of the demo: submitted when they do not run, and what their state already knows of the customers."""
+"""The jobs of a demo: submitted when they do not run, and what their state already knows of the customers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from schemas.settings import Settings
 
 
 class Known(msgspec.Struct, frozen=True):
-    """Up to when which customers' payments went through which run of the job."""
+    """Up to when what customers did went through which run of the job; worlds of other sizes have other customers."""
 
     job_id: str
     customers: int
@@ -41,24 +41,24 @@ def failure(settings: Settings, name: str) -> str | None:
     return f"job {name} is {found.state.lower()}" + (f": {found.root_cause}" if found.root_cause else "")
 
 
-def known_until_ms(settings: Settings, job_id: str, customers: int) -> int:
-    """The time up to which the job's state knows these customers, 0 when it has never seen them."""
+def known_until_ms(settings: Settings, job_id: str, customers: int, name: str = SCORE) -> int:
+    """The time up to which the state of that job knows these customers, 0 when it has never seen them."""
     try:
-        known = msgspec.json.decode(_file(settings).read_bytes(), type=Known)
+        known = msgspec.json.decode(_file(settings, name).read_bytes(), type=Known)
     except (FileNotFoundError, msgspec.MsgspecError):
         return 0
-    same = known.customers == customers and checkpoints.goes_back_to(settings, SCORE, job_id, known.job_id)
+    same = known.customers == customers and checkpoints.goes_back_to(settings, name, job_id, known.job_id)
     return known.until_ms if same else 0
 
 
-def remember(settings: Settings, job_id: str, customers: int) -> None:
-    """Note that the job's state knows these customers up to now."""
-    file = _file(settings)
+def remember(settings: Settings, job_id: str, customers: int, name: str = SCORE) -> None:
+    """Note that the state of that job knows these customers up to now."""
+    file = _file(settings, name)
     file.parent.mkdir(parents=True, exist_ok=True)
     partial = file.with_suffix(".partial")
     partial.write_bytes(msgspec.json.encode(Known(job_id, customers, time.time_ns() // 1_000_000)))
     partial.replace(file)
 
 
-def _file(settings: Settings) -> Path:
-    return Home.of(settings).root / "demo" / "known.json"
+def _file(settings: Settings, name: str) -> Path:
+    return Home.of(settings).root / "demo" / f"known-{name}.json"

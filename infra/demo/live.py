@@ -1,51 +1,56 @@
-"""The two ends of the demo: payments leave when their time has come, decisions are read as soon as they are there."""
+"""The two ends of a demo: events leave when their time has come, answers are read as soon as they are there."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
 from threading import Event as Signal
+from typing import TypeVar
 
 import msgspec
 
 from infra import publish
-from infra.demo.scoreboard import Scoreboard
-from infra.generator.payments.stream import Payment
 from infra.topic_tail import Tail
 from schemas import codec
-from schemas.events import Decision, Transaction
+from schemas.events import Event
 from schemas.settings import Kafka
+
+E = TypeVar("E", bound=Event)
 
 LINGER_MS = 1.0
 POLL_S = 0.2
+# For what is on its way when the last event was sent; less when somebody wants to leave.
+LAST_ANSWERS_S = 15.0
+HURRIED_S = 3.0
 
 
-def send(
-    kafka: Kafka, payments: Sequence[Payment], first_ms: int, start_ms: int, board: Scoreboard, stop: Signal
-) -> None:
-    """Publish the payments, each at its time, the stretch that began at `first_ms` moved to `start_ms`.
+def send(kafka: Kafka, events: Iterable[E], sent: Callable[[E], None], stop: Signal) -> None:
+    """Publish the events, each at its own time; `sent` is told of each just before.
 
     Returns early once `stop` is set. Raises PartFailedError when a record can not be delivered.
     """
     client = publish.connect(kafka, linger_ms=LINGER_MS)
-    publish.publish(
-        publish.records(_on_time(payments, start_ms - first_ms, board, stop)),
-        client,
-        publish.Pace(),
-    )
+    on_time = _on_time(events, sent, stop)
+    publish.publish(publish.records(on_time), client, publish.Pace())
 
 
-def _on_time(payments: Sequence[Payment], shift_ms: int, board: Scoreboard, stop: Signal) -> Iterator[Transaction]:
-    for payment in payments:
-        time_ms = payment.transaction.event_time_ms + shift_ms
-        if stop.wait(max(0.0, time_ms / 1000 - time.time())):
+def _on_time(events: Iterable[E], sent: Callable[[E], None], stop: Signal) -> Iterator[E]:
+    for event in events:
+        if stop.wait(max(0.0, event.event_time_ms / 1000 - time.time())):
             return
-        board.sent(payment)
-        yield msgspec.structs.replace(payment.transaction, event_time_ms=time_ms)
+        sent(event)
+        yield event
 
 
-def read(tail: Tail, take: Callable[[Decision, float], None], stop: Signal) -> None:
-    """Hand each decision to `take` with the time in ms at which it was readable, until `stop` is set.
+def moved(events: Iterable[E], by_ms: int) -> Iterator[E]:
+    """The events, so much later."""
+    for event in events:
+        yield msgspec.structs.replace(event, event_time_ms=event.event_time_ms + by_ms)
+
+
+def read(tail: Tail, kind: type[E], take: Callable[[E, float], None], stop: Signal) -> None:
+    """Hand each event to `take` with the time in ms at which it was readable, until `stop` is set.
 
     Raises PartFailedError when reading fails for good.
     """
@@ -53,4 +58,23 @@ def read(tail: Tail, take: Callable[[Decision, float], None], stop: Signal) -> N
         message = tail.poll(POLL_S)
         if message is not None:
             now_ms = time.time() * 1000
-            take(codec.decode(Decision, message.value()), now_ms)
+            take(codec.decode(kind, message.value()), now_ms)
+
+
+def watch(sending: Future[None], frame: Callable[[], int], enough: Signal) -> None:
+    """Call `frame` until all is sent and it says that nothing waits for an answer, or until Ctrl-C sets `enough`.
+
+    Raises what ended the sending.
+    """
+    patience_s = LAST_ANSWERS_S
+    try:
+        while not sending.done():
+            frame()
+    except KeyboardInterrupt:
+        patience_s = HURRIED_S
+    finally:
+        enough.set()
+    sending.result()
+    leave_s = time.monotonic() + patience_s
+    while frame() and time.monotonic() < leave_s:
+        pass

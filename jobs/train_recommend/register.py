@@ -8,7 +8,8 @@ from jobs.train_recommend.held_out import Fitted
 from jobs.train_recommend.parameters import Parameters
 from schemas.errors import GateError
 from schemas.recommend_models import HeldOut, RecommendMetrics
-from serving.recommend.artifact import ITEM_TOWER, ITEMS, RANKER, SIGNATURE, USER_TOWER
+from serving.artifact_folder import SIGNATURE
+from serving.recommend.artifact import ITEM_TOWER, ITEMS, RANKER, USER_TOWER
 from serving.recommend.control import MODEL
 from serving.recommend.features.catalogue import FEATURES, NAMES
 from serving.recommend.index import LEAST_RECALL

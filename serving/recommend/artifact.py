@@ -5,11 +5,10 @@ from __future__ import annotations
 from hashlib import sha256
 from pathlib import Path
 
-import msgspec
-
 from schemas.control import ModelPointer
 from schemas.errors import SignatureError
 from schemas.recommend_models import TWO_TOWER, RecommendSignature
+from serving.artifact_folder import ArtifactFolder
 from serving.recommend.embeddings.catalogue import EMBEDDINGS
 from serving.recommend.embeddings.two_tower import Towers
 from serving.recommend.item_model import ItemModel
@@ -17,7 +16,7 @@ from serving.recommend.linear import Linear
 from serving.recommend.ranker import Ranker
 from serving.recommend.vectors import Aside, Vectors, at_once
 
-SIGNATURE, RANKER, ITEMS = "signature.json", "ranker.onnx", "items.npz"
+RANKER, ITEMS = "ranker.onnx", "items.npz"
 ITEM_TOWER, USER_TOWER = "item_tower.onnx", "user_tower.onnx"
 
 
@@ -54,30 +53,19 @@ def load(pointer: ModelPointer, root: Path, aside: Aside = at_once) -> Artifact:
 
     Raises SignatureError when a file is missing, a hash differs, or the contents do not fit each other.
     """
-    folder, label = root / pointer.path, f"{pointer.name}@{pointer.version}"
-    described, onnx, items = (_read(folder / name, label) for name in (SIGNATURE, RANKER, ITEMS))
-    if sha256(described).hexdigest() != pointer.sha256:
-        raise SignatureError(f"model {label}: {SIGNATURE} differs from the pointer's hash")
-    try:
-        signature = msgspec.json.decode(described, type=RecommendSignature)
-    except msgspec.MsgspecError as error:
-        raise SignatureError(f"model {label}: {SIGNATURE}: {error}") from error
+    folder = ArtifactFolder(pointer, root)
+    signature, onnx, items = folder.signature(RecommendSignature), folder.read(RANKER), folder.read(ITEMS)
     if sha256(onnx).hexdigest() != signature.onnx_sha256 or sha256(items).hexdigest() != signature.items_sha256:
-        raise SignatureError(f"model {label}: {RANKER} or {ITEMS} differs from its signature's hash")
+        raise SignatureError(f"model {folder.label}: {RANKER} or {ITEMS} differs from its signature's hash")
     towers = None
     if signature.embedding == TWO_TOWER:
-        towers = Towers(_read(folder / ITEM_TOWER, label), _read(folder / USER_TOWER, label))
+        towers = Towers(folder.read(ITEM_TOWER), folder.read(USER_TOWER))
         if towers.sha256 != signature.towers_sha256:
-            raise SignatureError(f"model {label}: {ITEM_TOWER} or {USER_TOWER} differs from its signature's hash")
+            raise SignatureError(
+                f"model {folder.label}: {ITEM_TOWER} or {USER_TOWER} differs from its signature's hash"
+            )
     try:
         model = ItemModel.from_bytes(items, towers)
     except (ValueError, KeyError, OSError) as error:
-        raise SignatureError(f"model {label}: {ITEMS}: {error}") from error
+        raise SignatureError(f"model {folder.label}: {ITEMS}: {error}") from error
     return Artifact(signature, onnx, model, aside=aside)
-
-
-def _read(file: Path, label: str) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise SignatureError(f"model {label}: {error.filename}: {error.strerror}") from error

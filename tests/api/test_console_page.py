@@ -33,8 +33,6 @@ WHOLE = {
 }
 VIEWS = tuple(WHOLE)
 FILES = Path(letters.__file__).parent / "console"
-# The commands of parts that are built beside this one.
-COMING = {"learn"}
 
 with_browser = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed; make setup brings it")
 
@@ -236,8 +234,6 @@ def test_every_command_that_the_page_shows_exists():
     assert len(shown) > 5
     for call in shown:
         words = call.split()[1:]
-        if words[0] in COMING:
-            continue
         assert words[0] in COMMANDS, call
         command = sluice.get_command(click.Context(sluice), words[0])
         if isinstance(command, click.Group):

@@ -53,3 +53,16 @@ def test_a_rate_that_can_not_be_is_refused_in_one_line():
     done = subprocess.run([SLUICE, "demo", "--rate", "0"], capture_output=True, text=True, timeout=180, check=False)
     assert done.returncode == 2
     assert "--rate" in done.stderr
+
+
+def test_the_demo_of_recommendations_shows_lists_and_how_to_look_further():
+    words = ["demo", "recommend", "--seconds", "8", "--rate", "25"]
+    done = subprocess.run([SLUICE, *words], capture_output=True, text=True, timeout=400, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "200 interactions" in done.stdout
+    assert "200 lists" in done.stdout
+    assert "lag 0" in done.stdout
+    assert "in Production, recommend@" in done.stdout
+    assert "clicks and purchases; among the 20 most popular" in done.stdout
+    assert "/recommendations/d500-" in done.stdout
+    assert done.stderr == ""

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
+from promoted_recommender import gauges, promoted
 
 from infra import flink_client
 from infra import stack as local_stack
@@ -164,6 +165,21 @@ class TestTheRecommenderOnTheRealParts:
         cause = shop.act("strange", 9_999)
         assert len(shop.lists({cause})[cause].items) == 20
         assert sorted(letter.reason for letter in shop.letters(3)) == ["unreadable", "unreadable", "wrong_key"]
+
+    def test_a_promoted_model_is_taken_by_the_running_job_which_builds_its_index_and_measures_it(self, shop):
+        with promoted(shop.given, [f"{shop.name}-i{number}" for number in range(ITEMS_SENT)]) as label:
+            deadline, number, said = time.monotonic() + ANSWERED_S, 0, {}
+            while said.get("model_version") != float(label.partition("@")[2]) or not said.get("index_items"):
+                assert time.monotonic() < deadline, f"the job says {said}"
+                # A job without events has nothing to answer, and looks at nothing.
+                number += 1
+                cause = shop.act("viewer", number % ITEMS_SENT)
+                answer = shop.lists({cause})[cause]
+                said = gauges(shop.given)
+            assert (answer.ranker, answer.embeddings) == (label, label)
+            assert said["index_items"] == ITEMS_SENT
+            assert 950 <= said["index_recall_at_10"] <= 1000
+            assert len(answer.items) == 20
 
     def test_a_bot_gets_an_answer_to_each_event_and_others_are_served_meanwhile(self, shop):
         bot = {shop.act("bot", number % ITEMS_SENT, "view") for number in range(BOT_EVENTS)}

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 from recommend_builders import catalogue, history
 
-from infra.cli import train_recommend
+from infra.cli import models, train_recommend
 from schemas.models import Promotion
 from schemas.recommend_models import RecommendMetrics
 from schemas.settings import Registry as SettingsRegistry
@@ -60,3 +60,15 @@ def test_a_champion_that_can_not_be_loaded_is_named_and_does_not_stop_the_traini
     found, told = train()
     assert found["held_out"]["rival"] is None
     assert "not compared with the champion: model recommend@1" in told
+
+
+def test_the_list_of_models_shows_how_a_recommender_did_on_its_held_out_part(train, tmp_path):
+    found, _ = train()
+    settings = Settings(registry=SettingsRegistry(str(tmp_path / "registry")))
+    head, line = CliRunner().invoke(models.command, ["list"], obj=settings, catch_exceptions=False).stdout.splitlines()
+    own = found["held_out"]["own"]
+    assert own["hit_rate_at_20"] > 0
+    for figure, value in (("nDCG@20", own["ndcg_at_20"]), ("hit rate@20", own["hit_rate_at_20"])):
+        end = head.index(figure) + len(figure)
+        assert line[:end].split()[-1] == f"{value:.4f}"
+    assert line[: head.index("AUC ROC") + len("AUC ROC")].split()[-3:] == ["-"] * 3

@@ -5,10 +5,9 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass
 
-from schemas.errors import InputError
+from infra.generator.stretch import DAY_MS, HOUR_MS, Stretch
 
-DAY_MS = 24 * 3600 * 1000
-HOUR_MS = 3600 * 1000
+__all__ = ["DAY_MS", "EVENTS_PER_SESSION", "HOUR_MS", "MAX_SESSIONS_AT_ONCE", "SHOWN_PER_SESSION", "Config"]
 
 # Events of a mean session, with and without those of the items shown: measured, so that a rate can be asked for.
 EVENTS_PER_SESSION = 4.3
@@ -17,7 +16,7 @@ MAX_SESSIONS_AT_ONCE = 5_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(Stretch):
     """The shop (seed, shoppers, items, rates) and how long it is watched from `start_ms` on.
 
     The stream begins with the catalogue of `items` and ends after `days` or after `count` interactions, whichever
@@ -34,11 +33,9 @@ class Config:
     new_items: float = 0.01
     bots_per_day: float = 1.0
     impressions: bool = False
-    start_ms: int = 1_735_689_600_000
-    days: float | None = None
-    count: int | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for name, value, low, high in (
             ("seed", self.seed, 0, 2**63 - 1),
             ("users", self.users, 10, 1_000_000),
@@ -48,11 +45,8 @@ class Config:
             ("new_items", self.new_items, 0, 1),
             ("bots_per_day", self.bots_per_day, 0, 1_000),
             ("start_ms", self.start_ms, 2 * 365 * DAY_MS, 4_000_000_000_000),
-            ("days", 1 if self.days is None else self.days, 0, 3_650),
-            ("count", 1 if self.count is None else self.count, 0, 10**12),
         ):
-            if not low <= value <= high:
-                raise InputError(f"generator: {name} is {value}; give a value from {low} to {high}")
+            self.require(name, value, low, high)
 
     @property
     def sessions_per_day(self) -> float:
@@ -65,17 +59,9 @@ class Config:
         return EVENTS_PER_SESSION + (SHOWN_PER_SESSION if self.impressions else 0)
 
     @property
-    def end_ms(self) -> int | None:
-        """The event time at which the stream ends (exclusive), None when days are not bounded."""
-        return None if self.days is None else self.start_ms + round(self.days * DAY_MS)
-
-    @property
     def slice_ms(self) -> int:
-        """The stretch of time generated at once: at most an hour, and few enough sessions to keep memory flat."""
-        for part in (1, 2, 4, 6, 12, 60, 360):
-            if self.sessions_per_day / 24 / part <= MAX_SESSIONS_AT_ONCE:
-                return HOUR_MS // part
-        return 1_000
+        """The stretch of time generated at once."""
+        return self.slice_of(self.sessions_per_day, MAX_SESSIONS_AT_ONCE)
 
     @property
     def tag(self) -> str:

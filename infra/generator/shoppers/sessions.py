@@ -47,7 +47,7 @@ REPEAT_SHARE, RATING_SHARE = 0.5, 0.3
 
 
 class Sessions:
-    """Draws the sessions of slices. A slice follows from the seed, its number and the stock at its begin."""
+    """Draws the sessions of slices. A slice follows from the seed, start, its number and the stock at its begin."""
 
     def __init__(self, config: Config, catalogue: Catalogue, people: People) -> None:
         self._config, self._catalogue, self._people = config, catalogue, people
@@ -57,7 +57,8 @@ class Sessions:
         """Rows in no order; they may reach into later slices. Slices are counted from the start of the stream."""
         config = self._config
         start_ms = config.start_ms + index * config.slice_ms
-        rng = np.random.default_rng([config.seed, 40, index])
+        # The start belongs to it: who comes back to a shop another time sees other sessions of the same shoppers.
+        rng = np.random.default_rng([config.seed, 40, index, config.start_ms])
         user, time_ms = self._begin(start_ms, rng)
         visit = _Visit(
             config, self._catalogue, self._people, self._attraction.shelves(start_ms, stock), index, user, time_ms, rng
