@@ -33,6 +33,7 @@ from serving.windows import HOUR_MS
 STARTED_S = 120.0
 # Records that the runtime hands to a stage at once.
 PART = 256
+WARM_UP_PART = 4
 STEP_MS = 40
 
 
@@ -62,11 +63,13 @@ class Overhead(msgspec.Struct, frozen=True):
 def measure(settings: Settings, control: Control, *, backlog: int, answers: int, users: int) -> Overhead:
     """Three backlogs, the second beside the watch. Raises OperatorError when a part is down or answers stop."""
 
-    def drained() -> float:
-        return throughput.drain(settings.kafka, TRANSACTIONS.name, DECISIONS.name, count=backlog, users=users).per_s
+    def drained(count: int = backlog) -> float:
+        return throughput.drain(settings.kafka, TRANSACTIONS.name, DECISIONS.name, count=count, users=users).per_s
 
     before = drained()
     with _watching(settings):
+        # Its machine code must be warm, as that of the others is.
+        drained(backlog // WARM_UP_PART)
         beside = drained()
     after = drained()
     return Overhead([before, after], beside, round(2 * beside / (before + after), 3), cost(control, answers))
