@@ -15,9 +15,10 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 from online_learning.merge import Merge, Position, Record
 from schemas.codec import encode
 from schemas.errors import MissingPartError, PartFailedError
-from schemas.events import Alert, DeadLetter, DriftReport, Event, Snapshot
+from schemas.events import DeadLetter, Event, Snapshot
 from schemas.settings import Kafka
 from schemas.topics import ALERTS, DEAD_LETTERS, DRIFT_REPORTS, LABELLED_EXAMPLES, SNAPSHOTS
+from schemas.watching import Alert, DriftReport
 
 TIMEOUT_S = 10.0
 FLUSH_TIMEOUT_S = 60.0

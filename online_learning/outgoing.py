@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Literal
 from online_learning.contradictions import MINUTE_MS, Change
 from online_learning.detectors import Watch
 from online_learning.holdout import Verdict
-from schemas.events import Alert, AlertSeverity, DriftReport, Snapshot
+from schemas.events import Snapshot
 from schemas.snapshots import pack
+from schemas.watching import Alert, AlertSeverity, DriftReport
 
 if TYPE_CHECKING:
     from online_learning.course import Course

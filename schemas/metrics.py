@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from schemas.events import DecisionKind, DriftLevel, DriftSubject, RankingKind
+from schemas.events import DecisionKind, RankingKind
+from schemas.watching import DriftLevel, DriftSubject
 
 GROUP = "sluice"
 OPERATOR_PREFIX = f"flink_taskmanager_job_task_operator_{GROUP}"

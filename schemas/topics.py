@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from schemas import events
+from schemas import events, watching
 
 DAY_MS = 24 * 3600 * 1000
 
@@ -80,13 +80,13 @@ SNAPSHOTS = Topic(
     cleanup="compact",
 )
 DRIFT_REPORTS = Topic(
-    "drift-reports", "model", events.DriftReport, "What drifted, by how much, and by which measure.", partitions=1
+    "drift-reports", "model", watching.DriftReport, "What drifted, by how much, and by which measure.", partitions=1
 )
 AGGREGATES = Topic(
-    "aggregates", "name", events.Aggregate, "Business figures of windows of minutes, by segment.", partitions=1
+    "aggregates", "name", watching.Aggregate, "Business figures of windows of minutes, by segment.", partitions=1
 )
-ANOMALIES = Topic("anomalies", "name", events.Anomaly, "Figures that their past makes unlikely.", partitions=1)
-ALERTS = Topic("alerts", "name", events.Alert, "What a person should hear of, and when it is over.", partitions=1)
+ANOMALIES = Topic("anomalies", "name", watching.Anomaly, "Figures that their past makes unlikely.", partitions=1)
+ALERTS = Topic("alerts", "name", watching.Alert, "What a person should hear of, and when it is over.", partitions=1)
 CONTROL = Topic(
     "control",
     "kind/name",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from schemas.events import Cause, DriftReport
+from schemas.watching import Cause, DriftReport
 
 MOST_CAUSES = 5
 ALL = ""

@@ -11,7 +11,7 @@ import msgspec
 
 from schemas.alerts.catalogue import DEFINITIONS
 from schemas.errors import PartFailedError, UnansweredError
-from schemas.events import Alert, Cause
+from schemas.watching import Alert, Cause
 
 TIMEOUT_S = 5.0
 # Without a word from us for so long, an alert of the stream ends: the router tells of each that fires more often.

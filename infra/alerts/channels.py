@@ -8,8 +8,8 @@ import msgspec
 
 from infra.alerts.notice import Message, Notice
 from infra.alerts.wording import body, paragraph, subject
-from schemas.events import AlertSeverity
 from schemas.settings import Channel
+from schemas.watching import AlertSeverity
 
 # Bounds of Slack and PagerDuty for one text.
 SLACK_CHARACTERS, PAGERDUTY_CHARACTERS = 2_900, 1_024

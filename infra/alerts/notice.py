@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from schemas.events import AlertSeverity, Cause
+from schemas.watching import AlertSeverity, Cause
 
 State = Literal["firing", "resolved"]
 

@@ -19,8 +19,9 @@ from infra.alerts.responses import respond
 from infra.alerts.routing_state import Active, RouterState
 from schemas import control
 from schemas.alerts.catalogue import DEFINITIONS
-from schemas.events import Aggregate, Alert, AlertSeverity, Anomaly, ControlRecord, DriftReport
+from schemas.events import ControlRecord
 from schemas.settings import Alerts
+from schemas.watching import Aggregate, Alert, AlertSeverity, Anomaly, DriftReport
 
 WATCHDOG, SILENT = "Watchdog", "AlertingSilent"
 SILENCE_MS = int(DEFINITIONS[SILENT].limit * 1000)

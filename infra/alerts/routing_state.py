@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from infra.alerts.notice import Message, Notice, State
-from schemas.events import Alert, DriftReport
+from schemas.watching import Alert, DriftReport
 
 
 class Told(msgspec.Struct):

@@ -14,7 +14,7 @@ import msgspec
 from infra.alerts.routing_state import Active, RouterState
 from schemas.alerts.catalogue import DEFINITIONS
 from schemas.alerts.definition import Anomalies, Definition, Reports
-from schemas.events import Aggregate, Alert, Anomaly, Cause, DriftReport
+from schemas.watching import Aggregate, Alert, Anomaly, Cause, DriftReport
 from serving.causes import ranked
 
 # Reports come hourly: two of them may be missing.

@@ -17,8 +17,9 @@ from infra.alerts.router import Router
 from schemas import events
 from schemas.codec import decode, encode
 from schemas.errors import EventError, OperatorError
-from schemas.events import Aggregate, Alert, Anomaly, ControlRecord, DriftReport
+from schemas.events import ControlRecord
 from schemas.topics import AGGREGATES, ALERTS, ANOMALIES, CONTROL, DRIFT_REPORTS, LABELLED_EXAMPLES, SNAPSHOTS
+from schemas.watching import Aggregate, Alert, Anomaly, DriftReport
 from serving.control_feed import read_control
 from serving.dead_letter import dead_letter
 from serving.inflight import Record

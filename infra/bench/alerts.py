@@ -21,8 +21,8 @@ from infra.bench.percentiles import Percentiles, percentiles
 from infra.stack.part import LOOPBACK
 from schemas.alerts.catalogue import DEFINITIONS
 from schemas.errors import PartFailedError
-from schemas.events import Alert
 from schemas.settings import Channel, Person, Settings
+from schemas.watching import Alert
 from serving.stores import cassandra_deliveries
 
 NAME = "PartDown"

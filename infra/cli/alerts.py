@@ -15,8 +15,8 @@ from infra.cli.dead_letters import Span
 from infra.stack.part import LOOPBACK
 from schemas.alerts.catalogue import DEFINITIONS
 from schemas.errors import InputError, NotFoundError, PortInUseError
-from schemas.events import Alert
 from schemas.settings import Settings
+from schemas.watching import Alert
 from serving.stores import cassandra_deliveries
 from serving.stores.deliveries import MAX_LIMIT
 

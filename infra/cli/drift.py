@@ -17,9 +17,9 @@ from infra.drift_report.page import page, when
 from infra.topic_reader import read
 from schemas import codec
 from schemas.errors import EventError, InputError
-from schemas.events import DriftReport
 from schemas.settings import Kafka, Settings
 from schemas.topics import DRIFT_REPORTS
+from schemas.watching import DriftReport
 
 UNITS_MS = {"m": 60_000, "h": 3_600_000, "d": 86_400_000}
 COLOURS = {"significant": "bold red", "moderate": "yellow", "none": "green"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from schemas.events import DriftReport
+from schemas.watching import DriftReport
 
 HOUR_MS = 3_600_000
 _RANK = {"significant": 0, "moderate": 1, "none": 2}

@@ -12,7 +12,7 @@ import msgspec
 from jobs.runtime.stage import Door, Flow, Job, Stage
 from schemas import codec, metrics
 from schemas.errors import EventError, InputError, ModelError
-from schemas.events import DriftReport, LabelledExample
+from schemas.events import LabelledExample
 from schemas.models import Reference
 from schemas.settings import Settings
 from schemas.topics import (
@@ -28,6 +28,7 @@ from schemas.topics import (
     RECOMMENDATIONS,
     TRANSACTIONS,
 )
+from schemas.watching import DriftReport
 from serving.dead_letter import dead_letter
 from serving.drift.figures import Figures
 from serving.drift.parity import Parity

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from schemas.events import AlertSeverity, DriftLevel, DriftReport
+from schemas.watching import AlertSeverity, DriftLevel, DriftReport
 
 Owner = Literal["platform", "data", "fraud", "recommend"]
 ResponseName = Literal["retrain", "raise-thresholds", "shadow", "rollback"]

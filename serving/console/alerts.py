@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from schemas.events import Alert, Cause
+from schemas.watching import Alert, Cause
 
 MAX_FIRING = 500
 MAX_RESOLVED = 50

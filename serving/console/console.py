@@ -10,8 +10,9 @@ import msgspec
 
 from schemas import codec
 from schemas.errors import EventError
-from schemas.events import Alert, ControlRecord, DeadLetter, DriftReport
+from schemas.events import ControlRecord, DeadLetter
 from schemas.topics import ALERTS, CONTROL, DEAD_LETTERS, DECISIONS, DRIFT_REPORTS, LABELS, SNAPSHOTS
+from schemas.watching import Alert, DriftReport
 from serving.console.alerts import Alerts, AlertShown
 from serving.console.drift import Drift, DriftAnswer, DriftReports
 from serving.console.jobs import Jobs, PartShown

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from schemas.events import DriftLevel, DriftReport
+from schemas.watching import DriftLevel, DriftReport
 
 MAX_REPORTS = 6000
 SHOWN_WINDOWS = 24

@@ -8,7 +8,7 @@ import datasketches
 import msgspec
 
 from schemas.errors import StateVersionError
-from schemas.events import Aggregate
+from schemas.watching import Aggregate
 from serving.sealed import Read, Writes
 from serving.windows import MINUTE_MS
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from schemas.errors import StateVersionError
-from schemas.events import Anomaly
+from schemas.watching import Anomaly
 from serving.sealed import Read, Writes
 
 VERSION = 1

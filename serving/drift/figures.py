@@ -10,8 +10,8 @@ import msgspec
 
 from schemas import codec, metrics
 from schemas.errors import InvalidError
-from schemas.events import Aggregate, Anomaly
 from schemas.topics import AGGREGATES, ANOMALIES, DECISIONS, INTERACTIONS, ITEMS
+from schemas.watching import Aggregate, Anomaly
 from serving.drift.aggregates import RATES, WIDTH_MIN, Aggregates
 from serving.drift.anomalies import Anomalies
 from serving.drift.entity_series import EntitySeries

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from schemas.events import DriftLevel
+from schemas.watching import DriftLevel
 
 # A level is left when the value falls below this share of its limit.
 RELEASE = 0.8

@@ -9,8 +9,8 @@ import msgspec
 import numpy as np
 
 from schemas.errors import StateVersionError
-from schemas.events import DriftReport
 from schemas.models import Distribution, Reference
+from schemas.watching import DriftReport
 from serving.drift import reports, sketch
 from serving.drift.answers import Answers
 from serving.drift.components import Reconstruction

@@ -16,8 +16,8 @@ import numpy as np
 
 from schemas import metrics
 from schemas.errors import EventError, StateVersionError
-from schemas.events import DriftReport
 from schemas.topics import DECISIONS
+from schemas.watching import DriftReport
 from serving.drift.answers import Decided, read_decision
 from serving.drift.hysteresis import Held, held
 from serving.entity_cache import EntityCache

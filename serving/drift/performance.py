@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from schemas.errors import StateVersionError
-from schemas.events import DriftReport
+from schemas.watching import DriftReport
 from serving.drift.hysteresis import Held, held
 from serving.drift.score_curve import BINS, ScoreCurve
 from serving.sealed import Read, Writes

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from schemas.events import DriftLevel, DriftReport
 from schemas.models import Distribution, Reference
+from schemas.watching import DriftLevel, DriftReport
 from serving.drift.compare import Comparison, compare
 from serving.drift.correction import adjusted
 from serving.drift.hysteresis import Held

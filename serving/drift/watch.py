@@ -12,10 +12,10 @@ import msgspec
 
 from schemas import metrics
 from schemas.errors import EventError, StateVersionError
-from schemas.events import DriftReport
 from schemas.models import Reference
 from schemas.settings import Drift
 from schemas.topics import DECISIONS
+from schemas.watching import DriftReport
 from serving.dead_letter import dead_letter
 from serving.drift.answers import FEATURE_SETS, NO_MODEL, PLACES, Answers, Decided, Listed, read_decision, read_list
 from serving.drift.model_watch import ALL, ModelWatch, runs

@@ -8,8 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from infra.alerts.notice import Notice
-from schemas.events import DriftReport
 from schemas.settings import Alerts, Channel, Person
+from schemas.watching import DriftReport
 
 MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
 # Monday, 2026-03-02, 12:00 UTC.

@@ -17,8 +17,9 @@ from infra.alerts import probes
 from infra.alerts.process import Process
 from infra.cli.alerts import command
 from schemas import control
-from schemas.events import Alert, ControlRecord, DriftReport
+from schemas.events import ControlRecord
 from schemas.settings import Channel, Person
+from schemas.watching import Alert, DriftReport
 from serving.stores import cassandra_deliveries
 
 pytestmark = pytest.mark.stack

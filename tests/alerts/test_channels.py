@@ -10,8 +10,8 @@ from infra.alerts import sender
 from infra.alerts.channels import payload
 from infra.alerts.notice import Message
 from infra.alerts.wording import MOST_SHOWN, body
-from schemas.events import Cause
 from schemas.settings import Channel
+from schemas.watching import Cause
 
 FULL = notice(
     "FeatureDrift", value=0.31, limit=0.2, since_ms=NOON_MS - HOUR_MS, action="train again",

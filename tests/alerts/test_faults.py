@@ -28,8 +28,8 @@ from infra.alerts import policy, probes
 from infra.alerts.alertmanager_client import send
 from infra.alerts.process import Process
 from infra.alerts.rules import Shortening, rules_yaml
-from schemas.events import Alert
 from schemas.settings import Alerts, Channel, Kafka, Person, Ports, Redis, Settings, Stack
+from schemas.watching import Alert
 from serving.stores.memory_deliveries import MemoryDeliveries
 
 SHORT = Shortening(factor=60, shortest_s=4, longest_s=12, hold_s=2)

@@ -10,7 +10,7 @@ from infra.alerts.alertmanager_client import Heard, Webhook, posted, rfc3339
 from infra.alerts.router import SILENCE_MS, Router
 from infra.alerts.routing_state import RouterState
 from schemas.errors import StateVersionError
-from schemas.events import Alert
+from schemas.watching import Alert
 
 
 def heard(name="JobDown", status="firing", severity="critical", annotations=None, **labels):

@@ -5,7 +5,7 @@ from alert_builders import HOUR_MS, NOON_MS, report
 
 from infra.alerts import signals
 from infra.alerts.routing_state import RouterState
-from schemas.events import Aggregate, Anomaly
+from schemas.watching import Aggregate, Anomaly
 
 CONSOLE = "http://console/"
 

@@ -8,18 +8,8 @@ import random
 import msgspec
 
 from schemas import codec, topics
-from schemas.events import (
-    Alert,
-    Cause,
-    ControlRecord,
-    DeadLetter,
-    Decision,
-    DriftReport,
-    Label,
-    RuleHit,
-    Snapshot,
-    SourcePosition,
-)
+from schemas.events import ControlRecord, DeadLetter, Decision, Label, RuleHit, Snapshot, SourcePosition
+from schemas.watching import Alert, Cause, DriftReport
 
 HOUR_MS = 3_600_000
 FEATURES = (

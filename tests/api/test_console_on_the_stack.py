@@ -17,7 +17,8 @@ from test_api_command import answered, free_port, serving_with
 
 from infra.topic_tail import Tail
 from schemas import codec, topics
-from schemas.events import Alert, DeadLetter, Decision, Label, SourcePosition, Transaction
+from schemas.events import DeadLetter, Decision, Label, SourcePosition, Transaction
+from schemas.watching import Alert
 
 pytestmark = [
     pytest.mark.stack,

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas import codec, topics
-from schemas.events import Alert, Label, Snapshot
+from schemas.events import Label, Snapshot
+from schemas.watching import Alert
 from serving.api.answers import ReplayAnswer
 from serving.console import alerts, drift, jobs, learners, letters, payments, traffic
 from serving.console.alerts import Alerts, AlertShown

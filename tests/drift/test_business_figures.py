@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas import codec
-from schemas.events import Aggregate, Anomaly, Interaction, Item
+from schemas.events import Interaction, Item
 from schemas.topics import AGGREGATES, ANOMALIES, DECISIONS, INTERACTIONS, ITEMS
+from schemas.watching import Aggregate, Anomaly
 from serving.drift.aggregates import Aggregates
 from serving.drift.anomalies import IN_A_ROW, WARM_UP, Anomalies
 from serving.drift.figures import Figures

@@ -16,9 +16,10 @@ from infra.stack import flink_jobs
 from jobs.names import WATCH_DRIFT
 from jobs.train_fraud.reference import reference
 from schemas import codec
-from schemas.events import Aggregate, Decision, DriftReport, Transaction
+from schemas.events import Decision, Transaction
 from schemas.settings import Drift, Settings
 from schemas.topics import AGGREGATES, DECISIONS, DRIFT_REPORTS, TRANSACTIONS
+from schemas.watching import Aggregate, DriftReport
 from serving.features.catalogue import FEATURE_SET, NAMES
 from serving.registry import Registry
 

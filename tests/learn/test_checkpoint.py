@@ -17,7 +17,8 @@ from online_learning.loop import Loop, newest
 from online_learning.merge import Position, Record
 from schemas import codec
 from schemas.errors import OperatorError, SignatureError, StateVersionError
-from schemas.events import Alert, DeadLetter, Event, Snapshot
+from schemas.events import DeadLetter, Event, Snapshot
+from schemas.watching import Alert
 
 FEATURES = {"fraud-1": NAMES, "recommend-1": NAMES}
 

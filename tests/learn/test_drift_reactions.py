@@ -19,7 +19,8 @@ from online_learning.learners.logistic import LogisticLearner
 from online_learning.learners.rate import Rate
 from online_learning.past import MOST, Past
 from online_learning.reactions import REACTIONS, react
-from schemas.events import Alert, DriftReport, Event
+from schemas.events import Event
+from schemas.watching import Alert, DriftReport
 
 TURN = 6_000
 

@@ -19,8 +19,9 @@ from online_learning.limits import HOUR_MS, Limits, Meter
 from online_learning.ranking import Ranking
 from online_learning.reservoir import Kept, Reservoir
 from online_learning.validation import CLIP_DEVIATIONS, SETTLED, Clipping
-from schemas.events import Alert, Event, LabelledExample, Snapshot
+from schemas.events import Event, LabelledExample, Snapshot
 from schemas.snapshots import unpack
+from schemas.watching import Alert
 from serving.online.scorer import scorer
 
 BURST = range(8_000, 12_000)
