@@ -10,6 +10,7 @@ import numpy as np
 from jobs.evaluate_fraud.evaluate import FILE, MAPPING
 from jobs.train_fraud.backfill import Progress, backfill
 from jobs.train_fraud.examples import Examples
+from jobs.train_fraud.split import by_days
 from schemas.errors import InputError
 from serving.features.catalogue import FEATURE_SET
 from serving.history import reader
@@ -26,6 +27,10 @@ def at(day: str) -> int:
 
 # A month of history comes before the first example.
 FROM_MS, TO_MS = at("2018-05-01"), at("2018-09-30")
+WEEK_MS = 7 * DAY_MS
+# Training until here, two weeks of calibration, a week of waiting for labels: the champion could be made at CUT_MS.
+SPLIT = by_days(FROM_MS, at("2018-06-17"), calibrate_days=14, delay_days=7, validate_days=14)
+CUT_MS = SPLIT.cut_ms
 
 
 def examples(folder: Path, cache: Path | None, tell: Progress) -> Examples:

@@ -14,7 +14,7 @@ WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 760, 360, 60, 150, 40, 50
 # Distances of the lines across, of which there are a dozen at most.
 SPACINGS: Final = (0.01, 0.02, 0.05, 0.1)
 MOST_LINES: Final = 10
-COLOURS: Final = {NAMES[0]: "#777777", NAMES[1]: "#d08000", NAMES[2]: "#0060b0"}
+COLOURS: Final = dict(zip(NAMES, ("#777777", "#d08000", "#70a070", "#0060b0"), strict=True))
 
 
 def table(run: Run) -> str:
