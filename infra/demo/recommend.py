@@ -1,4 +1,4 @@
-"""The demo of recommendations: stack, a first model, jobs, two weeks of shoppers, then a minute of them live."""
+"""The demo of recommendations: stack, a first model, jobs, a week of shoppers, then a minute of them live."""
 
 from __future__ import annotations
 

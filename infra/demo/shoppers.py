@@ -1,7 +1,7 @@
-"""The demo's shoppers: two weeks at an ordinary pace that form their tastes, then a minute that is watched.
+"""The demo's shoppers: a week at an ordinary pace that forms their tastes, then a minute that is watched.
 
 In that minute the shop's time passes SPEED times as fast, or nobody would come to their second click. The first model
-learns from the two weeks: a recommender knows items by name, so no other shop could teach it.
+learns from the week: a recommender knows items by name, so no other shop could teach it.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ SEED = 11
 ITEMS = 1_000
 # One interaction of a shopper in 20 s, which is a shopper's haste at ten times the pace.
 SHOPPERS_PER_RATE = 20
-HISTORY_DAYS = 14
-# In the two weeks: enough to tell tastes apart, and no more than the job takes in within half a minute.
+HISTORY_DAYS = 7
+# In the week: enough to tell tastes apart, and no more than the job takes in within half a minute.
 EVENTS_PER_SHOPPER = 10
 SPEED = 10
 # Sessions take minutes, so at the beginning of a stream there are few.

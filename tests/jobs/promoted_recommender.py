@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from urllib.parse import quote
 
 import msgspec
 
@@ -71,9 +72,9 @@ def gauges(given: Settings) -> dict[str, float]:
     for vertex in flink_rest.ask(given, path)["vertices"]:
         metrics = f"{path}/vertices/{vertex['id']}/metrics"
         wanted = [entry["id"] for entry in flink_rest.ask(given, metrics) if ".sluice." in entry["id"]]
-        for name in wanted:
-            for entry in flink_rest.ask(given, f"{metrics}?get={name}"):
-                found[name.rpartition(".")[2]] = float(entry["value"])
+        if wanted:
+            for entry in flink_rest.ask(given, f"{metrics}?get={quote(','.join(wanted), safe=',')}"):
+                found[entry["id"].rpartition(".")[2]] = float(entry["value"])
     return found
 
 
