@@ -69,7 +69,7 @@ class Clipping:
         return found
 
 
-@numba.njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]  # numba has no types
+@numba.njit(cache=True, error_model="numpy")
 def _clip(row: Row, found: Row, mean: Row, square: Row, share: float, settled: bool) -> None:
     for place in range(row.size):
         value = row[place]

@@ -11,6 +11,8 @@ from typing import Annotated, ClassVar, Literal
 import msgspec
 from msgspec import Meta
 
+from schemas.online_scores import OnlineScore, OnlineScores
+
 Id = Annotated[str, Meta(min_length=1, max_length=64)]
 TimeMs = Annotated[int, Meta(ge=0, lt=4_102_444_800_000, description="Milliseconds since the epoch, before 2100.")]
 Amount = Annotated[float, Meta(ge=0, le=10_000_000, description="Major units; windows keep it to the cent.")]
@@ -109,14 +111,11 @@ class RuleHit(msgspec.Struct, frozen=True, omit_defaults=True):
     limit: float = 0.0
 
 
-class OnlineScore(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What an online model said of a transaction, and its part in the decision's score: a shadow has none."""
-
-    score: float
-    weight: float = 0.0
-
-
 DecisionKind = Literal["APPROVE", "REVIEW", "CHALLENGE", "BLOCK"]
+LabelSource = Literal["chargeback", "review", "confirmed", "dispute", "timeout", "click", "conversion"]
+RankingKind = Literal["similar", "segment", "trending"]
+DriftLevel = Literal["none", "moderate", "significant"]
+AlertSeverity = Literal["critical", "warning", "info"]
 
 
 class Decision(Event, frozen=True, kw_only=True, omit_defaults=True):
@@ -216,18 +215,10 @@ class Recommended(msgspec.Struct, frozen=True, omit_defaults=True):
     features: list[float] = []
 
 
-class OnlineScores(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What an online model said of the items of a list, in their order, and its part in how they were ranked."""
-
-    scores: list[float]
-    weight: float = 0.0
-
-
 class RecommendationList(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A user's new list. `event_id` is that of the interaction that called for it: consumers deduplicate by it.
 
-    `list_id` is what later interactions with its items name. `online` is by `learner@examples`. The record key is
-    `user_id`.
+    `list_id` is what later interactions with its items name; `online` is by learner. The record key is `user_id`.
     """
 
     user_id: Id
@@ -251,9 +242,6 @@ class RankedItem(msgspec.Struct, frozen=True, omit_defaults=True):
     source: str = ""
 
 
-RankingKind = Literal["similar", "segment", "trending"]
-
-
 class Ranking(Event, frozen=True, kw_only=True, omit_defaults=True):
     """Items in order, best first: those similar to the item `name`, popular in the segment `name`, or trending.
 
@@ -267,17 +255,13 @@ class Ranking(Event, frozen=True, kw_only=True, omit_defaults=True):
     embeddings: str = ""
 
 
-LabelSource = Literal["chargeback", "review", "confirmed", "dispute", "timeout", "click", "conversion"]
-
-
 class LabelledExample(Event, frozen=True, kw_only=True, omit_defaults=True):
     """What a logged decision, or a place of a logged list, turned out to be, with the features that were used then.
 
     `event_time_ms` is when the label became known, `decided_ms` when the answer was given; the delay is between them.
     `score` is the answer's, of a decision that of `model` alone. `example_id` is the same for all labels of one answer:
-    a later one replaces what was learned before, and says with `replaced` which label that was. A time-out names the
-    policy that called it negative as `maturity`, and weighs as many answers as its sample stands for. The record key is
-    `user_id`.
+    a later one replaces what was learned before, and says with `replaced` which label that was. A time-out names its
+    policy as `maturity`, and weighs as many answers as its sample stands for. The record key is `user_id`.
     """
 
     task: Word
@@ -318,9 +302,6 @@ class Snapshot(Event, frozen=True, kw_only=True, omit_defaults=True):
     payload: msgspec.Raw
     sha256: str
     metrics: dict[str, float] = {}
-
-
-DriftLevel = Literal["none", "moderate", "significant"]
 
 
 class DriftReport(Event, frozen=True, kw_only=True, omit_defaults=True):
@@ -382,9 +363,6 @@ class Cause(msgspec.Struct, frozen=True, omit_defaults=True):
     name: str
     share: float
     money: float = 0.0
-
-
-AlertSeverity = Literal["critical", "warning", "info"]
 
 
 class Alert(Event, frozen=True, kw_only=True, omit_defaults=True):

@@ -7,7 +7,8 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from schemas.events import OnlineScore, RuleHit, SourcePosition
+from schemas.events import RuleHit, SourcePosition
+from schemas.online_scores import OnlineScore
 from serving.sealed import Writes
 
 

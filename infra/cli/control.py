@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import time
+from collections.abc import Mapping
 from typing import TypeVar, cast
 
 import click
@@ -187,7 +188,7 @@ def _changed(settings: Settings, name: str, entity: str, *, add: set[str], remov
     return msgspec.convert({"entity": entity, "ids": sorted((ids | add) - remove)}, Blocklist)
 
 
-def _converted(fields: dict[str, object], kind: type[M]) -> M:
+def _converted(fields: Mapping[str, object], kind: type[M]) -> M:
     try:
         return msgspec.convert(fields, kind)
     except msgspec.ValidationError as error:

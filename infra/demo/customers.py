@@ -7,7 +7,7 @@ model, too, learns from such minutes: hours at an ordinary pace, a busy stretch,
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from heapq import merge
 from typing import TypeVar
 
@@ -29,6 +29,7 @@ TRAINING_RATE = 100.0
 MINUTE_MS = 60_000
 TRAIN_MINUTES, CALIBRATE_MINUTES, VALIDATE_MINUTES = 6, 2, 2
 LABEL_DELAY_MS = 30 * HOUR_MS
+FRAUD_SHARE = Config.fraud_share
 
 
 def customers(rate: float) -> int:
@@ -42,12 +43,16 @@ def history(rate: float, from_ms: int, to_ms: int) -> Iterator[Event]:
     return (_own(event, number) for event in events(_ordinary(SEED, rate, from_ms, to_ms)))
 
 
-def minute(rate: float, seconds: float, from_ms: int) -> list[Payment]:
+def minute(
+    rate: float, seconds: float, from_ms: int, patterns: tuple[str, ...] = (), fraud_share: float = FRAUD_SHARE
+) -> list[Payment]:
     """The payments that are watched, `rate` a second on the whole, each with the truth about it.
 
     By night customers pay less: then their payments are taken from a longer stretch and move closer together.
     """
-    config = _busy(SEED, rate, from_ms, None, count=round(rate * seconds))
+    config = replace(
+        _busy(SEED, rate, from_ms, None, count=round(rate * seconds)), patterns=patterns, fraud_share=fraud_share
+    )
     drawn = list(payments(config))
     span_ms = drawn[-1].transaction.event_time_ms + 1 - from_ms
     return [

@@ -34,7 +34,7 @@ HURRIED_S = 3.0
 def run(settings: Settings, rate: float, seconds: float, console: Console) -> None:
     """Show the whole system at `rate` payments a second for `seconds`, or until Ctrl-C. Raises errors of ours only."""
     steps = Steps(console)
-    model = _prepare(settings, steps)
+    model = prepare(settings, steps)
     board, past, stop = Scoreboard(), history.Past(), Signal()
 
     def take(decision: Decision, now_ms: float) -> None:
@@ -44,8 +44,8 @@ def run(settings: Settings, rate: float, seconds: float, console: Console) -> No
     with Tail(settings.kafka, DECISIONS.name) as tail, ThreadPoolExecutor(3) as pool:
         reading = pool.submit(live.read, tail, take, stop)
         try:
-            job_id = _start_jobs(settings, rate, steps, past, pool, reading)
-            _print(console, f"{steps.seconds:5.1f} s  all is ready: {rate:g} payments a second for {seconds:g} s")
+            job_id = start_jobs(settings, rate, steps, past, pool, reading)
+            say(console, f"{steps.seconds:5.1f} s  all is ready: {rate:g} payments a second for {seconds:g} s")
             _watch(settings, rate, seconds, board, Screen(console, seconds), pool, reading)
         finally:
             stop.set()
@@ -54,10 +54,10 @@ def run(settings: Settings, rate: float, seconds: float, console: Console) -> No
     if picture.sent and not picture.answered:
         reason = jobs.failure(settings, SCORE) or "the job runs"
         raise PartFailedError(f"no payment got a decision: {reason}; see `sluice doctor`")
-    _print(console, farewell(settings, model, picture))
+    say(console, farewell(settings, model, picture))
 
 
-def _prepare(settings: Settings, steps: Steps) -> Signature:
+def prepare(settings: Settings, steps: Steps) -> Signature:
     """Stack, topics, tables, model and rules; what is there already is kept."""
     with steps.step("stack") as tell:
         running = stack.up(settings, lambda part, line: tell(f"{part} {line}".strip()))
@@ -74,7 +74,7 @@ def _prepare(settings: Settings, steps: Steps) -> Signature:
     return model
 
 
-def _start_jobs(
+def start_jobs(
     settings: Settings, rate: float, steps: Steps, past: history.Past, pool: ThreadPoolExecutor, reading: Future[None]
 ) -> str:
     """The jobs, and the customers' past as far as the job does not know it; returns the scoring job's id."""
@@ -88,7 +88,7 @@ def _start_jobs(
     since_ms = max(jobs.known_until_ms(settings, job_id, number), now_ms - DAY_MS)
     with steps.step(f"the last day of {number:,} customers") as tell:
         history.send(settings, customers.history(rate, since_ms, now_ms), past)
-        history.wait(settings, past, lambda: _check(reading), tell)
+        history.wait(settings, past, lambda: check(reading), tell)
         if past.first_s is not None:
             tell(f"{past.sent:,} payments, the first decision {past.first_s - steps.begun_s:.0f} s after the start")
         jobs.remember(settings, job_id, number)
@@ -116,7 +116,7 @@ def _watch(
     def frame() -> int:
         picture = board.picture(time.monotonic())
         screen.show(picture, time.time() - start_ms / 1000)
-        _check(reading)
+        check(reading)
         time.sleep(FRAME_S)
         return picture.waiting
 
@@ -135,11 +135,11 @@ def _watch(
             pass
 
 
-def _check(reading: Future[None]) -> None:
+def check(reading: Future[None]) -> None:
     """Raise what ended the thread that reads decisions, if it ended."""
     if reading.done():
         reading.result()
 
 
-def _print(console: Console, text: str) -> None:
+def say(console: Console, text: str) -> None:
     console.print(text, markup=False, highlight=False, soft_wrap=True)

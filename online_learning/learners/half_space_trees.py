@@ -19,6 +19,12 @@ class HalfSpaceTreesLearner(Learner):
         super().__init__(features)
         self.scaler = preprocessing.MinMaxScaler()
         self.detector = anomaly.HalfSpaceTrees(n_trees=trees, height=height, window_size=window, seed=seed)
+        # River draws the trees over the features of the first example: it is shown all, and forgets that example.
+        self.detector.learn_one(dict.fromkeys(self.features, 0.5))
+        self.detector.counter = 0
+        for nodes in self.detector._tree_nodes:
+            for node in nodes:
+                node.l_mass = 0
 
     def _predict(self, x: Features) -> float:
         return float(self.detector.score_one(self._scaled(x)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 from river import bandit, preprocessing
 
 from online_learning.learner import Features, Learner
@@ -27,6 +28,11 @@ class LinearBanditLearner(Learner):
         self.arms = tuple(arms)
         self.scaler = preprocessing.AdaptiveStandardScaler(fading_factor=fading)
         self.policy = bandit.LinUCBDisjoint(alpha=prior, beta=1 / noise, seed=seed)
+        for arm in self.arms:
+            # River grows its matrices by the features it meets, and fails on an example with none.
+            regression = self.policy._bayes_lin_regs[arm]
+            regression._ensure_features(self.features)
+            regression._m_dirty = True
 
     def bounds(self, x: Features) -> dict[str, float]:
         """The upper confidence bound of each arm's reward, as River's policy compares them."""
@@ -65,18 +71,9 @@ class LinearBanditLearner(Learner):
     def _arm(self, name: str) -> Arm:
         regression = self.policy._bayes_lin_regs[name]
         regression._ensure_m()
-        places = [regression._idx.get(feature) for feature in self.features]
-        prior = 1 / regression.alpha
+        places = [regression._idx[feature] for feature in self.features]
         return Arm(
             name=name,
-            mean=[0.0 if at is None else float(regression._m_arr[at]) for at in places],
-            covariance=[
-                [
-                    (prior if row == column else 0.0)
-                    if at is None or other is None
-                    else float(regression._ss_inv_arr[at, other])
-                    for column, other in enumerate(places)
-                ]
-                for row, at in enumerate(places)
-            ],
+            mean=regression._m_arr[places].tolist(),
+            covariance=regression._ss_inv_arr[np.ix_(places, places)].tolist(),
         )

@@ -27,13 +27,13 @@ FLAT = 30.0
 STEEP = 18.0
 
 
-@numba.njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]  # numba has no types
+@numba.njit(cache=True, error_model="numpy")
 def _scaled(value: float, mean: float, square: float) -> float:
     variance = square - mean * mean
     return (value - mean) / sqrt(variance) if variance > 0 else 0.0
 
 
-@numba.njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, error_model="numpy")
 def _raw(row: Values, mean: Values, square: Values, weights: Values) -> float:
     raw = 0.0
     for place in range(row.size):
@@ -42,7 +42,7 @@ def _raw(row: Values, mean: Values, square: Values, weights: Values) -> float:
     return raw
 
 
-@numba.njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, error_model="numpy")
 def _learn(
     row: Values,
     label: float,

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from schemas import codec, control, snapshots
 from schemas.control import OnlineModel
-from schemas.events import ControlRecord, OnlineScore, Snapshot
+from schemas.events import ControlRecord, Snapshot
+from schemas.online_scores import OnlineScore
 from schemas.snapshots import EnsembleWeights
 from serving.inflight import Record
 from serving.online.linear import LinearScorer

@@ -17,6 +17,8 @@ CHAMPION = "champion"
 UNMEASURED = 0.4 / 0.6
 # A champion that finds nothing any more would be divided by.
 LEAST = 0.001
+# What weighs less has no part: such a number can not be divided by.
+NOTHING = 1e-9
 
 
 def weights(models: Sequence[tuple[OnlineModel, float]], *, champion: bool) -> list[float]:
@@ -32,7 +34,7 @@ def weights(models: Sequence[tuple[OnlineModel, float]], *, champion: bool) -> l
     fixed = [model.weight or 0.0 if model.mode == "member" else 0.0 for model, _ in models]
     scale = max(1.0, sum(fixed))
     fixed = [weight / scale for weight in fixed]
-    rated = [worth if model.mode == "member" and model.weight is None else 0.0 for model, worth in models]
+    rated = [worth if _is_rated(model) and worth > NOTHING else 0.0 for model, worth in models]
     left = (1 - sum(fixed)) / ((1.0 if champion else 0.0) + sum(rated) or 1.0)
     found = [one + left * by for one, by in zip(fixed, rated, strict=True)]
     total = sum(found)
@@ -47,3 +49,7 @@ def performance(shared: Mapping[str, float], learner: str, metrics: Mapping[str,
     if own is None or champion is None:
         return UNMEASURED
     return (max(own, LEAST) / max(champion, LEAST)) ** SHARPNESS
+
+
+def _is_rated(model: OnlineModel) -> bool:
+    return model.mode == "member" and model.weight is None

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.events import OnlineScores
+from schemas.online_scores import OnlineScores
 from serving.online.models import Member
 from serving.recommend.outgoing import DECIMALS
 from serving.recommend.workspace import Scores

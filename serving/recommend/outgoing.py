@@ -8,7 +8,8 @@ import msgspec
 import numpy as np
 import orjson
 
-from schemas.events import OnlineScores, SourcePosition
+from schemas.events import SourcePosition
+from schemas.online_scores import OnlineScores
 from serving.recommend.funnel import Listed, Ranked
 
 # Features are told with so many decimals: more is noise, and most of the bytes of a list.

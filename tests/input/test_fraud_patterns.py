@@ -141,3 +141,28 @@ def test_good_customers_pay_mostly_at_favourites_and_while_awake() -> None:
     hours = [(t.event_time_ms // 60_000 + t.utc_offset_min) // 60 % 24 for t in mine]
     quiet = world.hours[world.users.habit[int(user[1:])]] < 0.01
     assert mean(bool(quiet[hour]) for hour in hours) < 0.1
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=seeds)
+def test_remote_access_pays_from_home_with_the_customers_own_device_at_merchants_of_all_kinds(seed: int) -> None:
+    drafts = run("remote_access", seed)
+    user = one([draft.user for draft in drafts])
+    assert one([draft.device_id for draft in drafts]) == WORLD.device(user, 0, START_MS // DAY_MS)
+    assert one([draft.card_id for draft in drafts]) == WORLD.card(user, 0)
+    assert one([(draft.lat, draft.lon) for draft in drafts]) == (WORLD.users.lat[user], WORLD.users.lon[user])
+    assert len({draft.merchant for draft in drafts}) == len(drafts)
+    usual = np.exp(WORLD.users.level[user] + 3.8)
+    assert all(min(3 * usual, 8999) - 0.01 <= draft.amount <= 6 * usual + 0.01 for draft in drafts)
+    assert all(20_000 <= after.time_ms - before.time_ms < 90_000 for before, after in pairwise(drafts))
+
+
+def test_a_world_of_named_patterns_has_no_others_and_ids_of_its_own() -> None:
+    def frauds(patterns: tuple[str, ...]) -> dict[str, str]:
+        config = Config(seed=9, users=400, merchants=160, fraud_share=0.2, start_ms=START_MS, days=1, patterns=patterns)
+        return {paid.transaction.event_id: paid.pattern for paid in payments(config) if paid.pattern}
+
+    switched, mixed = frauds(("remote_access",)), frauds(())
+    assert set(switched.values()) == {"remote_access"}
+    assert "remote_access" not in mixed.values()
+    assert not switched.keys() & mixed.keys()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from math import isfinite
 
 import pytest
 from learn_builders import NAMES, examples, vector
@@ -31,7 +32,7 @@ def test_features_may_vanish_and_appear(definition: Definition) -> None:
     learner = definition.learner(NAMES)
     for number, (x, y) in enumerate(examples(200, seed=1)):
         seen = {} if number % 17 == 0 else x | {f"new{number}": 1.0}
-        assert 0 <= learner.predict(seen) < 10
+        assert isfinite(learner.predict(seen))
         learner.learn(seen, y)
     names = NAMES[2:]
     asked = dict.fromkeys(names, 0.5)
@@ -57,8 +58,9 @@ def test_memory_stops_growing(definition: Definition) -> None:
     middle = len(pickle.dumps(learner))
     for x, y in examples(4000, seed=2):
         learner.learn(x, y)
-    # Trees grow to their depth: never beyond what 2**depth leaves hold.
-    most = 2_000_000 if any(part in definition.name for part in ("tree", "forest", "selection")) else middle + 1_000
+    # Trees grow to their depth: never beyond what 2**depth leaves hold, in a forest with one more aside for each.
+    grown = {"fraud-tree": 1_000_000, "fraud-forest": 6_000_000, "fraud-selection": 8_000_000}
+    most = grown.get(definition.name, middle + 1_000)
     assert len(pickle.dumps(learner)) < most
     assert len(pack(learner.model())[1]) < 500_000
 

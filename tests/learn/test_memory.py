@@ -13,7 +13,7 @@ import pytest
 from infra.bench import learner, report
 from infra.bench.run import MEASUREMENTS
 
-EXAMPLES = int(os.environ.get("LEARN_EXAMPLES", "60000"))
+EXAMPLES = int(os.environ.get("LEARN_EXAMPLES", "50000"))
 GROWTH_MB = 8.0
 
 

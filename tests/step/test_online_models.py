@@ -15,7 +15,8 @@ from runs import no_model
 from schemas import snapshots
 from schemas.control import OnlineModel
 from schemas.errors import InvalidError
-from schemas.events import OnlineScore, Snapshot
+from schemas.events import Snapshot
+from schemas.online_scores import OnlineScore
 from schemas.snapshots import EnsembleWeights, Linear, Scaling
 from schemas.topics import SNAPSHOTS
 from serving.control import Control

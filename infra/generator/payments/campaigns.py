@@ -8,7 +8,7 @@ import numpy as np
 
 from infra.generator.payments.config import HOUR_MS, Config
 from infra.generator.payments.draft import Draft
-from infra.generator.payments.patterns import PATTERNS
+from infra.generator.payments.patterns import PATTERNS, shares
 from infra.generator.payments.world import World
 
 LOOKBACK_HOURS = 24 * max(pattern.max_days for pattern in PATTERNS)
@@ -40,9 +40,11 @@ class Campaigns:
         return sorted(self._waiting.pop(index, []))
 
     def _begin_hour(self, hour: int, first_slice: int) -> None:
-        for number, pattern in enumerate(PATTERNS):
+        for number, (pattern, share) in enumerate(zip(PATTERNS, shares(self._config.patterns), strict=True)):
+            if not share:
+                continue
             rng = np.random.default_rng([self._config.seed, 2, hour, number])
-            expected = self._config.per_day / 24 * self._config.fraud_share * pattern.share / pattern.mean_payments
+            expected = self._config.per_day / 24 * self._config.fraud_share * share / pattern.mean_payments
             for _ in range(rng.poisson(expected)):
                 start_ms = hour * HOUR_MS + int(rng.integers(HOUR_MS))
                 for draft in pattern.campaign(self._world, rng, start_ms):

@@ -35,6 +35,8 @@ class Config:
     chargeback_min_days: float = 1.0
     chargeback_max_days: float = 30.0
     review_share: float = 0.003
+    # Only these fraud patterns, in equal shares; none named: the catalogue's mixture.
+    patterns: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name, value, low, high in (
@@ -75,5 +77,5 @@ class Config:
     @property
     def tag(self) -> str:
         """Eight hex digits that tell event ids of different worlds apart."""
-        world = (self.seed, self.users, self.merchants, self.per_user_day, self.fraud_share)
+        world = (self.seed, self.users, self.merchants, self.per_user_day, self.fraud_share, *self.patterns)
         return f"{zlib.crc32(repr(world).encode()):08x}"

@@ -1,0 +1,232 @@
+"""The demo of drift: the fraud changes, labels come quickly, and an online model changes the decisions meanwhile."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_context
+from threading import Event as Signal
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+from rich.console import Console
+
+from infra import control_topic, publish
+from infra.cli import learn
+from infra.demo import customers, history, jobs, live
+from infra.demo.drift_board import STRETCH_MS, DriftBoard
+from infra.demo.drift_screen import DriftScreen, result
+from infra.demo.run import check, prepare, say, start_jobs
+from infra.demo.steps import Steps
+from infra.generator.payments.stream import Payment
+from infra.topic_tail import Tail
+from jobs.names import JOIN
+from schemas import control
+from schemas.control import Maturity, OnlineModel, Policy, Thresholds
+from schemas.errors import PartFailedError
+from schemas.events import ControlRecord, Decision, Label, Transaction
+from schemas.settings import Settings
+from schemas.topics import DECISIONS
+from serving.history.label import label_of
+
+NAME = "demo-drift"
+PATTERNS = ("the usual mixture", "remote_access")
+# Three times what is usual, or a stretch would hold a handful of frauds.
+FRAUD_SHARE = 0.02
+REPORTED_SHARE = 0.85
+# A review of seconds, and silence that counts after twenty: days in a minute.
+REVIEW_MS = (4_000, 10_000)
+SILENCE_S, SILENT_SHARE = 20.0, 1.0
+WEIGHT = 0.6
+# A learner that never saw these customers needs some thousand examples before it calms down.
+BEFORE_SHARE = 0.4
+LEAD_MS, FRAME_S, LAST_DECISIONS_S, HURRIED_S = 500, 0.5, 15.0, 3.0
+
+
+class Scheduled(NamedTuple):
+    """What leaves at a time: a payment, or the label of one."""
+
+    time_ms: int
+    payment: Payment | None
+    label: Label | None
+
+
+def run(settings: Settings, rate: float, seconds: float, learner: str, console: Console) -> None:
+    """Show it at `rate` payments a second for `seconds`, the fraud changing on the way. Raises errors of ours only."""
+    steps, past, stop = Steps(console), history.Past(), Signal()
+    prepare(settings, steps)
+    stretch_s = STRETCH_MS // 1000
+    switch_s = max(stretch_s, round(BEFORE_SHARE * seconds) // stretch_s * stretch_s)
+    thresholds = _thresholds(settings)
+    boards: list[DriftBoard] = []
+
+    def take(decision: Decision, _: float) -> None:
+        past.answered(decision, time.monotonic())
+        for board in boards:
+            board.answered(decision)
+
+    with (
+        Tail(settings.kafka, DECISIONS.name) as tail,
+        ThreadPoolExecutor(3) as pool,
+        _learning(settings, learner) as lives,
+    ):
+        reading = pool.submit(live.read, tail, take, stop)
+        try:
+            start_jobs(settings, rate, steps, past, pool, reading)
+            with steps.step(f"job {JOIN}") as tell:
+                tell(f"runs as {jobs.ensure(settings, JOIN)}")
+            with _steered(settings, learner):
+                start_ms = time.time_ns() // 1_000_000 + LEAD_MS
+                board = DriftBoard(start_ms, thresholds)
+                boards.append(board)
+                say(console, f"{rate:g} payments a second for {seconds:g} s; the fraud changes after {switch_s} s")
+                plan = schedule(rate, seconds, switch_s, start_ms)
+                screen = DriftScreen(console, switch_s, PATTERNS)
+                _watch(settings, plan, board, screen, start_ms, pool, (reading, lives))
+        finally:
+            stop.set()
+    for line in result(board, switch_s, round(seconds)):
+        say(console, line)
+
+
+def schedule(rate: float, seconds: float, switch_s: int, start_ms: int) -> list[Scheduled]:
+    """Payments of the usual frauds, then of the new one, and the labels of those that are reported."""
+    payments = [
+        *customers.minute(rate, switch_s, start_ms, fraud_share=FRAUD_SHARE),
+        *customers.minute(rate, seconds - switch_s, start_ms + switch_s * 1000, PATTERNS[1:], FRAUD_SHARE),
+    ]
+    rng = np.random.default_rng(customers.SEED)
+    plan = [Scheduled(payment.transaction.event_time_ms, payment, None) for payment in payments]
+    for transaction, pattern in payments:
+        if pattern and rng.random() < REPORTED_SHARE:
+            known_ms = transaction.event_time_ms + int(rng.integers(*REVIEW_MS))
+            label = label_of(transaction, known_ms=known_ms, is_fraud=True, source="review")
+            plan.append(Scheduled(known_ms, None, label))
+    return sorted(plan, key=lambda one: one.time_ms)
+
+
+def _watch(
+    settings: Settings,
+    plan: list[Scheduled],
+    board: DriftBoard,
+    screen: DriftScreen,
+    start_ms: int,
+    pool: ThreadPoolExecutor,
+    threads: tuple[Future[None], Lives],
+) -> None:
+    """Send what is planned and show the board until the last decision, or until Ctrl-C."""
+    enough = Signal()
+    client = publish.connect(settings.kafka, linger_ms=live.LINGER_MS)
+    records = publish.records(_on_time(plan, board, enough))
+    sending = pool.submit(publish.publish, records, client, publish.Pace())
+    reading, lives = threads
+
+    def frame() -> int:
+        screen.show(board, time.time() - start_ms / 1000)
+        check(reading)
+        lives.check()
+        time.sleep(FRAME_S)
+        return board.waiting
+
+    with screen.on():
+        patience_s = LAST_DECISIONS_S
+        try:
+            while not sending.done():
+                frame()
+        except KeyboardInterrupt:
+            patience_s = HURRIED_S
+        finally:
+            enough.set()
+        sending.result()
+        leave_s = time.monotonic() + patience_s
+        while frame() and time.monotonic() < leave_s:
+            pass
+        screen.show(board, float("inf"))
+
+
+def _on_time(plan: list[Scheduled], board: DriftBoard, stop: Signal) -> Iterator[Transaction | Label]:
+    for time_ms, payment, label in plan:
+        if stop.wait(max(0.0, time_ms / 1000 - time.time())):
+            return
+        if payment is not None:
+            board.sent(payment)
+            yield payment.transaction
+        if label is not None:
+            yield label
+
+
+def _thresholds(settings: Settings) -> Callable[[str], Thresholds]:
+    """The thresholds in force, by segment."""
+    record = control_topic.current(settings.kafka).get("policy/default")
+    found = control.payload(record) if record else None
+    policy = found if isinstance(found, Policy) else Policy()
+
+    def of(segment: str) -> Thresholds:
+        return policy.segments.get(segment, policy.thresholds)
+
+    return of
+
+
+@contextmanager
+def _steered(settings: Settings, learner: str) -> Iterator[None]:
+    """The online model as a member, and silence as a negative within seconds; taken back at the end."""
+    wanted: dict[str, OnlineModel | Maturity | None] = {
+        "online_model": OnlineModel(learner, "member", weight=WEIGHT),
+        "maturity": Maturity("chargeback", days=SILENCE_S / 86_400, share=SILENT_SHARE),
+    }
+    _send(settings, wanted)
+    try:
+        yield
+    finally:
+        _send(settings, dict.fromkeys(wanted))
+
+
+def _send(settings: Settings, payloads: Mapping[str, OnlineModel | Maturity | None]) -> None:
+    now_ms = time.time_ns() // 1_000_000
+    records = [
+        msgspec.convert(
+            {
+                "event_id": f"{NAME}-{kind}-{now_ms}",
+                "event_time_ms": now_ms,
+                "kind": kind,
+                "name": NAME,
+                "payload": msgspec.Raw(msgspec.json.encode(payload)),
+                "note": "the demo of drift",
+            },
+            ControlRecord,
+        )
+        for kind, payload in payloads.items()
+    ]
+    control_topic.send(settings.kafka, records)
+
+
+class Lives:
+    """The process that learns."""
+
+    def __init__(self, settings: Settings, learner: str) -> None:
+        self._learner = learner
+        # A process of its own, as in earnest: learning must not wait for what is shown.
+        self.process = get_context("spawn").Process(target=_learn, args=(settings, learner), daemon=True)
+
+    def check(self) -> None:
+        """Raises PartFailedError when it ended."""
+        if not self.process.is_alive():
+            raise PartFailedError(f"learner {self._learner} ended; see what `sluice learn {self._learner}` says")
+
+
+@contextmanager
+def _learning(settings: Settings, learner: str) -> Iterator[Lives]:
+    lives = Lives(settings, learner)
+    lives.process.start()
+    try:
+        yield lives
+    finally:
+        lives.process.terminate()
+        lives.process.join(timeout=10)
+
+
+def _learn(settings: Settings, learner: str) -> None:
+    learn.command.main([learner], obj=settings)
