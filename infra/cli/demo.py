@@ -11,7 +11,7 @@ from online_learning.catalogue import LEARNERS
 from schemas.models import FRAUD
 from schemas.settings import Settings
 
-DEFAULT_LEARNER = "fraud-tree"
+DEFAULT_LEARNER = "fraud-logistic"
 FRAUD_LEARNERS = [one.name for one in LEARNERS if one.task == FRAUD and one.kind == "classifier"]
 RATE = click.FloatRange(1, 500)
 
@@ -28,7 +28,7 @@ def command(context: click.Context, seconds: float, rate: float) -> None:
 
 
 @command.command(name="drift")
-@click.option("--seconds", type=click.FloatRange(60, 3600), default=240.0, show_default=True, help="How long to watch.")
+@click.option("--seconds", type=click.FloatRange(60, 3600), default=300.0, show_default=True, help="How long to watch.")
 @click.option("--rate", type=RATE, default=100.0, show_default=True, help="Payments a second.")
 @click.option("--learner", type=click.Choice(FRAUD_LEARNERS), default=DEFAULT_LEARNER, show_default=True)
 @click.pass_obj

@@ -43,6 +43,8 @@ REPORTED_SHARE = 0.85
 REVIEW_MS = (4_000, 10_000)
 SILENCE_S, SILENT_SHARE = 20.0, 1.0
 WEIGHT = 0.6
+# A learner that never saw these customers needs some thousand examples before it calms down.
+BEFORE_SHARE = 0.4
 LEAD_MS, FRAME_S = 500, 0.5
 
 
@@ -55,11 +57,11 @@ class Scheduled(NamedTuple):
 
 
 def run(settings: Settings, rate: float, seconds: float, learner: str, console: Console) -> None:
-    """Show it at `rate` payments a second; the fraud changes after a third of `seconds`. Raises errors of ours only."""
+    """Show it at `rate` payments a second for `seconds`, the fraud changing on the way. Raises errors of ours only."""
     steps, past, stop = Steps(console), history.Past(), Signal()
     prepare(settings, steps)
     stretch_s = STRETCH_MS // 1000
-    switch_s = max(stretch_s, round(seconds / 3) // stretch_s * stretch_s)
+    switch_s = max(stretch_s, round(BEFORE_SHARE * seconds) // stretch_s * stretch_s)
     thresholds = _thresholds(settings)
     boards: list[DriftBoard] = []
 
