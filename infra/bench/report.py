@@ -267,7 +267,7 @@ def _alerts(found: dict[str, Any]) -> list[str]:
         return []
     told: AlertLatency = found["alerts"]
     both = (
-        ("critical alert to its receiver, opening a group", told.opening, ""),
+        ("alert to receiver, new group", told.opening, ""),
         ("    joining a group", told.joining, f"{told.lost:,} lost" if told.lost else ""),
     )
     return [

@@ -17,7 +17,7 @@ from infra.alerts import probes
 from infra.alerts.process import Process
 from infra.cli.alerts import command
 from schemas import control
-from schemas.events import ControlRecord
+from schemas.events import ControlRecord, Transaction
 from schemas.settings import Channel, Person
 from schemas.watching import Alert, DriftReport
 from serving.stores import cassandra_deliveries
@@ -120,6 +120,10 @@ def test_commands_show_what_fires_and_what_was_delivered(told):
 
 
 def test_flink_exports_every_metric_of_its_own_that_a_rule_reads(stack):
+    # A source tells how many records wait once it has read one.
+    now_ms = time.time_ns() // 1_000_000
+    paid = Transaction(event_id=f"p-{now_ms}", event_time_ms=now_ms, user_id="alert-tester", amount=1, merchant_id="m")
+    send(stack, paid)
     ports = stack.stack.ports
     addresses = [ports.flink_metrics_first + number for number in range(stack.stack.task_managers + 1)]
 
@@ -130,4 +134,4 @@ def test_flink_exports_every_metric_of_its_own_that_a_rule_reads(stack):
                 text += answer.read().decode()
         return FLINKS - set(re.findall(r"^(\w+)", text, re.MULTILINE))
 
-    until(lambda: not missing(), f"Flink exports {missing()}")
+    until(lambda: not missing(), f"Flink exports all of {sorted(FLINKS)}")
