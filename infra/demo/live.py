@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future
 from threading import Event as Signal
 from typing import TypeVar
 
@@ -20,9 +19,6 @@ E = TypeVar("E", bound=Event)
 
 LINGER_MS = 1.0
 POLL_S = 0.2
-# For what is on its way when the last event was sent; less when somebody wants to leave.
-LAST_ANSWERS_S = 15.0
-HURRIED_S = 3.0
 
 
 def send(kafka: Kafka, events: Iterable[E], sent: Callable[[E], None], stop: Signal) -> None:
@@ -59,22 +55,3 @@ def read(tail: Tail, kind: type[E], take: Callable[[E, float], None], stop: Sign
         if message is not None:
             now_ms = time.time() * 1000
             take(codec.decode(kind, message.value()), now_ms)
-
-
-def watch(sending: Future[None], frame: Callable[[], int], enough: Signal) -> None:
-    """Call `frame` until all is sent and it says that nothing waits for an answer, or until Ctrl-C sets `enough`.
-
-    Raises what ended the sending.
-    """
-    patience_s = LAST_ANSWERS_S
-    try:
-        while not sending.done():
-            frame()
-    except KeyboardInterrupt:
-        patience_s = HURRIED_S
-    finally:
-        enough.set()
-    sending.result()
-    leave_s = time.monotonic() + patience_s
-    while frame() and time.monotonic() < leave_s:
-        pass

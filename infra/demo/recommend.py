@@ -12,14 +12,14 @@ from rich.console import Console
 
 from infra import list_log
 from infra.demo import farewell, first_recommender, history, jobs, list_view, live, parts, shoppers
-from infra.demo.catch_up import World, catch_up, check
+from infra.demo.catch_up import World, catch_up
 from infra.demo.list_board import ListBoard, ListPicture
-from infra.demo.run import FRAME_S, LEAD_MS, say
-from infra.demo.screen import Screen
+from infra.demo.run import say
+from infra.demo.screen import Screen, View
 from infra.demo.steps import Steps
+from infra.demo.watch import require_answers, watch
 from infra.topic_tail import Tail
 from jobs.names import RECOMMEND
-from schemas.errors import PartFailedError
 from schemas.events import Interaction, RecommendationList
 from schemas.settings import Settings
 from schemas.topics import RECOMMENDATIONS
@@ -75,9 +75,7 @@ def run(settings: Settings, rate: float, seconds: float, console: Console) -> No
             stop.set()
     jobs.remember(settings, job_id, number, RECOMMEND)
     picture = board.picture(time.monotonic())
-    if picture.sent and not picture.answered:
-        reason = jobs.failure(settings, RECOMMEND) or "the job runs"
-        raise PartFailedError(f"no interaction got a list: {reason}; see `sluice doctor`")
+    require_answers(settings, history.INTERACTIONS, picture)
     say(console, ending(settings, model, picture))
 
 
@@ -103,19 +101,9 @@ def _watch(
     reading: Future[None],
 ) -> None:
     """Send the interactions and show the board until the last list, or until Ctrl-C."""
-    first_ms = time.time_ns() // 1_000_000
-    drawn = shoppers.minute(rate, seconds, first_ms)
-    start_ms = time.time_ns() // 1_000_000 + LEAD_MS
-    enough = Signal()
-    interactions = live.moved(drawn, start_ms - first_ms)
-    sending = pool.submit(partial(live.send, settings.kafka, interactions, board.sent, enough))
 
-    def frame() -> int:
-        picture = board.picture(time.monotonic())
-        screen.show(list_view.view(picture), time.time() - start_ms / 1000)
-        check(reading)
-        time.sleep(FRAME_S)
-        return picture.waiting
+    def look(now_s: float) -> tuple[View, int]:
+        picture = board.picture(now_s)
+        return list_view.view(picture), picture.waiting
 
-    with screen.on():
-        live.watch(sending, frame, enough)
+    watch(settings, partial(shoppers.minute, rate, seconds), board.sent, look, screen, pool, reading)

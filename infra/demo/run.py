@@ -10,23 +10,19 @@ from threading import Event as Signal
 from rich.console import Console
 
 from infra.demo import customers, decision_view, first_model, history, jobs, live, parts, starting_rules
-from infra.demo.catch_up import World, catch_up, check
+from infra.demo.catch_up import World, catch_up
 from infra.demo.farewell import farewell
 from infra.demo.scoreboard import Scoreboard
-from infra.demo.screen import Screen
+from infra.demo.screen import Screen, View
 from infra.demo.steps import Steps
+from infra.demo.watch import require_answers, watch
 from infra.generator.payments.stream import Payment
 from infra.topic_tail import Tail
-from jobs.names import SCORE
-from schemas.errors import PartFailedError
 from schemas.events import Decision, Transaction
 from schemas.models import Signature
 from schemas.settings import Settings
 from schemas.topics import DECISIONS
 from serving.windows import DAY_MS
-
-FRAME_S = 0.25
-LEAD_MS = 300
 
 
 def run(settings: Settings, rate: float, seconds: float, console: Console) -> None:
@@ -49,9 +45,7 @@ def run(settings: Settings, rate: float, seconds: float, console: Console) -> No
             stop.set()
     jobs.remember(settings, job_id, customers.customers(rate))
     picture = board.picture(time.monotonic())
-    if picture.sent and not picture.answered:
-        reason = jobs.failure(settings, SCORE) or "the job runs"
-        raise PartFailedError(f"no payment got a decision: {reason}; see `sluice doctor`")
+    require_answers(settings, history.PAYMENTS, picture)
     say(console, farewell(settings, model, picture))
 
 
@@ -87,27 +81,21 @@ def _watch(
     reading: Future[None],
 ) -> None:
     """Send the payments and show the scoreboard until the last decision, or until Ctrl-C."""
-    first_ms = time.time_ns() // 1_000_000
-    payments = customers.minute(rate, seconds, first_ms)
-    start_ms = time.time_ns() // 1_000_000 + LEAD_MS
-    truth = {payment.transaction.event_id: payment.pattern for payment in payments}
-    enough = Signal()
+    truth: dict[str, str] = {}
+
+    def draw(from_ms: int) -> list[Transaction]:
+        payments = customers.minute(rate, seconds, from_ms)
+        truth.update((payment.transaction.event_id, payment.pattern) for payment in payments)
+        return [payment.transaction for payment in payments]
 
     def sent(transaction: Transaction) -> None:
         board.sent(Payment(transaction, truth[transaction.event_id]))
 
-    transactions = live.moved((payment.transaction for payment in payments), start_ms - first_ms)
-    sending = pool.submit(partial(live.send, settings.kafka, transactions, sent, enough))
+    def look(now_s: float) -> tuple[View, int]:
+        picture = board.picture(now_s)
+        return decision_view.view(picture), picture.waiting
 
-    def frame() -> int:
-        picture = board.picture(time.monotonic())
-        screen.show(decision_view.view(picture), time.time() - start_ms / 1000)
-        check(reading)
-        time.sleep(FRAME_S)
-        return picture.waiting
-
-    with screen.on():
-        live.watch(sending, frame, enough)
+    watch(settings, draw, sent, look, screen, pool, reading)
 
 
 def say(console: Console, text: str) -> None:

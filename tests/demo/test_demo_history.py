@@ -5,6 +5,8 @@ from demo_builders import decision, payment
 
 from infra import checkpoints
 from infra.demo import history, jobs
+from infra.demo.flow import FlowMeter
+from infra.demo.watch import require_answers
 from jobs.names import SCORE
 from schemas.errors import PartFailedError
 from schemas.settings import Settings, Stack
@@ -61,3 +63,13 @@ def test_a_job_that_was_resumed_still_knows_the_customers_of_the_run_before(tmp_
     checkpoints.note(settings, SCORE, fresh, None)
     assert jobs.known_until_ms(settings, second, 100) == jobs.known_until_ms(settings, first, 100) > 0
     assert jobs.known_until_ms(settings, fresh, 100) == 0
+
+
+def test_a_minute_without_any_answer_is_named_with_what_is_wrong(monkeypatch):
+    monkeypatch.setattr(jobs, "failure", lambda *_: "job recommend is gone")
+    meter = FlowMeter()
+    meter.sent = 1_200
+    with pytest.raises(PartFailedError, match=r"none of 1,200 interactions got a list: job recommend is gone"):
+        require_answers(Settings(), history.INTERACTIONS, meter.flow(0.0))
+    meter.answer(20.0)
+    require_answers(Settings(), history.INTERACTIONS, meter.flow(1.0))
