@@ -23,6 +23,7 @@ from infra.demo.drift_board import STRETCH_MS, DriftBoard
 from infra.demo.drift_screen import DriftScreen, result
 from infra.demo.run import prepare, say, start_jobs
 from infra.demo.steps import Steps
+from infra.demo.watch import until_answered
 from infra.generator.payments.stream import Payment
 from infra.topic_tail import Tail
 from jobs.names import JOIN
@@ -138,7 +139,7 @@ def _watch(
         return board.waiting
 
     with screen.on():
-        live.watch(sending, frame, enough)
+        until_answered(sending, frame, enough)
         screen.show(board, float("inf"))
 
 

@@ -55,18 +55,26 @@ def watch(
         return waiting
 
     with screen.on():
-        patience_s = LAST_ANSWERS_S
-        try:
-            while not sending.done():
-                frame()
-        except KeyboardInterrupt:
-            patience_s = HURRIED_S
-        finally:
-            enough.set()
-        sending.result()
-        leave_s = time.monotonic() + patience_s
-        while frame() and time.monotonic() < leave_s:
-            pass
+        until_answered(sending, frame, enough)
+
+
+def until_answered(sending: Future[None], frame: Callable[[], int], enough: Signal) -> None:
+    """Call `frame` until all is sent and it says that nothing waits for an answer, or until Ctrl-C sets `enough`.
+
+    Raises what ended the sending.
+    """
+    patience_s = LAST_ANSWERS_S
+    try:
+        while not sending.done():
+            frame()
+    except KeyboardInterrupt:
+        patience_s = HURRIED_S
+    finally:
+        enough.set()
+    sending.result()
+    leave_s = time.monotonic() + patience_s
+    while frame() and time.monotonic() < leave_s:
+        pass
 
 
 def require_answers(settings: Settings, asked: Asked, flow: Flow) -> None:
