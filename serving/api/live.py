@@ -42,7 +42,9 @@ def router(console: Console, streams: Streams, metrics: Metrics) -> APIRouter:
     routes = APIRouter(tags=["console"])
 
     @routes.get(
-        "/live", responses=plain("text/event-stream", 503, description=f"Events named {', '.join(SECTIONS)}, JSON.")
+        "/live",
+        response_class=Response,
+        responses=plain("text/event-stream", 503, description=f"Events named {', '.join(SECTIONS)}, JSON."),
     )
     async def follow(request: Request) -> Response:
         """What the console shows: everything at first, then each section again when it has changed.

@@ -40,7 +40,7 @@ def router() -> APIRouter:
         if file.name.rpartition(".")[2] in MEDIA_TYPES
     }
 
-    @routes.get("/", responses=plain("text/html", description="The page."))
+    @routes.get("/", response_class=Response, responses=plain("text/html", description="The page."))
     def read_page() -> Response:
         """The console."""
         return _file("index.html", files["index.html"])

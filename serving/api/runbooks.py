@@ -17,7 +17,9 @@ def router(runbook: Callable[[str], str | None]) -> APIRouter:
     """The route over what gives the text of a runbook by name, None for a name that has none."""
     routes = APIRouter(tags=["console"])
 
-    @routes.get("/runbooks/{name}", responses=plain("text/markdown", 404, 422, description="Markdown."))
+    @routes.get(
+        "/runbooks/{name}", response_class=Response, responses=plain("text/markdown", 404, 422, description="Markdown.")
+    )
     def read_runbook(name: Name) -> Response:
         """What an alert means, where to look first, and what to do first."""
         text = runbook(name)
