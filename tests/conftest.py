@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from infra import flink_client, topics
 from infra import stack as local_stack
@@ -13,6 +14,10 @@ from schemas.settings import Settings
 from serving.stores import cassandra_history
 
 RUNNING_TIMEOUT_S = 180
+
+# A busy machine makes no example wrong.
+hypothesis_settings.register_profile("untimed", deadline=None)
+hypothesis_settings.load_profile("untimed")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

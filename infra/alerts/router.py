@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
+from typing import get_args
 
 import msgspec
 
@@ -19,13 +20,14 @@ from infra.alerts.responses import respond
 from infra.alerts.routing_state import Active, RouterState
 from schemas import control
 from schemas.alerts.catalogue import DEFINITIONS
+from schemas.alerts.silence import WATCHDOG
 from schemas.events import ControlRecord
 from schemas.settings import Alerts
 from schemas.watching import Aggregate, Alert, AlertSeverity, Anomaly, DriftReport
 
-WATCHDOG, SILENT = "Watchdog", "AlertingSilent"
+SILENT = "AlertingSilent"
 SILENCE_MS = int(DEFINITIONS[SILENT].limit * 1000)
-SEVERITIES: dict[str, AlertSeverity] = {word: word for word in ("critical", "high", "warning", "info")}
+SEVERITIES: dict[str, AlertSeverity] = {word: word for word in get_args(AlertSeverity)}
 MAX_ACTIVE = 10_000
 # An alert that a learner or job told and never ended is over after a day.
 FORGOTTEN_MS = 24 * 3600_000

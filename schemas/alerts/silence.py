@@ -11,10 +11,12 @@ ONLINE_AGE_MS = "sluice_api_online_event_age_ms"
 # Counted by the alert router: seconds since the newest record that it read from a topic.
 TOPIC_AGE_SECONDS = "sluice_alerts_topic_age_seconds"
 EVENTS_OF = of_job(EVENTS.exported)
+# Always fires, and is told to nobody.
+WATCHDOG = "Watchdog"
 
 SILENCE = (
     Definition(
-        name="Watchdog",
+        name=WATCHDOG,
         ids=("ALR-29",),
         severity="info",
         owner="platform",

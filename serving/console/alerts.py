@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
-from schemas.watching import Alert, Cause
+from schemas.alerts.silence import WATCHDOG
+from schemas.watching import Alert, AlertSeverity, Cause
 
 MAX_FIRING = 500
 MAX_RESOLVED = 50
 # What routes an alert, and does not tell it apart from others of its name.
 ROUTING = frozenset({"alertname", "severity", "owner", "source"})
-SEVERITIES = ("critical", "warning", "info")
+SEVERITIES = get_args(AlertSeverity)
 
 Key = tuple[str, frozenset[tuple[str, str]]]
 
@@ -72,7 +73,7 @@ class Alerts:
 
     def take_active(self, active: Sequence[AlertShown], now_ms: int) -> None:
         """All that fires as Alertmanager knows it; what it knew and does not know any more is over."""
-        known = {_key(alert): alert for alert in active}
+        known = {_key(alert): alert for alert in active if alert.name != WATCHDOG}
         for key, alert in list(self._firing.items()):
             if alert.origin == "prometheus" and key not in known:
                 self._resolve(key, now_ms)

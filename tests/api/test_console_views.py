@@ -155,6 +155,15 @@ def from_prometheus(name="lag", **labels):
     return AlertShown(name, "critical", "s", NOW_MS, labels, "prometheus")
 
 
+def test_the_alert_that_always_fires_is_not_shown_and_the_most_severe_comes_first():
+    seen = Alerts()
+    one = from_prometheus(job="a", severity="x")
+    named = {"Watchdog": "info", "A": "warning", "B": "high", "C": "critical"}
+    active = [msgspec.structs.replace(one, name=name, severity=severity) for name, severity in named.items()]
+    seen.take_active(active, NOW_MS)
+    assert [shown.name for shown in seen.view().firing] == ["C", "B", "A"]
+
+
 def test_an_alert_of_the_stream_that_alertmanager_knows_too_is_shown_once_and_ends_by_the_streams_word():
     seen = Alerts()
     seen.take(alert(labels={"job": "a"}))

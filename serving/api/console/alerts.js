@@ -35,7 +35,7 @@ function identity(alert) {
 function shown(alert) {
   const labels = Object.entries(alert.labels);
   return h("li", { class: alert.severity },
-    h("div", { class: "alert-head" }, chip(alert.severity || "alert", { critical: "bad", warning: "warn" }[alert.severity] ?? ""), h("h3", {}, alert.name),
+    h("div", { class: "alert-head" }, chip(alert.severity || "alert", { critical: "bad", high: "bad", warning: "warn" }[alert.severity] ?? ""), h("h3", {}, alert.name),
       h("span", { class: "grow" }), h("span", { class: "muted" }, "since ", h("time", { datetime: new Date(alert.since_ms).toISOString() }, date(alert.since_ms)))),
     h("p", {}, alert.summary),
     alert.limit ? h("p", { class: "note" }, `value ${figure(alert.value)}, limit ${figure(alert.limit)}`) : null,

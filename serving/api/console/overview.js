@@ -84,7 +84,7 @@ function mount(root, live) {
   function drawFiring() {
     const shown = live.state.alerts?.firing ?? [];
     put(firing, shown.length
-      ? h("ul", { class: "brief" }, shown.slice(0, 4).map((alert) => h("li", {}, h("a", { href: "#/alerts" }, alert.name), chip(alert.severity, { critical: "bad", warning: "warn" }[alert.severity] ?? ""), h("p", {}, alert.summary))))
+      ? h("ul", { class: "brief" }, shown.slice(0, 4).map((alert) => h("li", {}, h("a", { href: "#/alerts" }, alert.name), chip(alert.severity, { critical: "bad", high: "bad", warning: "warn" }[alert.severity] ?? ""), h("p", {}, alert.summary))))
       : h("p", { class: "note" }, live.problem("Alertmanager") || "Nothing."));
   }
 
