@@ -75,6 +75,11 @@ def running(settings: Settings) -> dict[str, str]:
     return {job["name"]: job["jid"] for job in jobs if job["state"] not in {"CANCELED", "FAILED", "FINISHED"}}
 
 
+def free_slots(settings: Settings) -> int:
+    """How many slots of TaskManagers no job has."""
+    return int(flink_rest.ask(settings, "/overview")["slots-available"])
+
+
 def stop(job: str, settings: Settings) -> str:
     """Stop the job after a savepoint; returns where the savepoint lies.
 

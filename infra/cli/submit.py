@@ -34,5 +34,12 @@ def command(settings: Settings, job: str, flink: str | None, state: str | None) 
     elif state is None:
         begun += f": which checkpoints {settings.flink.rest} keeps is not known here, name one with --from to resume"
     state = None if state == "none" else state
+    free = flink_client.free_slots(settings)
     job_id = flink_client.submit(job, settings, state)
     click.echo(f"{job} runs as {job_id}, {begun if state is None else f'resumed from {state}'}; see `sluice status`")
+    if free < settings.job.parallelism:
+        click.echo(
+            f"it waits for slots: it needs {settings.job.parallelism}, and {free} are free; stop another job, "
+            "or raise task_managers in [stack] and run `sluice up`",
+            err=True,
+        )

@@ -6,7 +6,10 @@ import threading
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from infra import flink_client
+from infra.cli.submit import command as submit
 from infra.stack import doctor, flink_jobs
 from infra.stack.flink_jobs import Checkpoint
 from infra.stack.part_state import PartState
@@ -114,3 +117,14 @@ def test_a_full_disk_is_named(monkeypatch, tmp_path):
     monkeypatch.setattr(doctor.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 2**20})())
     (finding,) = doctor._disk(Settings(stack=Stack(home=str(tmp_path))))
     assert finding.what.startswith("only 1 MiB are free under ")
+
+
+@pytest.mark.parametrize(("free", "waits"), [(0, True), (1, False)])
+def test_a_job_without_a_free_slot_is_said_to_wait_with_the_way_out(cluster, monkeypatch, free, waits):
+    answers, settings = cluster
+    answers["/overview"] = {"slots-total": 4, "slots-available": free}
+    monkeypatch.setattr(flink_client, "submit", lambda *_: "a1")
+    said = CliRunner().invoke(submit, ["watch_drift", "--from", "none"], obj=settings)
+    assert said.exit_code == 0
+    assert "watch_drift runs as a1" in said.stdout
+    assert ("needs 1, and 0 are free" in said.stderr and "task_managers" in said.stderr) == waits
