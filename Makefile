@@ -25,7 +25,7 @@ layers: setup
 	$(RUN)lint-imports
 
 test: up ## Every test, on the running stack
-	$(RUN)pytest -n 2 --dist loadgroup
+	$(RUN)pytest
 
 demo: setup ## The whole system on generated payments, for a minute
 	$(RUN)sluice demo

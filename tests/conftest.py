@@ -20,13 +20,6 @@ hypothesis_settings.register_profile("untimed", deadline=None)
 hypothesis_settings.load_profile("untimed")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What shares the stack runs in one process, a test at a time; another process works on the rest meanwhile."""
-    for item in items:
-        if "stack" in getattr(item, "fixturenames", ()) or item.get_closest_marker("stack"):
-            item.add_marker(pytest.mark.xdist_group("stack"))
-
-
 @pytest.fixture(scope="session")
 def stack() -> Settings:
     """The settings of the local stack, with every part healthy and every job running.
