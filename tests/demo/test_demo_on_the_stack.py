@@ -39,7 +39,7 @@ def test_ctrl_c_in_the_middle_ends_it_cleanly_with_a_summary():
     )
     assert demo.stdout is not None
     for line in demo.stdout:
-        if " payments, " in line:
+        if ", lag " in line:
             break
     time.sleep(2)
     os.killpg(demo.pid, signal.SIGINT)

@@ -47,6 +47,7 @@ class Bank:
         self.user = f"{self.name}-u"
         # A label of today about a payment of some days ago.
         self.paid_ms = time.time_ns() // 1_000_000 - 20 * DAY_MS
+        self._told: set[tuple[str, str]] = set()
         self._producer = Producer({"bootstrap.servers": given.kafka.bootstrap, "linger.ms": 5})
         self._consumers = {topic.name: self._at_end(topic) for topic in (DECISIONS, LABELLED_EXAMPLES)}
 
@@ -77,15 +78,17 @@ class Bank:
         assert self._producer.flush(30) == 0
 
     def read(self, topic: Topic, kind: type[Event], wanted: int) -> list[Event]:
-        """The next `wanted` records of this bank, in order."""
+        """The next `wanted` records of this bank, in order; what was told twice counts once."""
         found: list[Event] = []
         deadline = time.monotonic() + ANSWERED_S
         while len(found) < wanted:
             assert time.monotonic() < deadline, f"{len(found)} of {wanted} were in {topic.name} after {ANSWERED_S} s"
             for message in self._consumers[topic.name].consume(100, 0.1):
                 assert message.error() is None
-                if message.key() == self.user.encode():
-                    found.append(codec.decode(kind, message.value()))
+                event = codec.decode(kind, message.value()) if message.key() == self.user.encode() else None
+                if event is not None and (topic.name, event.event_id) not in self._told:
+                    self._told.add((topic.name, event.event_id))
+                    found.append(event)
         return found
 
     def close(self) -> None:
