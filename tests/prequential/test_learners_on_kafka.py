@@ -16,7 +16,6 @@ from online_learning.log_edge import Told
 from online_learning.promotion import Comparison
 from schemas.events import Snapshot
 from schemas.settings import Ports, Promotion, Settings, Stack
-from schemas.topics import CONTROL, SNAPSHOTS
 
 pytestmark = pytest.mark.stack
 BASE_PORT = 23500
@@ -24,13 +23,13 @@ BASE_PORT = 23500
 
 @pytest.fixture(scope="module")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    """A broker with the topics of control and of snapshots."""
+    """A broker with all topics."""
     home = tmp_path_factory.mktemp("learners")
     (home / "lib").symlink_to(Path(Settings().stack.home).resolve() / "lib")
     ports = Ports(**{name: BASE_PORT + 10 * number for number, name in enumerate(Ports.__struct_fields__)})
     settings = Settings(stack=Stack(home=str(home), ports=ports))
     stack.start_part(settings, "kafka")
-    topics.create(settings, (CONTROL, SNAPSHOTS))
+    topics.create(settings)
     yield settings
     stack.stop_part(settings, "kafka")
 
