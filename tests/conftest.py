@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import pytest
 from hypothesis import settings as hypothesis_settings
 
@@ -35,3 +37,19 @@ def stack() -> Settings:
             flink_client.submit(job, given)
     flink_jobs.wait_running(given, FRAUD_JOBS, RUNNING_TIMEOUT_S)
     return given
+
+
+@pytest.fixture(scope="module")
+def run_job(stack: Settings) -> Iterator[Callable[[str, Settings], None]]:
+    """Runs a job that does not run yet until the tests of the file are done: others need its slot."""
+    started: list[str] = []
+
+    def run(name: str, given: Settings) -> None:
+        if name not in flink_client.running(stack):
+            flink_client.submit(name, given)
+            started.append(name)
+        flink_jobs.wait_running(stack, (name,), RUNNING_TIMEOUT_S)
+
+    yield run
+    for name in started:
+        flink_client.cancel(name, stack)

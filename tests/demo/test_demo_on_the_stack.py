@@ -66,3 +66,5 @@ def test_the_demo_of_recommendations_shows_lists_and_how_to_look_further():
     assert "clicks and purchases; among the 20 most popular" in done.stdout
     assert "/recommendations/d500-" in done.stdout
     assert done.stderr == ""
+    # Its slot is needed by others.
+    subprocess.run([SLUICE, "stop", "recommend", "--now"], timeout=180, check=True)

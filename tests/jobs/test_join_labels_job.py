@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from infra import flink_client
-from infra.stack import flink_jobs
 from jobs.names import JOIN
 from schemas import codec
 from schemas.events import (
@@ -34,7 +32,7 @@ from schemas.topics import (
     Topic,
 )
 
-STARTED_S, ANSWERED_S = 180, 90
+ANSWERED_S = 90
 DAY_MS = 24 * 3600 * 1000
 
 
@@ -105,10 +103,8 @@ class Bank:
 
 
 @pytest.fixture(scope="module")
-def bank(stack: Settings) -> Iterator[Bank]:
-    if JOIN not in flink_client.running(stack):
-        flink_client.submit(JOIN, stack)
-    flink_jobs.wait_running(stack, (JOIN,), STARTED_S)
+def bank(stack: Settings, run_job: Callable[[str, Settings], None]) -> Iterator[Bank]:
+    run_job(JOIN, stack)
     made = Bank(stack)
     yield made
     made.close()

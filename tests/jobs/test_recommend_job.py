@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
@@ -21,7 +21,7 @@ from schemas.settings import Settings
 from schemas.topics import DEAD_LETTERS, INTERACTIONS, ITEMS, RECOMMENDATIONS, Topic
 
 ITEMS_SENT = 60
-STARTED_S, ANSWERED_S = 180, 120
+ANSWERED_S = 120
 BOT_EVENTS = 10_000
 TENTH = 0.1
 
@@ -117,10 +117,8 @@ class Shop:
 
 
 @pytest.fixture(scope="module")
-def shop(stack: Settings) -> Iterator[Shop]:
-    if RECOMMEND not in flink_client.running(stack):
-        flink_client.submit(RECOMMEND, stack)
-    flink_jobs.wait_running(stack, (RECOMMEND,), STARTED_S)
+def shop(stack: Settings, run_job: Callable[[str, Settings], None]) -> Iterator[Shop]:
+    run_job(RECOMMEND, stack)
     made = Shop(stack)
     for number in range(ITEMS_SENT):
         made.item(number)

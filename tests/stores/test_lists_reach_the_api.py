@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from uuid import uuid4
 
 import httpx
@@ -14,8 +14,6 @@ import pytest
 from confluent_kafka import Producer
 from store_servers import Gate, gate
 
-from infra import flink_client
-from infra.stack import flink_jobs
 from jobs.names import RECOMMEND
 from schemas import codec
 from schemas.control import RecommendPolicy
@@ -27,7 +25,7 @@ from serving.event_writer import EventWriter
 from serving.stores import cassandra_history, redis_items, redis_lists, redis_online
 from serving.stores.online import Catalogue
 
-STARTED_S, SEEN_S = 180, 90
+SEEN_S = 90
 ITEMS_SENT = 40
 
 
@@ -103,10 +101,8 @@ class Shop:
 
 
 @pytest.fixture(scope="module")
-def shop(stack: Settings) -> Iterator[Shop]:
-    if RECOMMEND not in flink_client.running(stack):
-        flink_client.submit(RECOMMEND, stack)
-    flink_jobs.wait_running(stack, (RECOMMEND,), STARTED_S)
+def shop(stack: Settings, run_job: Callable[[str, Settings], None]) -> Iterator[Shop]:
+    run_job(RECOMMEND, stack)
     with gate(stack.stack.ports.redis) as door:
         made = Shop(stack, door)
         for number in range(ITEMS_SENT):
