@@ -86,7 +86,7 @@ def command(settings: Settings, port: int | None) -> None:
             new_id=lambda: uuid4().hex,
             console=console,
             streams=streams,
-            replay=partial(_replay, settings),
+            replay=partial(replay_letter, settings),
             runbook=_runbook,
             feature_set=catalogue.feature_set,
         )
@@ -118,7 +118,8 @@ def _watching(settings: Settings, console: Console) -> tuple[TopicFeed, Poller]:
     )
 
 
-def _replay(settings: Settings, letter_id: str, rekey: bool) -> ReplayAnswer:
+def replay_letter(settings: Settings, letter_id: str, rekey: bool) -> ReplayAnswer:
+    """Play one dead letter back and say what became of it. Raises NotFoundError for an id that no letter has."""
     done = dead_letters.replay(settings.kafka, Choice(ids=frozenset({letter_id})), _wall_ms(), rekey=rekey)
     return ReplayAnswer(next(iter(done.sent), None), done.before > 0, next(iter(done.left), None))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import schemathesis
 from api_builders import CATALOGUE, NOW_MS, Doubling, app, decision
@@ -10,6 +12,7 @@ from hypothesis import settings as how
 from test_openapi import CONFIG, as_written
 from test_recommendations import entry, listing, ranking
 
+from infra.cli.api import replay_letter
 from schemas import settings
 from schemas.events import EntityFeatures
 from serving.stores import cassandra_history, redis_items, redis_lists, redis_online
@@ -24,7 +27,9 @@ HISTORY = cassandra_history.connect(CASSANDRA)
 ONLINE = redis_online.connect(GIVEN.redis, CATALOGUE, database=15, namespace="sluice-test-api")
 LISTS = redis_lists.connect(GIVEN.redis, database=15, namespace="sluice-test-api")
 ITEMS = redis_items.connect(GIVEN.redis, database=15, namespace="sluice-test-api")
-APP = app(online=ONLINE, lists=LISTS, items=ITEMS, history=HISTORY, scorer=Doubling())
+APP = app(
+    online=ONLINE, lists=LISTS, items=ITEMS, history=HISTORY, scorer=Doubling(), replay=partial(replay_letter, GIVEN)
+)
 schema = schemathesis.openapi.from_asgi("/openapi.json", APP, config=CONFIG)
 
 

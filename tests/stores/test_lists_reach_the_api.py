@@ -21,6 +21,8 @@ from schemas.events import Item
 from schemas.settings import Settings
 from schemas.topics import ITEMS
 from serving.api.app import create_app
+from serving.api.live import Streams
+from serving.console.console import Console
 from serving.event_writer import EventWriter
 from serving.stores import cassandra_history, redis_items, redis_lists, redis_online
 from serving.stores.online import Catalogue
@@ -56,6 +58,10 @@ class Shop:
             defaults={},
             clock=wall_ms,
             new_id=lambda: uuid4().hex,
+            console=Console(wall_ms),
+            streams=Streams(lambda _: None),
+            replay=None,
+            runbook=lambda _: None,
         )
         self._transport = httpx.ASGITransport(app)
 
