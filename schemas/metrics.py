@@ -27,7 +27,8 @@ MAX_LABEL_VALUES = 50
 OTHER = "other"
 
 
-@dataclass(frozen=True)
+# Each is the one of its name, so that counting does not hash all its fields.
+@dataclass(frozen=True, eq=False)
 class Metric:
     """A metric of a job's operator, registered as `counter_name` in the group GROUP (and in (label, value)).
 

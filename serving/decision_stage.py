@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
 import numpy as np
 
 from schemas import codec, metrics
-from schemas.events import SourcePosition, Transaction
+from schemas.events import SourcePosition
 from schemas.topics import DECISIONS, TRANSACTIONS
 from serving import policy
 from serving.control import Control
@@ -18,8 +17,6 @@ from serving.online.models import blend, told
 from serving.outcomes import Outcome, Outcomes
 from serving.outgoing import OutgoingDecision, json_rows
 from serving.stages import STAGES, Clock, Count
-
-_transaction = msgspec.json.Decoder(Transaction)
 
 
 class DecisionStage:
@@ -37,7 +34,7 @@ class DecisionStage:
             return outputs
         started = self._clock_us()
         vectors = np.frombuffer(b"".join([p.values for p in payments]), np.float64).reshape(len(payments), len(NAMES))
-        transactions = [_transaction.decode(p.raw) for p in payments]
+        transactions = [p.transaction for p in payments]
         blocked = [control.blocked_by(tx) for tx in transactions]
         hits = [control.hits(tx, row) for tx, row in zip(transactions, vectors, strict=True)]
         ruled = self._clock_us()

@@ -6,6 +6,8 @@ from zlib import crc32
 
 import msgspec
 
+from schemas.events import Transaction
+
 
 class Record(msgspec.Struct, array_like=True, gc=False):
     """A record as the broker holds it. `arrival_ms` is the broker's time stamp."""
@@ -22,7 +24,7 @@ class Payment(msgspec.Struct, array_like=True, tag=0, gc=False):
     """A valid transaction on its way through the entity stages.
 
     `raw` is the transaction's JSON; `values` the feature values so far, float64, in catalogue order; `timings_us` the
-    duration of each stage so far.
+    duration of each stage so far. `read` is what `raw` says, where nobody has packed it since.
     """
 
     raw: bytes
@@ -41,6 +43,12 @@ class Payment(msgspec.Struct, array_like=True, tag=0, gc=False):
     arrival_ms: int
     values: bytes = b""
     timings_us: list[int] = []
+    read: Transaction | None = None
+
+    @property
+    def transaction(self) -> Transaction:
+        """What `raw` says."""
+        return self.read or _transaction.decode(self.raw)
 
     @property
     def route(self) -> str:
@@ -79,12 +87,17 @@ class Output(msgspec.Struct, array_like=True, tag=2, gc=False):
 
 Message = Payment | Verdict | Output
 
+_transaction = msgspec.json.Decoder(Transaction)
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(list[Message])
 
 
 def pack(messages: list[Message]) -> bytes:
     """Messages as bytes that `unpack` reads."""
+    for message in messages:
+        if isinstance(message, Payment):
+            # Its JSON travels already.
+            message.read = None
     return _encoder.encode(messages)
 
 

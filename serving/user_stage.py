@@ -36,8 +36,8 @@ class UserStage:
         """Payments and verdicts for the next stage, dead letters, late events and feature updates for their topics."""
         started = self._clock_us()
         batch = _Batch(entities.table("user"))
+        self._count(metrics.EVENTS, "", len(records))
         for record in records:
-            self._count(metrics.EVENTS)
             try:
                 if record.topic == LABELS.name:
                     self._label(record, batch)
@@ -76,6 +76,7 @@ class UserStage:
             record.partition,
             record.offset,
             record.arrival_ms,
+            read=tx,
         )
         batch.done.append(payment)
         batch.payments.append(payment)

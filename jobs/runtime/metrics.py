@@ -26,12 +26,14 @@ class JobMetrics:
         key = (metric, value)
         self._pending[key] = self._pending.get(key, 0) + by
 
-    def observe(self, metric: Metric, value: float) -> None:
-        """Add a value to a histogram."""
+    def observe(self, metric: Metric, *values: float) -> None:
+        """Add values to a histogram."""
         buckets = self._observed.get(metric)
         if buckets is None:
             buckets = self._observed[metric] = [0] * len(metric.values)
-        buckets[bisect_left(metric.buckets, value)] += 1
+        bounds = metric.buckets
+        for value in values:
+            buckets[bisect_left(bounds, value)] += 1
 
     def gauge(self, metric: Metric, value: int, label: str = "") -> None:
         """Set a gauge, under the value of its label when it has one; the value is held on Flink's side.

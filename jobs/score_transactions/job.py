@@ -97,10 +97,9 @@ class _Decide(_EntityShell):
         messages = self._counted(self._stage.step(batch, self._entities))
         outputs = self._decision.step(messages, self._outcomes, self._control)
         now_ms = self._now_ms()
-        for message in messages:
-            if isinstance(message, Payment):
-                self._metrics.observe(metrics.LATENCY, now_ms - message.time_ms)
-                self._metrics.observe(metrics.ARRIVAL_LATENCY, now_ms - message.arrival_ms)
+        payments = [message for message in messages if isinstance(message, Payment)]
+        self._metrics.observe(metrics.LATENCY, *[now_ms - payment.time_ms for payment in payments])
+        self._metrics.observe(metrics.ARRIVAL_LATENCY, *[now_ms - payment.arrival_ms for payment in payments])
         return [*refused, *outputs]
 
     def take_writes(self) -> Writes:
