@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from zlib import crc32
 
 import msgspec
@@ -18,6 +19,27 @@ class Record(msgspec.Struct, array_like=True, gc=False):
     arrival_ms: int
     key: bytes | None
     value: bytes | None
+
+
+# Where a record stands, as one number: (offset * PARTITIONS + partition) * SOURCES + the number of its topic. One
+# number crosses from Java to Python at the price that each of three would have. Offsets may reach 2**47.
+PARTITIONS = 4096
+SOURCES = 16
+
+
+def records(
+    topics: Sequence[str],
+    places: Iterable[int],
+    arrivals_ms: Iterable[int],
+    keys: Iterable[bytes | None],
+    values: Iterable[bytes | None],
+) -> list[Record]:
+    """Records from their columns; `topics` are what the numbers of topics stand for."""
+    made = []
+    for place, arrival_ms, key, value in zip(places, arrivals_ms, keys, values, strict=True):
+        offset, rest = divmod(place, PARTITIONS * SOURCES)
+        made.append(Record(topics[rest % SOURCES], rest // SOURCES, offset, arrival_ms, key, value))
+    return made
 
 
 class Payment(msgspec.Struct, array_like=True, tag=0, gc=False):

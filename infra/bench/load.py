@@ -18,7 +18,7 @@ from schemas.errors import SluiceError
 from schemas.settings import Kafka
 
 LINGER_MS = 1.0
-PAUSE_S = 0.0005
+PAUSE_S = 0.001
 FLUSH_S = 60.0
 FULL_QUEUE_S = 0.01
 # Event time runs at this pace where the load has no rate of its own.

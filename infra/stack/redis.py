@@ -8,6 +8,7 @@ from infra.stack.part import LOOPBACK, Part
 from schemas.settings import Settings
 
 MEMORY_MB = 512
+REWRITE_FROM = "1gb"
 
 
 def part(settings: Settings) -> Part:
@@ -21,6 +22,8 @@ def part(settings: Settings) -> Part:
             "dir": str(home.data("redis")),
             "appendonly": "yes",
             "save": "",
+            # Each payment adds kilobytes: from the default of 64 MiB it would be rewritten every few seconds.
+            "auto-aof-rewrite-min-size": REWRITE_FROM,
             "daemonize": "no",
             # Writing a title would overwrite the environment that marks the process as ours.
             "set-proc-title": "no",

@@ -138,10 +138,10 @@ class _Items(Write[ItemWrites]):
 MATERIALIZE = Job(
     JOB,
     (
-        Flow("online", (DECISIONS, FEATURE_UPDATES), (_Online(),), (DEAD_LETTERS,), batch_ms=20),
+        Flow("online", (DECISIONS, FEATURE_UPDATES), (_Online(),), (DEAD_LETTERS,), batch_ms=40),
         Flow("history", (DECISIONS,), (_History(),), (DEAD_LETTERS,), batch_ms=100),
-        Flow("lists", (RECOMMENDATIONS,), (_Lists(),), (DEAD_LETTERS,), batch_ms=20),
-        Flow("items", (ITEMS, RANKINGS), (_Items(),), (DEAD_LETTERS,), batch_ms=20),
+        Flow("lists", (RECOMMENDATIONS,), (_Lists(),), (DEAD_LETTERS,), batch_ms=40),
+        Flow("items", (ITEMS, RANKINGS), (_Items(),), (DEAD_LETTERS,), batch_ms=100),
         Flow("list_history", (RECOMMENDATIONS,), (_ListHistory(),), (DEAD_LETTERS,), batch_ms=250),
     ),
     keeps_state=False,

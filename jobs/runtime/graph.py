@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import msgspec
 from pyflink.common import Configuration, Types
-from pyflink.datastream import DataStream, StreamExecutionEnvironment
+from pyflink.datastream import DataStream, KeyedStream, StreamExecutionEnvironment
 from pyflink.java_gateway import get_gateway
 from pyflink.table import DataTypes, Schema, StatementSet, StreamTableEnvironment
 
@@ -17,12 +17,24 @@ from jobs.runtime.fused import Fused
 from jobs.runtime.operator import StageOperator
 from jobs.runtime.stage import Flow, Job
 from schemas.settings import Settings
+from serving.inflight import PARTITIONS, SOURCES
 
 MAX_PARALLELISM = 128
+# How long the broker may gather what a source fetches.
+SHORTEST_FETCH_MS = 5
 # A dead letter holds its record whole, a third longer as base64; the broker of the local stack takes as much.
 MAX_REQUEST_BYTES = 4 * 1024 * 1024
 _BYTES = Types.PRIMITIVE_ARRAY(Types.BYTE())
 _PACKED = Types.ROW_NAMED(["bucket", "messages"], [Types.INT(), _BYTES])
+# A micro-batch in columns, one value a record: where it stands (serving/inflight.py), arrival, key, value.
+_COLUMNS = Types.ROW(
+    [
+        Types.BASIC_ARRAY(Types.LONG()),
+        Types.BASIC_ARRAY(Types.LONG()),
+        Types.OBJECT_ARRAY(_BYTES),
+        Types.OBJECT_ARRAY(_BYTES),
+    ]
+)
 # Topic number, key and value of each record. Not rows: thread mode converts every row of an array into the same Java
 # object. Not three arrays with a place: Flink copies whatever array a row of the result refers to, for each row.
 _OUTPUTS = Types.ROW_NAMED(["records"], [Types.OBJECT_ARRAY(Types.OBJECT_ARRAY(_BYTES))])
@@ -82,8 +94,8 @@ def build(job: Job, settings: Settings, savepoint: str | None = None, checkpoint
         if not flow.permille(settings):
             continue
         given = settings if flow.buckets is None else _with_buckets(settings, flow.buckets)
-        stream = _micro_batches(tables, job, flow, given)
-        stream = _stages(stream, job, flow, given, bucket_keys(given.job.buckets))
+        keys = bucket_keys(given.job.buckets)
+        stream = _stages(_micro_batches(tables, job, flow, given, keys), job, flow, given, keys)
         statements.add_insert_sql(_insert(tables, stream, job, flow, settings))
     return statements
 
@@ -92,7 +104,7 @@ def _with_buckets(settings: Settings, buckets: int) -> Settings:
     return msgspec.structs.replace(settings, job=msgspec.structs.replace(settings.job, buckets=buckets))
 
 
-def _stages(stream: DataStream, job: Job, flow: Flow, settings: Settings, keys: list[int]) -> DataStream:
+def _stages(stream: KeyedStream, job: Job, flow: Flow, settings: Settings, keys: list[int]) -> DataStream:
     sources = [topic.name for topic in flow.sources]
     outputs = [topic.name for topic in flow.outputs]
     # With one bucket every key is here already: a hop would only copy.
@@ -101,9 +113,10 @@ def _stages(stream: DataStream, job: Job, flow: Flow, settings: Settings, keys: 
         last = place == len(stages) - 1
         read, written = sources if place == 0 else None, outputs if last else None
         operator = StageOperator(stage, settings, read, written, job.state_days)
+        if place:
+            stream = stream.key_by(lambda row: keys[row[0]], key_type=Types.INT())
         stream = (
-            stream.key_by(lambda row: keys[row[0]], key_type=Types.INT())
-            .process(operator, output_type=_OUTPUTS if last else _PACKED)
+            stream.process(operator, output_type=_OUTPUTS if last else _PACKED)
             # State of another number of buckets lies under other keys: the id makes Flink refuse it.
             .uid(f"{job.name}/{flow.name}/{stage.uid}/{settings.job.buckets}-buckets")
             .name(stage.uid)
@@ -134,7 +147,9 @@ def bucket_keys(buckets: int) -> list[int]:
     return [found[b] for b in range(buckets)]
 
 
-def _micro_batches(tables: StreamTableEnvironment, job: Job, flow: Flow, settings: Settings) -> DataStream:
+def _micro_batches(
+    tables: StreamTableEnvironment, job: Job, flow: Flow, settings: Settings, keys: list[int]
+) -> KeyedStream:
     given = settings.job
     width_ms = flow.batch_ms or given.batch_ms
     startup = {"earliest": "earliest-offset", "latest": "latest-offset", "committed": "group-offsets"}[given.start_from]
@@ -154,7 +169,7 @@ def _micro_batches(tables: StreamTableEnvironment, job: Job, flow: Flow, setting
             'properties.bootstrap.servers' = '{settings.kafka.bootstrap}',
             'properties.group.id' = 'sluice-{job.name}-{flow.name}{given.group_suffix}',
             'properties.auto.offset.reset' = 'earliest',
-            'properties.fetch.max.wait.ms' = '5',
+            'properties.fetch.max.wait.ms' = '{max(SHORTEST_FETCH_MS, width_ms // 2)}',
             'properties.fetch.min.bytes' = '65536',
             'properties.isolation.level' = 'read_committed',
             'scan.startup.mode' = '{startup}',
@@ -164,28 +179,34 @@ def _micro_batches(tables: StreamTableEnvironment, job: Job, flow: Flow, setting
             'value.fields-include' = 'EXCEPT_KEY'
         )""")
     # `fetch.min.bytes`: one byte would be a request to the broker for every record that comes alone, a good part of
-    # a core at 2,000/s; so the broker gathers for the 5 ms of `fetch.max.wait.ms` at most.
+    # a core at 2,000/s; so the broker gathers, for half a micro-batch at most. Each source asks that often also while
+    # nothing comes: at 5 ms the six idle ones of a stack took a quarter of a core.
     # The bucket is of the key's hash, not of the partition: producers in other languages partition differently.
     cases = " ".join(f"WHEN '{topic.name}' THEN {number}" for number, topic in enumerate(flow.sources))
     tables.execute_sql(f"""
         CREATE TEMPORARY VIEW {flow.name}_bucketed AS SELECT
             MOD(MOD(COALESCE(HASH_CODE(CAST(`key` AS STRING)), 0), {given.buckets}) + {given.buckets}, {given.buckets})
                 AS bucket,
-            `key`, `value`, `partition`, `offset`, CASE `topic` {cases} END AS topic_number,
+            `key`, `value`,
+            (`offset` * {PARTITIONS} + `partition`) * {SOURCES} + CASE `topic` {cases} END AS place,
             CAST(EXTRACT(EPOCH FROM `timestamp`) AS BIGINT) * 1000
                 + CAST(EXTRACT(MILLISECOND FROM `timestamp`) AS BIGINT) AS arrival_ms,
             processed
         FROM {flow.name}_source{_sampled(flow.permille(settings))}""")  # noqa: S608  # numbers and names of our own settings
+    keyed = " ".join(f"WHEN {bucket} THEN {key}" for bucket, key in enumerate(keys))
     batches = tables.sql_query(f"""
-        SELECT bucket, ARRAY_AGG(topic_number) AS topics, ARRAY_AGG(`partition`) AS partitions,
-            ARRAY_AGG(`offset`) AS offsets, ARRAY_AGG(arrival_ms) AS arrivals,
-            ARRAY_AGG(`key`) AS `keys`, ARRAY_AGG(`value`) AS `values`
+        SELECT CASE bucket {keyed} END,
+            ROW(ARRAY_AGG(place), ARRAY_AGG(arrival_ms), ARRAY_AGG(`key`), ARRAY_AGG(`value`))
         FROM TABLE(TUMBLE(TABLE {flow.name}_bucketed, DESCRIPTOR(processed), INTERVAL '{width_ms / 1000:.3f}' SECOND))
         GROUP BY bucket, window_start, window_end""")  # noqa: S608  # numbers of our own settings
-    stream = tables.to_data_stream(batches)
+    stream = tables.to_append_stream(batches, Types.ROW([Types.INT(), _COLUMNS]))
     # Each row is a whole batch. PyFlink sets the time-out of its own operators only.
     stream._j_data_stream.getTransformation().setBufferTimeout(0)
-    return stream
+    # The key is a column already. PyFlink's `key_by` would take each row to Python and back to ask for it.
+    by_key = stream._j_data_stream.keyBy(
+        get_gateway().jvm.KeyByKeySelector(), Types.ROW([Types.INT()]).get_java_type_info()
+    )
+    return KeyedStream(by_key, _COLUMNS, stream)
 
 
 def _sampled(permille: int) -> str:

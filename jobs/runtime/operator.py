@@ -13,7 +13,7 @@ from jobs.runtime.metrics import JobMetrics
 from jobs.runtime.stage import Door, Stage
 from schemas.metrics import BATCH_SIZE
 from schemas.settings import Settings
-from serving.inflight import Message, Output, Record, bucket, pack, unpack
+from serving.inflight import Message, Output, Record, bucket, pack, records, unpack
 
 # Metrics go to Flink five times a second: each counter is a call into the JVM.
 FLUSH_MS = 200
@@ -76,8 +76,7 @@ class StageOperator(KeyedProcessFunction):  # type: ignore[misc]  # PyFlink has 
         if self._sources is None:
             batch: list[Record] | list[Message] = unpack(row[1])
         else:
-            topics = self._sources
-            batch = [Record(topics[number], *rest) for number, *rest in zip(*row[1:], strict=True)]
+            batch = records(self._sources, *row)
         self._metrics.observe(BATCH_SIZE, len(batch))
         for start in range(0, len(batch), PART):
             yield from self._emit(self._stage.step(batch[start : start + PART]))

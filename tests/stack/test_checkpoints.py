@@ -97,6 +97,7 @@ def submitted(monkeypatch):
     """What the cluster is asked to begin with."""
     states = []
     monkeypatch.setattr(flink_client, "submit", lambda job, settings, state=None: states.append(state) or D)
+    monkeypatch.setattr(flink_client, "free_slots", lambda _: 1)
     return states
 
 
