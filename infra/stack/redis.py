@@ -8,7 +8,7 @@ from infra.stack.part import LOOPBACK, Part
 from schemas.settings import Settings
 
 MEMORY_MB = 512
-REWRITE_FROM = "1gb"
+REWRITE_FROM = "256mb"
 
 
 def part(settings: Settings) -> Part:
