@@ -101,8 +101,8 @@ def stop(job: str, settings: Settings) -> str:
             operation = answer["operation"]
             if "location" not in operation:
                 raise PartFailedError(
-                    f"savepoint of {job} failed: {operation['failure-cause']['class']}; `sluice doctor` says whether "
-                    f"it runs, `sluice stop {job} --now` ends it without one"
+                    f"savepoint of {job} failed: {_cause(operation['failure-cause']['stack-trace'])}; `sluice doctor` "
+                    f"says whether it runs, `sluice stop {job} --now` ends it without one"
                 )
             return str(operation["location"])
         time.sleep(0.2)

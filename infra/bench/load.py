@@ -17,7 +17,7 @@ from infra.bench.workload import Kind, Workload
 from schemas.errors import SluiceError
 from schemas.settings import Kafka
 
-LINGER_MS = 1.0
+LINGER_MS = 2.0
 PAUSE_S = 0.001
 FLUSH_S = 60.0
 FULL_QUEUE_S = 0.01

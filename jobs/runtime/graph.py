@@ -22,6 +22,8 @@ from serving.inflight import PARTITIONS, SOURCES
 MAX_PARALLELISM = 128
 # How long the broker may gather what a source fetches.
 SHORTEST_FETCH_MS = 5
+# How long records of one task may wait for others on their way to the next.
+SHORTEST_FLUSH_MS = 2
 # A dead letter holds its record whole, a third longer as base64; the broker of the local stack takes as much.
 MAX_REQUEST_BYTES = 4 * 1024 * 1024
 _BYTES = Types.PRIMITIVE_ARRAY(Types.BYTE())
@@ -43,6 +45,8 @@ _OUTPUTS = Types.ROW_NAMED(["records"], [Types.OBJECT_ARRAY(Types.OBJECT_ARRAY(_
 def configuration(settings: Settings, job: Job, savepoint: str | None, checkpoints: str | None) -> Configuration:
     """The job's own configuration; what is not here is the cluster's."""
     given = settings.job
+    # Each task has a thread that wakes that often: all the tasks of a job that is in no hurry are a tenth of a core.
+    width_ms = min(flow.batch_ms or given.batch_ms for flow in job.flows)
     host, _, port = settings.flink.rest.removeprefix("http://").partition(":")
     values = {
         "execution.target": "remote",
@@ -54,7 +58,7 @@ def configuration(settings: Settings, job: Job, savepoint: str | None, checkpoin
         "pipeline.max-parallelism": str(MAX_PARALLELISM),
         "parallelism.default": str(given.parallelism),
         "python.execution-mode": "thread",
-        "execution.buffer-timeout.interval": "2 ms",
+        "execution.buffer-timeout.interval": f"{max(SHORTEST_FLUSH_MS, width_ms // 5)} ms",
         "execution.checkpointing.interval": f"{given.checkpoint_ms} ms",
         "execution.checkpointing.mode": "EXACTLY_ONCE",
         "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
