@@ -61,7 +61,7 @@ class Course:
         self._reservoir = Reservoir(definition.seed)
         self._rng = random.Random(definition.seed)
         self._measured = Prequential("classification")
-        self.challenge = Challenge(promotion, definition.metric)
+        self.challenge = Challenge(definition.name, promotion, definition.metric)
         self._past = Past()
         self._errors = Watch(definition.detector, definition.seed)
         self._scores = Watch("kswin", definition.seed)

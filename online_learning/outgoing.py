@@ -38,6 +38,7 @@ def snapshot(course: Course) -> Snapshot:
         payload=payload,
         sha256=sha256,
         metrics=metrics | {"forgetting": course.forgetting} | course.challenge.metrics(),
+        opponent=course.challenge.opponent.name,
     )
 
 

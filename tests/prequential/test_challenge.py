@@ -16,7 +16,14 @@ from serving.online.weights import RECENT, RECENT_CHAMPION
 SOON = Promotion(least_examples=1, least_positives=1)
 
 
-def _example(number: int, label: float, score: float, model: str = "fraud@1", decided_ms: int | None = None):
+def _example(
+    number: int,
+    label: float,
+    score: float,
+    model: str = "fraud@1",
+    decided_ms: int | None = None,
+    champion: tuple[str, float | None] = ("", None),
+):
     return LabelledExample(
         event_id=f"e{number}",
         event_time_ms=10_000_000 + number,
@@ -31,6 +38,8 @@ def _example(number: int, label: float, score: float, model: str = "fraud@1", de
         feature_set="fraud-1",
         score=score,
         model=model,
+        champion=champion[0],
+        champion_score=champion[1],
     )
 
 
@@ -43,7 +52,7 @@ def _fill(challenge: Challenge, count: int, first: int = 0, model: str = "fraud@
 
 
 def test_the_figures_are_those_that_a_members_weight_is_made_of():
-    challenge = Challenge(SOON, "average_precision")
+    challenge = Challenge("own", SOON, "average_precision")
     _fill(challenge, 1000)
     metrics = challenge.metrics()
     assert metrics[RECENT] == 1.0
@@ -51,34 +60,64 @@ def test_the_figures_are_those_that_a_members_weight_is_made_of():
 
 
 def test_a_learner_that_knows_wins_and_says_so_in_its_metrics():
-    challenge = Challenge(SOON, "roc_auc")
+    challenge = Challenge("own", SOON, "roc_auc")
     _fill(challenge, 12_000)
     assert comparison_of(challenge.metrics()).verdict == "promote"
 
 
 def test_a_new_champion_is_a_new_duel_and_late_labels_of_the_old_one_are_passed_over():
-    challenge = Challenge(SOON, "average_precision")
+    challenge = Challenge("own", SOON, "average_precision")
     _fill(challenge, 1000)
     _fill(challenge, 100, first=1000, model="fraud@2")
-    assert challenge.champion == "fraud@2"
+    assert challenge.opponent.name == "fraud@2"
     assert comparison_of(challenge.metrics()).examples == 100
     challenge.take(_example(5000, 1.0, 0.5, decided_ms=999), 0.9)
-    assert challenge.champion == "fraud@2"
+    assert challenge.opponent.name == "fraud@2"
     assert comparison_of(challenge.metrics()).examples == 100
 
 
 @pytest.mark.parametrize(("model", "said"), [("", 0.5), ("fraud@1", None)])
 def test_without_two_answers_there_is_nothing_to_compare(model, said):
-    challenge = Challenge(SOON, "average_precision")
+    challenge = Challenge("own", SOON, "average_precision")
     challenge.take(_example(1, 1.0, 0.5, model), said)
     assert challenge.metrics() == {}
 
 
 def test_a_checkpoint_keeps_the_duel():
-    challenge, other = Challenge(SOON, "average_precision"), Challenge(SOON, "average_precision")
+    challenge, other = Challenge("own", SOON, "average_precision"), Challenge("own", SOON, "average_precision")
     _fill(challenge, 1500)
     _fill(other, 1500)
     kept = pickle.loads(pickle.dumps(challenge))
     _fill(kept, 1500, first=1500)
     _fill(other, 1500, first=1500)
     assert kept.metrics() == other.metrics()
+
+
+def test_while_another_learner_decides_the_duel_is_with_what_that_one_said():
+    challenge = Challenge("own", SOON, "average_precision")
+    _fill(challenge, 1000)
+    for number in range(1000, 2000):
+        label = float(number % 20 == 0)
+        # The registry's model guesses, the learner that decides knows, this one knows nothing.
+        challenge.take(_example(number, label, 0.5, champion=("other", label)), 0.5)
+    assert challenge.opponent == ("other", False)
+    assert challenge.metrics()[RECENT_CHAMPION] == 1.0
+    assert comparison_of(challenge.metrics()).examples == 1000
+
+
+def test_a_learner_that_decides_defends_its_place_against_the_registrys_model():
+    challenge = Challenge("own", SOON, "average_precision")
+    _fill(challenge, 1000)
+    random = np.random.default_rng(5)
+    for number in range(1000, 13_000):
+        label = float(number % 20 == 0)
+        challenge.take(_example(number, label, label, champion=("own", 0.5)), random.random())
+    assert challenge.opponent == ("fraud@1", True)
+    found = comparison_of(challenge.metrics())
+    assert (found.verdict, found.defends, found.examples) == ("refuse", True, 12_000)
+
+
+def test_without_a_model_of_the_registry_a_learner_that_decides_is_compared_with_nobody():
+    challenge = Challenge("own", SOON, "average_precision")
+    challenge.take(_example(1, 1.0, 0.7, "", champion=("own", 0.7)), 0.7)
+    assert challenge.metrics() == {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -134,15 +136,21 @@ def test_a_comparison_survives_a_snapshot():
 
 
 @pytest.mark.parametrize(
-    ("mode", "verdict", "does"),
+    ("mode", "verdict", "defends", "does"),
     [
-        ("automatic", "promote", "promote"),
-        ("automatic", "ask", "ask"),
-        ("asked", "promote", "ask"),
-        ("asked", "wait", "none"),
-        ("automatic", "refuse", "none"),
-        ("off", "promote", "none"),
+        ("automatic", "promote", False, "promote"),
+        ("automatic", "ask", False, "ask"),
+        ("asked", "promote", False, "ask"),
+        ("asked", "wait", False, "none"),
+        ("automatic", "refuse", False, "none"),
+        ("off", "promote", False, "none"),
+        ("automatic", "refuse", True, "step_down"),
+        ("asked", "refuse", True, "ask"),
+        ("off", "refuse", True, "none"),
+        ("automatic", "promote", True, "none"),
+        ("automatic", "ask", True, "none"),
     ],
 )
-def test_the_policy_says_what_a_verdict_does(mode, verdict, does):
-    assert action(Promotion(mode=mode), verdict) == does
+def test_the_policy_says_what_a_verdict_does(mode, verdict, defends, does):
+    comparison = replace(_verdict([]), verdict=verdict, defends=defends)
+    assert action(Promotion(mode=mode), comparison) == does
