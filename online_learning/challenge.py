@@ -55,9 +55,9 @@ class Challenge:
             self.opponent = opponent
             self._start()
         self._since_ms = max(self._since_ms, example.decided_ms)
-        self._duel.take(example.label, score, said)
-        self._own.update(example.label, said)
-        self._other.update(example.label, score)
+        self._duel.take(example.label, score, said, example.weight)
+        self._own.update(example.label, said, example.weight)
+        self._other.update(example.label, score, example.weight)
 
     def _met(self, example: LabelledExample) -> tuple[Opponent, float]:
         if example.champion_score is None or example.champion == self._learner:

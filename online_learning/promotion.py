@@ -98,11 +98,14 @@ class Duel:
         self._better, self._worse = Evidence(), Evidence()
         self._verdict: Verdict = "wait"
 
-    def take(self, label: float, champion: float, challenger: float) -> None:
-        """Compare one example: its label, and what either said of it, in 0..1, before it learned from it."""
+    def take(self, label: float, champion: float, challenger: float, weight: float = 1.0) -> None:
+        """Compare one example: its label, and what either said of it, in 0..1, before it learned from it.
+
+        It counts `weight` times in the metric, and once as evidence.
+        """
         self._examples += 1
         self._positives += label > 0.5
-        self._block.take(label, champion, challenger)
+        self._block.take(label, champion, challenger, weight)
         if self._block.full:
             champion_figures, challenger_figures = self._block.champion.figures(), self._block.challenger.figures()
             self._compare(champion_figures[self._metric], challenger_figures[self._metric])
@@ -151,9 +154,9 @@ class _Block:
         self.champion, self.challenger = Ranking(), Ranking()
         self._positives = self._negatives = 0
 
-    def take(self, label: float, champion: float, challenger: float) -> None:
-        self.champion.update(label, champion)
-        self.challenger.update(label, challenger)
+    def take(self, label: float, champion: float, challenger: float, weight: float) -> None:
+        self.champion.update(label, champion, weight)
+        self.challenger.update(label, challenger, weight)
         if label > 0.5:
             self._positives += 1
         else:

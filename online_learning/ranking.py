@@ -20,18 +20,19 @@ FALSE_POSITIVE_RATE: Final = 0.01
 
 
 class Ranking:
-    """Counts of positives and negatives by bin of the score. `update` and `revert` are those of a River metric."""
+    """Weights of positives and negatives by bin of the score. `update` and `revert` are those of a River metric."""
 
     def __init__(self) -> None:
+        # Whole thousandths: what is taken back leaves nothing.
         self._counts: NDArray[np.int64] = np.zeros((2, BINS), np.int64)
 
-    def update(self, y_true: bool | float, y_pred: float) -> None:
-        """Count a score in 0..1 with its truth."""
-        self._counts[int(y_true > 0.5), bin_of(y_pred)] += 1
+    def update(self, y_true: bool | float, y_pred: float, w: float = 1.0) -> None:
+        """Count a score in 0..1 with its truth; it stands for `w` answers."""
+        self._counts[int(y_true > 0.5), bin_of(y_pred)] += _thousandths(w)
 
-    def revert(self, y_true: bool | float, y_pred: float) -> None:
+    def revert(self, y_true: bool | float, y_pred: float, w: float = 1.0) -> None:
         """Take back what `update` counted."""
-        self._counts[int(y_true > 0.5), bin_of(y_pred)] -= 1
+        self._counts[int(y_true > 0.5), bin_of(y_pred)] -= _thousandths(w)
 
     def figures(self) -> dict[str, float]:
         """Average precision, ROC AUC and recall at 1 % false positives; nothing until both classes were seen."""
@@ -45,9 +46,13 @@ class Ranking:
         return {
             "average_precision": float(np.sum(steps * hits / (hits + misses)) / hits[-1]),
             # Negatives below a bin lose to its positives, those within count half.
-            "roc_auc": float(np.sum(steps * (misses[-1] - misses + falls / 2)) / (hits[-1] * misses[-1])),
+            "roc_auc": float(np.sum(steps / hits[-1] * (misses[-1] - misses + falls / 2)) / misses[-1]),
             "recall_at_1pct_fpr": float(np.max(hits[allowed], initial=0) / hits[-1]),
         }
+
+
+def _thousandths(weight: float) -> int:
+    return max(1, round(1000 * weight))
 
 
 def bin_of(score: float) -> int:

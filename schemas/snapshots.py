@@ -82,11 +82,15 @@ class Tree(msgspec.Struct, frozen=True):
 
 
 class Forest(_Model, frozen=True, kw_only=True, tag="forest"):
-    """Trees that vote, each by its weight. One adaptive tree is a forest of one. No tree: the score is 0."""
+    """Trees that vote, each by its weight. One adaptive tree is a forest of one. No tree: the score is 0.
+
+    The odds of the vote are multiplied by `odds`: trees that learned a sample of the negatives overstate the positives.
+    """
 
     features: list[str]
     trees: list[Tree]
     weights: list[float]
+    odds: Annotated[float, Meta(gt=0)] = 1.0
 
 
 class FactorisationMachine(_Model, frozen=True, kw_only=True, tag="factorisation_machine"):

@@ -122,7 +122,7 @@ def test_a_checkpoint_of_another_release_or_another_vector_is_refused(saved: Che
     head, _, body = saved.path.read_bytes().partition(b"\n")
     older = msgspec.json.decode(head) | {"river": "0.1"}
     saved.path.write_bytes(msgspec.json.encode(older) + b"\n" + body)
-    with pytest.raises(StateVersionError, match=r"of River 0\.1, this release reads 1 of"):
+    with pytest.raises(StateVersionError, match=r"of River 0\.1, this release reads 2 of"):
         saved.load(definition("fraud-logistic"), NAMES)
 
 

@@ -231,3 +231,9 @@ def test_a_loss_is_bounded_however_sure_a_wrong_model_is() -> None:
         return 1.0
 
     assert loss([Held(np.zeros(1), 0.0)], sure) == pytest.approx(-math.log(1e-6))
+
+
+def test_a_held_out_example_counts_as_often_as_it_stands_for() -> None:
+    held = [Held(np.zeros(1), 1.0), Held(np.zeros(1), 0.0, 99.0)]
+    found = loss(held, lambda _: 0.01)
+    assert found == pytest.approx(-(math.log(0.01) + 99 * math.log(0.99)) / 100)

@@ -23,6 +23,7 @@ def _example(
     model: str = "fraud@1",
     decided_ms: int | None = None,
     champion: tuple[str, float | None] = ("", None),
+    weight: float = 1.0,
 ):
     return LabelledExample(
         event_id=f"e{number}",
@@ -40,6 +41,7 @@ def _example(
         model=model,
         champion=champion[0],
         champion_score=champion[1],
+        weight=weight,
     )
 
 
@@ -115,6 +117,14 @@ def test_a_learner_that_decides_defends_its_place_against_the_registrys_model():
     assert challenge.opponent == ("fraud@1", True)
     found = comparison_of(challenge.metrics())
     assert (found.verdict, found.defends, found.examples) == ("refuse", True, 12_000)
+
+
+def test_a_sampled_negative_counts_as_often_as_it_stands_for():
+    challenge = Challenge("own", SOON, "average_precision")
+    for number, (label, score, said) in enumerate([(1.0, 0.5, 0.9), (0.0, 0.9, 0.5), (0.0, 0.1, 0.1)]):
+        challenge.take(_example(number, label, score, weight=1.0 if label else 100.0), said)
+    assert challenge.metrics()[RECENT] == 1.0
+    assert challenge.metrics()[RECENT_CHAMPION] == pytest.approx(1 / 101)
 
 
 def test_without_a_model_of_the_registry_a_learner_that_decides_is_compared_with_nobody():
