@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import replace
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from river import utils
+import numpy as np
 
-from online_learning.promotion import METRICS, Duel
-from online_learning.ranking import Ranking
+from online_learning.promotion import BLOCK_POSITIVES, METRICS, Duel
+from online_learning.ranking import figures
 from schemas.events import LabelledExample
+from schemas.pool import Scores, best_part
 from schemas.settings import Promotion
 
 RECENT_EXAMPLES: Final = 10_000
@@ -40,9 +42,8 @@ class Challenge:
 
     def _start(self) -> None:
         self._duel = Duel(self._policy, self._metric)
-        # River's window takes back what leaves it, and passes everything else on.
-        self._own: Any = utils.Rolling(Ranking, window_size=RECENT_EXAMPLES)
-        self._other: Any = utils.Rolling(Ranking, window_size=RECENT_EXAMPLES)
+        self._newest: deque[tuple[float, float, float, float]] = deque(maxlen=RECENT_EXAMPLES)
+        self._pools = True
 
     def take(self, example: LabelledExample, said: float | None) -> None:
         """Compare one example, if a model answered and the learner would have."""
@@ -56,8 +57,9 @@ class Challenge:
             self._start()
         self._since_ms = max(self._since_ms, example.decided_ms)
         self._duel.take(example.label, score, said, example.weight)
-        self._own.update(example.label, said, example.weight)
-        self._other.update(example.label, score, example.weight)
+        self._newest.append((example.label, example.weight, said, score))
+        # The score of a place in a list is no probability.
+        self._pools = example.position is None
 
     def _met(self, example: LabelledExample) -> tuple[Opponent, float]:
         if example.champion_score is None or example.champion == self._learner:
@@ -65,11 +67,27 @@ class Challenge:
         return Opponent(example.champion), example.champion_score
 
     def metrics(self) -> dict[str, float]:
-        """Figures for the learner's snapshot: the duel, and the average precision of both on the newest examples."""
-        own, other = self._own.figures(), self._other.figures()
-        if not own:
+        """Figures for the learner's snapshot: the duel, and on the newest examples the average precision of both.
+
+        `recent_part` is the part in the pool of both that would have ranked these best, once there are some positives.
+        """
+        newest = np.array(self._newest).reshape(-1, 4)
+        labels, weights, own, other = newest.T
+
+        def average_precision(scores: Scores) -> float:
+            return figures(labels, scores, weights).get("average_precision", 0.0)
+
+        positives = int((labels > 0.5).sum())
+        if positives in {0, len(labels)}:
             return {}
-        return replace(self._duel.comparison(), defends=self.opponent.defends).metrics() | {
-            "recent_average_precision": own["average_precision"],
-            "recent_champion_average_precision": other["average_precision"],
-        }
+        part = {}
+        if self._pools and positives >= BLOCK_POSITIVES:
+            part = {"recent_part": best_part(own, other, average_precision)}
+        return (
+            part
+            | replace(self._duel.comparison(), defends=self.opponent.defends).metrics()
+            | {
+                "recent_average_precision": average_precision(own),
+                "recent_champion_average_precision": average_precision(other),
+            }
+        )

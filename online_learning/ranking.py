@@ -19,6 +19,9 @@ LARGEST_LOGIT: Final = 20.0
 FALSE_POSITIVE_RATE: Final = 0.01
 
 
+Numbers = NDArray[np.float64]
+
+
 class Ranking:
     """Weights of positives and negatives by bin of the score. `update` and `revert` are those of a River metric."""
 
@@ -49,6 +52,21 @@ class Ranking:
             "roc_auc": float(np.sum(steps / hits[-1] * (misses[-1] - misses + falls / 2)) / misses[-1]),
             "recall_at_1pct_fpr": float(np.max(hits[allowed], initial=0) / hits[-1]),
         }
+
+
+def figures(labels: Numbers, scores: Numbers, weights: Numbers) -> dict[str, float]:
+    """The figures of many scores at once, each of shape (n,)."""
+    ranking = Ranking()
+    with np.errstate(divide="ignore"):
+        logits = np.log(np.clip(scores, 0.0, 1.0)) - np.log(1.0 - np.clip(scores, 0.0, 1.0))
+    # As `bin_of`; a score on an edge may fall to its other side.
+    bins = np.clip((logits + LARGEST_LOGIT) * (BINS / (2 * LARGEST_LOGIT)), 0, BINS - 1).astype(np.int64)
+    np.add.at(
+        ranking._counts,
+        ((labels > 0.5).astype(np.int64), bins),
+        np.maximum(1, np.rint(1000 * weights)).astype(np.int64),
+    )
+    return ranking.figures()
 
 
 def _thousandths(weight: float) -> int:

@@ -154,13 +154,9 @@ class Selection(_Model, frozen=True, kw_only=True, tag="selection"):
     chosen: int
 
 
-class EnsembleWeights(_Model, frozen=True, kw_only=True, tag="ensemble_weights"):
-    """What the score of each member, the champion or a learner, weighs in their common score; not negative, sum 1."""
-
-    weights: dict[str, Annotated[float, Meta(ge=0, le=1)]]
-
-
-Model = Linear | Forest | FactorisationMachine | HalfSpaceTrees | Bandit | Selection | EnsembleWeights
+Model = Linear | Forest | FactorisationMachine | HalfSpaceTrees | Bandit | Selection
+# Kinds of before, which readers pass over: weights of models now stand in the metrics of each.
+RETIRED = frozenset({"ensemble_weights"})
 
 _decoder: msgspec.json.Decoder[Model] = msgspec.json.Decoder(Model)
 

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import pickle
 
+import msgspec
 import numpy as np
 import pytest
 
+from jobs.train_fraud import quality
 from online_learning.challenge import Challenge
 from online_learning.promotion import comparison_of
 from schemas.events import LabelledExample
+from schemas.pool import PARTS, pooled
 from schemas.settings import Promotion
-from serving.online.weights import RECENT, RECENT_CHAMPION
+from serving.online.weights import RECENT_PART
+
+RECENT, RECENT_CHAMPION = "recent_average_precision", "recent_champion_average_precision"
 
 SOON = Promotion(least_examples=1, least_positives=1)
 
@@ -131,3 +136,34 @@ def test_without_a_model_of_the_registry_a_learner_that_decides_is_compared_with
     challenge = Challenge("own", SOON, "average_precision")
     challenge.take(_example(1, 1.0, 0.7, "", champion=("own", 0.7)), 0.7)
     assert challenge.metrics() == {}
+
+
+def test_the_part_of_a_member_is_the_one_that_would_have_ranked_the_newest_examples_best():
+    challenge = Challenge("own", SOON, "average_precision")
+    rows = []
+    random = np.random.default_rng(3)
+    for number in range(2000):
+        label = float(number % 20 == 0)
+        champion, own = (1 / (1 + np.exp(3 - 2 * label - random.normal())) for _ in range(2))
+        rows.append((label, champion, own))
+        challenge.take(_example(number, label, champion), own)
+    labels, champion, own = np.array(rows).T
+    found = {
+        part: quality.average_precision(labels > 0.5, pooled([own, champion], [[part], [1 - part]])) for part in PARTS
+    }
+    part = challenge.metrics()[RECENT_PART]
+    # Two that see as much by different noise are better together, and the bins are worth next to nothing.
+    assert 0 < part < 1
+    assert found[part] == pytest.approx(max(found.values()), abs=0.003)
+
+
+def test_few_positives_and_the_scores_of_lists_say_nothing_of_a_part():
+    challenge = Challenge("own", SOON, "average_precision")
+    _fill(challenge, 180)
+    assert RECENT_PART not in challenge.metrics()
+    _fill(challenge, 20, first=180)
+    assert RECENT_PART in challenge.metrics()
+    shown = Challenge("own", SOON, "average_precision")
+    for number in range(300):
+        shown.take(msgspec.structs.replace(_example(number, float(number % 20 == 0), 1.5), position=1), 0.5)
+    assert RECENT_PART not in shown.metrics()
