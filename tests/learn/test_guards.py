@@ -120,6 +120,26 @@ def test_flipped_labels_in_a_burst_are_quarantined_within_a_minute_and_leave_the
     assert precision["poisoned"] == pytest.approx(precision["clean"], abs=0.005)
 
 
+@pytest.mark.parametrize("per_s", [0.2, 2.0])
+def test_flipped_labels_are_quarantined_where_labels_are_few_and_none_is_learned(per_s: float) -> None:
+    burst = range(10_000, 11_500)
+
+    def flipped(number: int, rng: random.Random) -> bool:
+        return number in burst and rng.random() < 0.05
+
+    course, alerts, began_ms = _course(), [], 0
+    stream = labelled(12_500, seed=2, per_s=per_s, positives=0.03, flipped=flipped)
+    for number, example in enumerate(stream):
+        if number == burst.start:
+            began_ms = example.event_time_ms
+        alerts += [alert for alert in _alerts(course.take(example)) if alert.name == "LabelsContradict"]
+    assert [alert.state for alert in alerts] == ["firing", "resolved"]
+    # By then no more than the stretch has come, and nothing of it was learned.
+    assert 0 < alerts[0].event_time_ms - began_ms <= 600 / per_s * 1000
+    assert course.quarantine.withheld > 0.03 * len(burst)
+    assert "did not prove to be a change" in alerts[1].summary
+
+
 def _newest(events: list[Event]) -> list[Snapshot]:
     return [event for event in events if isinstance(event, Snapshot)][-7:]
 
