@@ -230,7 +230,25 @@ def test_a_reservoir_keeps_every_example_with_the_same_chance() -> None:
     assert counts.min() > 220, "3000 in ten bins, 300 each, deviation below 17"
 
 
-def test_forgetting_is_measured_and_replay_lessens_it_where_concepts_recur() -> None:
+def test_the_figure_of_forgetting_rises_with_another_concept_and_falls_when_the_first_is_back() -> None:
+    def measured(replay: float) -> dict[int, float]:
+        """Forgetting at the newest snapshot, by the concept's turn, of three of 4,000 examples."""
+        one = replace(definition("fraud-logistic"), replay=replay, reactions=(), snapshot_every=500)
+        course, found = Course(one, NAMES), {}
+        for number, example in enumerate(labelled(10_000, seed=2, positives=0.2, turned=lambda n: n // 4_000 % 2 * 3)):
+            course.take(example)
+            # Soon after a turn the figure is still that of the turn before.
+            if number % 4_000 in range(1_000, 3_999):
+                found[number // 4_000] = course.forgetting
+        return found
+
+    first, second, back = measured(replay=0.0).values()
+    assert (first, back) == (0.0, pytest.approx(0.0, abs=0.3))
+    assert second > 2
+    assert measured(replay=0.5)[1] < second / 4
+
+
+def test_replay_lessens_the_errors_where_concepts_recur() -> None:
     def half(number: int) -> int:
         return (number // 4_000) % 2 * 3
 
