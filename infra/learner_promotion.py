@@ -13,12 +13,13 @@ from typing import Literal
 import msgspec
 
 from infra.promotion import Force
-from online_learning.promotion import Comparison, action, comparison_of
+from online_learning.promotion import action, comparison_of
 from schemas import control
-from schemas.control import Audit, OnlineModel
+from schemas.control import Audit, ModelPointer, OnlineModel
 from schemas.errors import GateError, InputError, NotFoundError
 from schemas.events import ControlRecord, Snapshot
 from schemas.settings import Promotion
+from serving.registry import PRODUCTION
 
 PROMOTE, ROLLBACK = "promote_learner", "rollback_learner"
 
@@ -51,13 +52,13 @@ def promote(
 ) -> list[ControlRecord]:
     """The records that put a learner into a mode; a champion before becomes a shadow.
 
-    To be champion, the learner must have won against the one before. Raises NotFoundError when it never left a
+    To be champion, the learner must have won against who decides now. Raises NotFoundError when it never left a
     snapshot, GateError when it did not win and nobody answers for it, InputError for --force without a note.
     """
     if snapshot is None and wanted.mode != "off":
         raise NotFoundError(f"no snapshot of {wanted.learner}; run `sluice learn` until it leaves one")
     if wanted.mode == "champion" and snapshot is not None:
-        _pass_gate(wanted.learner, comparison_of(snapshot.metrics), by, by_hand, policy)
+        _pass_gate(records, snapshot, by, by_hand, policy)
     present = online_models(records.values())
     names = [name for name, model in present.items() if model.learner == wanted.learner] or [wanted.learner]
     after: Before = dict.fromkeys(names, wanted)
@@ -90,49 +91,88 @@ def roll_back(records: Records, learner: str, by: By) -> list[ControlRecord]:
 def by_policy(
     records: Records, snapshots: Iterable[Snapshot], policy: Promotion, at_ms: int
 ) -> tuple[list[ControlRecord], list[str]]:
-    """What the policy makes of the newest snapshots: records of automatic promotions, and learners to ask about.
+    """What the policy makes of the newest snapshots: records of automatic changes, and learners to ask about.
 
-    Of several that won for one task, the one with the largest gain goes first; the others must win against it.
+    A verdict counts only against who decides now. Of several that won for one task, the one with the largest gain goes
+    first; the others must win against it. A champion that proved worse than the registry's model is a shadow again.
     """
     champions = {(m.task, m.learner) for m in online_models(records.values()).values() if m.mode == "champion"}
     asked: list[str] = []
     best: dict[str, tuple[float, Snapshot]] = {}
+    gone: dict[str, Snapshot] = {}
     for snapshot in snapshots:
         comparison = comparison_of(snapshot.metrics)
-        if comparison is None or (snapshot.task, snapshot.learner) in champions:
+        is_champion = (snapshot.task, snapshot.learner) in champions
+        if comparison is None or comparison.defends != is_champion or not _is_against_present(records, snapshot):
             continue
-        wanted = action(policy, comparison.verdict)
+        wanted = action(policy, comparison)
         if wanted == "ask":
             asked.append(snapshot.learner)
+        elif wanted == "step_down":
+            gone[snapshot.task] = snapshot
         elif wanted == "promote" and comparison.gain > best.get(snapshot.task, (0.0, snapshot))[0]:
             best[snapshot.task] = (comparison.gain, snapshot)
+    # Who won against a champion that lost its place has not won against the model that decides after it.
+    changes = [(s, "shadow") for s in gone.values()] + [(s, "champion") for t, (_, s) in best.items() if t not in gone]
     sent = []
-    for _, snapshot in best.values():
-        model = msgspec.convert({"learner": snapshot.learner, "mode": "champion", "task": snapshot.task}, OnlineModel)
-        by = By("sluice", at_ms, f"by policy: {told(comparison_of(snapshot.metrics))}")
+    for snapshot, mode in changes:
+        model = msgspec.convert({"learner": snapshot.learner, "mode": mode, "task": snapshot.task}, OnlineModel)
+        by = By("sluice", at_ms, f"by policy: {told(snapshot)}")
         sent += promote(records, snapshot, model, by, Force(), policy)
     return sent, asked
 
 
-def told(comparison: Comparison | None) -> str:
-    """A comparison in one line."""
-    if comparison is None:
+def told(snapshot: Snapshot | None) -> str:
+    """How a learner stands against its opponent, in one line."""
+    comparison = None if snapshot is None else comparison_of(snapshot.metrics)
+    if snapshot is None or comparison is None:
         return "not compared with the champion yet"
+    opponent = snapshot.opponent or "the champion"
     return (
-        f"{comparison.challenger:.4f} against {comparison.champion:.4f} of the champion ({comparison.gain:+.1%}) "
+        f"{comparison.challenger:.4f} against {comparison.champion:.4f} of {opponent} ({comparison.gain:+.1%}) "
         f"on {comparison.examples:,} examples, {comparison.positives:,} of them positive: {comparison.verdict}"
     )
 
 
-def _pass_gate(name: str, comparison: Comparison | None, by: By, by_hand: Force, policy: Promotion) -> None:
+def _is_against_present(records: Records, snapshot: Snapshot) -> bool:
+    """Whether the snapshot's duel was against who decides now, or would without its learner.
+
+    Without a model of the registry that control names, any of it will do, as for a snapshot that names no opponent:
+    it is older than the field, and then all duels were with the registry's.
+    """
+    online = online_models(records.values()).values()
+    crowned = {m.learner for m in online if m.task == snapshot.task and m.mode == "champion"} - {snapshot.learner}
+    if crowned:
+        return crowned == {snapshot.opponent}
+    present = _registry_champion(records, snapshot.task)
+    if snapshot.opponent and present:
+        return snapshot.opponent == present
+    return not snapshot.opponent or "@" in snapshot.opponent
+
+
+def _registry_champion(records: Records, task: str) -> str:
+    """The label of the newest model in Production, empty when control names none."""
+    newest: tuple[int, str] = (-1, "")
+    for record in records.values():
+        payload = control.payload(record) if record.kind == "model" else None
+        if isinstance(payload, ModelPointer) and (payload.task, payload.stage) == (task, PRODUCTION):
+            newest = max(newest, (record.event_time_ms, f"{payload.name}@{payload.version}"))
+    return newest[1]
+
+
+def _pass_gate(records: Records, snapshot: Snapshot, by: By, by_hand: Force, policy: Promotion) -> None:
     if policy.mode == "off" and not by_hand.force:
         raise GateError("promotion is off in the settings; set promotion.mode, or override with --force and a --note")
+    comparison = comparison_of(snapshot.metrics)
     verdict = "wait" if comparison is None else comparison.verdict
-    if verdict == "promote" or (verdict == "ask" and by_hand.yes):
+    present = _is_against_present(records, snapshot)
+    if present and (verdict == "promote" or (verdict == "ask" and by_hand.yes)):
         return
     if not by_hand.force:
         way = "add --yes if a smaller gain is enough" if verdict == "ask" else "wait for more examples"
-        raise GateError(f"{name}: {told(comparison)}; {way}, or override with --force and a --note")
+        if comparison is not None and not present:
+            way = "another decides by now, wait for examples of its decisions"
+        raise GateError(f"{snapshot.learner}: {told(snapshot)}; {way}, or override with --force and a --note")
     if not by.note:
         raise InputError("--force needs a --note that says why")
 

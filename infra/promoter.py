@@ -15,11 +15,11 @@ class Promoter:
 
     def __init__(self, kafka: Kafka, policy: Promotion, now_ms: Callable[[], int]) -> None:
         self._kafka, self._policy, self._now_ms = kafka, policy, now_ms
-        # Learner -> the examples of the comparison that was acted on: a new champion starts a new one, with fewer.
-        self._acted: dict[str, int] = {}
+        # Learner -> opponent and examples of the comparison that was acted on: a new opponent starts a new one.
+        self._acted: dict[str, tuple[str, bool, int]] = {}
 
     def consider(self, events: Iterable[Event]) -> list[str]:
-        """Promote who won, and return their names. Raises what the control topic raises."""
+        """Promote who won, and return their names; a champion that lost steps down. Raises what the topic raises."""
         won = [event for event in events if isinstance(event, Snapshot) and self._is_new(event)]
         if not won:
             return []
@@ -31,7 +31,8 @@ class Promoter:
 
     def _is_new(self, snapshot: Snapshot) -> bool:
         comparison = comparison_of(snapshot.metrics)
-        if comparison is None or action(self._policy, comparison.verdict) != "promote":
+        if comparison is None or action(self._policy, comparison) not in {"promote", "step_down"}:
             return False
-        before, self._acted[snapshot.learner] = self._acted.get(snapshot.learner), comparison.examples
-        return before is None or comparison.examples < before
+        duel = (snapshot.opponent, comparison.defends, comparison.examples)
+        before, self._acted[snapshot.learner] = self._acted.get(snapshot.learner), duel
+        return before is None or duel[:2] != before[:2] or comparison.examples < before[2]

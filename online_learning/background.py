@@ -14,7 +14,7 @@ _WINDOW: Final = 1 / 500
 
 
 class Background:
-    """A candidate, with the fading squared errors of both."""
+    """A candidate, with the fading weighted squared errors of both."""
 
     def __init__(self, candidate: Learner) -> None:
         self.candidate = candidate
@@ -26,8 +26,8 @@ class Background:
         fresh = self.candidate.predict_row(row)
         self._examples += 1
         share = max(_WINDOW, 1 / self._examples)
-        self._present += share * ((label - present) ** 2 - self._present)
-        self._fresh += share * ((label - fresh) ** 2 - self._fresh)
+        self._present += share * (weight * (label - present) ** 2 - self._present)
+        self._fresh += share * (weight * (label - fresh) ** 2 - self._fresh)
         self.candidate.learn_row(row, label, weight)
         if self._examples >= LEAST_EXAMPLES and self._fresh < self._present * (1 - GAIN):
             return "take_over"

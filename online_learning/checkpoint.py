@@ -22,7 +22,7 @@ from online_learning.definition import Definition
 from online_learning.merge import Position
 from schemas.errors import OperatorError, SignatureError, StateVersionError
 
-VERSION = 1
+VERSION = 2
 
 
 class _Head(msgspec.Struct, frozen=True):

@@ -1,7 +1,8 @@
 """Quarantine: a burst of labels that contradict the model is not learned before it proves to be a change.
 
-A label contradicts when the model was almost sure of the other one. Every such example waits a minute of event time. If
-contradictions of a minute are many more than usual, they go to quarantine, as do those that follow. A probe then
+A label contradicts when the model was almost sure of the other one. Every such example waits a minute of event time,
+and, where labels are few, until some hundred more have come. If contradictions among the labels of that stretch are
+many more than usual, they go to quarantine, as do those that follow. A probe then
 learns to tell them from examples that the model was as sure of, and right: labels that somebody flipped at random can
 not be told apart by their features, a new pattern can. What can be told apart is a change, and is released to be
 learned; what can not is never learned. Where most contradict, the concept has turned: poison is in the minority.
@@ -21,6 +22,10 @@ from online_learning.learner import Row
 from online_learning.learners.logistic import LogisticLearner
 
 MINUTE_MS = 60_000
+# The stretch that is looked at is a minute, and at least so many examples if an hour brings them: five in a hundred
+# flipped labels are then thirty, whatever the traffic.
+LEAST_STRETCH = 600
+LONGEST_MS = 60 * MINUTE_MS
 # What the model must be sure of to be contradicted, and how much of it contradicted to be right.
 SURE = 0.9
 # A burst has at least so many, so many times what is usual, and so many deviations of a Poisson count more.
@@ -34,7 +39,7 @@ WARM_UP_EXAMPLES = 1_000
 TURNED = 0.5
 MOST_WAITING = 5_000
 MOST_HELD = 5_000
-MOST_IN_MINUTE = 100_000
+MOST_IN_STRETCH = 100_000
 # The probe's verdict: how often it ranks a contradiction above an agreement, of the newest pairs.
 PROBE_LEAST = 100
 PROBE_NEWEST = 200
@@ -74,10 +79,11 @@ class Quarantine:
         self._features = features
         self._seen = 0
         self._usual = 0.0
-        self._minute: deque[tuple[int, bool]] = deque(maxlen=MOST_IN_MINUTE)
+        self._stretch: deque[tuple[int, bool]] = deque(maxlen=MOST_IN_STRETCH)
         self._contradicting = 0
         self._sure: deque[bool] = deque(maxlen=PROBE_NEWEST)
-        self._waiting: deque[Waiting] = deque()
+        # Each with the number of the example.
+        self._waiting: deque[tuple[int, Waiting]] = deque()
         self._held: deque[Waiting] = deque(maxlen=MOST_HELD)
         self._probe: _Probe | None = None
         self._last_burst_ms = 0
@@ -99,18 +105,18 @@ class Quarantine:
         if self._probe is not None:
             return self._hold(one, against, sure)
         if against and self._seen > WARM_UP_EXAMPLES:
-            self._waiting.append(one)
+            self._waiting.append((self._seen, one))
             return Change(self._ripe(time_ms))
         return Change([*self._ripe(time_ms), one])
 
     def _count(self, time_ms: int, against: bool, sure: bool) -> None:
         self._seen += 1
-        if len(self._minute) == MOST_IN_MINUTE:
-            self._contradicting -= self._minute[0][1]
-        self._minute.append((time_ms, against))
+        if len(self._stretch) == MOST_IN_STRETCH:
+            self._contradicting -= self._stretch[0][1]
+        self._stretch.append((time_ms, against))
         self._contradicting += against
-        while self._minute[0][0] < time_ms - MINUTE_MS:
-            self._contradicting -= self._minute.popleft()[1]
+        while _is_over(time_ms - self._stretch[0][0], len(self._stretch) - 1):
+            self._contradicting -= self._stretch.popleft()[1]
         if sure:
             self._sure.append(against)
         if self._probe is None:
@@ -120,7 +126,7 @@ class Quarantine:
     def _bursts(self, time_ms: int) -> bool:
         if self._seen <= WARM_UP_EXAMPLES:
             return False
-        expected = self._usual * len(self._minute)
+        expected = self._usual * len(self._stretch)
         bursts = self._contradicting >= LEAST and self._contradicting > (
             TIMES * expected + DEVIATIONS * sqrt(expected + 1)
         )
@@ -130,7 +136,7 @@ class Quarantine:
 
     def _raise(self, one: Waiting, against: bool) -> Change:
         self._probe = _Probe(self._features)
-        for waiting in self._waiting:
+        for _, waiting in self._waiting:
             self._held.append(waiting)
             self._probe.take(waiting.row, against=True)
         self._waiting.clear()
@@ -167,13 +173,21 @@ class Quarantine:
         return Change(learn, event, examples, share, usual)
 
     def _share(self) -> float:
-        return self._contradicting / len(self._minute)
+        return self._contradicting / len(self._stretch)
 
     def _ripe(self, time_ms: int) -> list[Waiting]:
         ripe = []
-        while self._waiting and (self._waiting[0].time_ms <= time_ms - MINUTE_MS or len(self._waiting) > MOST_WAITING):
-            ripe.append(self._waiting.popleft())
+        while self._waiting:
+            number, first = self._waiting[0]
+            if not _is_over(time_ms - first.time_ms, self._seen - number) and len(self._waiting) <= MOST_WAITING:
+                break
+            ripe.append(self._waiting.popleft()[1])
         return ripe
+
+
+def _is_over(age_ms: int, newer: int) -> bool:
+    """Whether an example of that age, with so many newer ones, lies before the stretch."""
+    return age_ms > LONGEST_MS or (age_ms > MINUTE_MS and newer >= LEAST_STRETCH)
 
 
 class _Probe:

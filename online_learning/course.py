@@ -61,7 +61,7 @@ class Course:
         self._reservoir = Reservoir(definition.seed)
         self._rng = random.Random(definition.seed)
         self._measured = Prequential("classification")
-        self.challenge = Challenge(promotion, definition.metric)
+        self.challenge = Challenge(definition.name, promotion, definition.metric)
         self._past = Past()
         self._errors = Watch(definition.detector, definition.seed)
         self._scores = Watch("kswin", definition.seed)
@@ -101,7 +101,7 @@ class Course:
         self._measure(example, row, prediction)
         if Holdout.holds(example.example_id):
             self.counts["held_out"] += 1
-            self._holdout.take(row, example.label)
+            self._holdout.take(row, example.label, example.weight)
             return []
         if not self._meter.allows(example.source, example.user_id, example.event_time_ms):
             self.counts["limited"] += 1
@@ -126,7 +126,7 @@ class Course:
         if self._learned_ms > example.decided_ms:
             before = self._past.at(example.decided_ms)
             then = None if before is None else before.predict_row(row)
-        self._measured.take(example.label, then, example.segment)
+        self._measured.take(example.label, then, example.segment, example.weight)
         if self.definition.kind == "classifier":
             self.challenge.take(example, then)
 

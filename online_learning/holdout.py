@@ -28,6 +28,7 @@ class Held(NamedTuple):
 
     row: Row
     label: float
+    weight: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -55,9 +56,9 @@ class Holdout:
         """Whether the example belongs to the slice: by its id alone, so that all of its labels do."""
         return crc32(example_id.encode()) % 100 < SHARE_PERCENT
 
-    def take(self, row: Row, label: float) -> None:
+    def take(self, row: Row, label: float, weight: float = 1.0) -> None:
         """Keep an example of the slice."""
-        one = Held(row, label)
+        one = Held(row, label, weight)
         self._newest.append(one)
         self._offered += 1
         if len(self._ever) < EVER:
@@ -89,10 +90,10 @@ class Holdout:
 
 
 def loss(examples: Iterable[Held], predict: Callable[[Row], float]) -> float:
-    """Mean log loss of probabilities, each kept 1e-6 away from 0 and 1."""
-    summed = count = 0.0
+    """Weighted mean log loss of probabilities, each kept 1e-6 away from 0 and 1."""
+    summed = whole = 0.0
     for one in examples:
         probability = min(1 - _SMALLEST, max(_SMALLEST, predict(one.row)))
-        summed -= one.label * log(probability) + (1 - one.label) * log(1 - probability)
-        count += 1
-    return summed / count
+        summed -= one.weight * (one.label * log(probability) + (1 - one.label) * log(1 - probability))
+        whole += one.weight
+    return summed / whole

@@ -12,7 +12,7 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
-from online_learning.merge import Merge, Position, Record
+from online_learning.merge import Held, Merge, Position, Record
 from schemas.codec import encode
 from schemas.errors import MissingPartError, PartFailedError
 from schemas.events import DeadLetter, Event, Snapshot
@@ -65,6 +65,18 @@ class LabelledLog:
             self._consumer.close()
             raise
         self.merge = Merge({})
+
+    def held(self) -> dict[int, Held]:
+        """What the log holds now, by partition. Raises PartFailedError when the broker does not say."""
+        found = {}
+        for partition in self.partitions:
+            try:
+                found[partition] = Held(
+                    *self._consumer.get_watermark_offsets(TopicPartition(self._topic, partition), timeout=TIMEOUT_S)
+                )
+            except KafkaException as error:
+                raise PartFailedError(f"ends of {self._place}: {error.args[0].str()}; see `sluice status`") from error
+        return found
 
     def start(self, positions: Mapping[int, Position]) -> None:
         """Read on from there."""

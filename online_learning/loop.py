@@ -15,9 +15,9 @@ from online_learning import outgoing
 from online_learning.checkpoint import CheckpointFile
 from online_learning.course import Course
 from online_learning.definition import Definition
-from online_learning.merge import Position, Record, earliest
+from online_learning.merge import Held, Position, Record, earliest
 from schemas import codec
-from schemas.errors import EventError
+from schemas.errors import EventError, LogGapError
 from schemas.events import DeadLetter, Event, LabelledExample, Snapshot, SourcePosition
 from schemas.settings import Promotion
 from schemas.topics import LABELLED_EXAMPLES
@@ -81,8 +81,21 @@ class Loop:
         """The course of each learner."""
         return [student.course for student in self.students]
 
-    def start(self, partitions: Sequence[int]) -> dict[int, Position]:
-        """Where the log has to be read from."""
+    def start(self, partitions: Sequence[int], held: Mapping[int, Held] | None = None) -> dict[int, Position]:
+        """Where the log has to be read from; `held` is what it holds by partition.
+
+        Raises LogGapError when a learner has to go on at a record that is not there: Kafka would go on at its first
+        one, and the model would never be what a replay gives.
+        """
+        for student in self.students:
+            for partition, at in student.positions.items():
+                first, end = (held or {}).get(partition, (0, at.offset))
+                if not first <= at.offset <= end:
+                    raise LogGapError(
+                        f"{student.course.definition.name} goes on at offset {at.offset} of partition {partition} of "
+                        f"{LABELLED_EXAMPLES.name}, which holds {first} to {end}; "
+                        f"learn what is there with `sluice learn {student.course.definition.name} --from-beginning`"
+                    )
         return earliest([student.positions for student in self.students], partitions)
 
     def take(self, records: Sequence[Record]) -> list[Event]:

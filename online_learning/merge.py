@@ -22,6 +22,13 @@ class Position(msgspec.Struct, frozen=True):
     stamp_ms: int = 0
 
 
+class Held(NamedTuple):
+    """The offsets that a partition holds now: its first, and the one behind its last."""
+
+    first: int
+    end: int
+
+
 class Record(NamedTuple):
     """A record of the log at its place in the order."""
 

@@ -38,6 +38,7 @@ def snapshot(course: Course) -> Snapshot:
         payload=payload,
         sha256=sha256,
         metrics=metrics | {"forgetting": course.forgetting} | course.challenge.metrics(),
+        opponent=course.challenge.opponent.name,
     )
 
 
@@ -81,7 +82,7 @@ def quarantine(course: Course, change: Change) -> Alert:
         CONTRADICTED,
         "critical",
         f"{change.examples} labels that contradict {course.definition.name} {_CHANGED[change.event or '']}: "
-        f"{change.share:.2%} of the last minute, usually {change.usual:.2%}",
+        f"{change.share:.2%} of the newest labels, usually {change.usual:.2%}",
         state="firing" if change.event == "raised" else "resolved",
         value=change.share,
         limit=change.usual,

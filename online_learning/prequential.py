@@ -84,19 +84,19 @@ class Prequential:
         self._rolling = _Meter(goal, rolling)
         self._segments: dict[str, _Meter] = {}
 
-    def take(self, label: float, prediction: float | None, segment: str = "") -> None:
-        """Count one answer; None is no answer."""
+    def take(self, label: float, prediction: float | None, segment: str = "", weight: float = 1.0) -> None:
+        """Count one answer, which stands for `weight` of them; None is no answer."""
         if prediction is None:
             return
         self._examples += 1
-        self._overall.take(label, prediction)
-        self._rolling.take(label, prediction)
+        self._overall.take(label, prediction, weight)
+        self._rolling.take(label, prediction, weight)
         if segment:
             if segment not in self._segments and len(self._segments) >= MOST_SEGMENTS:
                 segment = OTHER_SEGMENTS
             if segment not in self._segments:
                 self._segments[segment] = _Meter(self._goal)
-            self._segments[segment].take(label, prediction)
+            self._segments[segment].take(label, prediction, weight)
 
     def figures(self) -> Figures:
         """Everything that was measured so far."""
@@ -116,15 +116,15 @@ class _Meter:
         self._named = {name: _over(metric, window) for name, metric in named.items()}
         self._ranking = _over(Ranking, window) if goal == "classification" else None
 
-    def take(self, label: float, prediction: float) -> None:
+    def take(self, label: float, prediction: float, weight: float) -> None:
         if self._ranking is None:
             for metric in self._named.values():
-                metric.update(label, prediction)
+                metric.update(label, prediction, weight)
             return
         truth, said = label > 0.5, prediction > 0.5
         for metric in self._named.values():
-            metric.update(truth, said)
-        self._ranking.update(truth, prediction)
+            metric.update(truth, said, weight)
+        self._ranking.update(truth, prediction, weight)
 
     def figures(self) -> dict[str, float]:
         found = {name: float(metric.get()) for name, metric in self._named.items()}

@@ -22,12 +22,13 @@ def run(
 ) -> None:
     """Learn until `stopped` says so, or until the log ends if it does; the last state is saved.
 
-    Raises OperatorError when a learner is learned by another process, PartFailedError when Kafka refuses.
+    Raises OperatorError when a learner is learned by another process, LogGapError when the log forgot what it
+    had to learn next, PartFailedError when Kafka refuses.
     """
     with ExitStack() as owned:
         for student in loop.students:
             owned.enter_context(student.file.owned())
-        log.start(loop.start(log.partitions))
+        log.start(loop.start(log.partitions, log.held()))
         started_ms = time.time() * 1000
         saved_s = time.monotonic()
         while not stopped() and (records := log.read()) is not None:

@@ -34,7 +34,10 @@ _LAST_WORDS: Final = frozenset({"promote", "refuse"})
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """What is known so far; figures are means over the closed blocks, `gain` is relative."""
+    """What is known so far; figures are means over the closed blocks, `gain` is relative.
+
+    Of a learner that decides alone, and so `defends` its place, the other is the model that would decide after it.
+    """
 
     verdict: Verdict
     examples: int
@@ -44,6 +47,7 @@ class Comparison:
     challenger: float
     gain: float
     log_evidence: float
+    defends: bool = False
 
     def metrics(self) -> dict[str, float]:
         """As figures of a snapshot, which are numbers."""
@@ -56,6 +60,7 @@ class Comparison:
             "promotion_challenger": self.challenger,
             "promotion_gain": self.gain,
             "promotion_log_evidence": self.log_evidence,
+            "promotion_defends": float(self.defends),
         }
 
 
@@ -72,6 +77,8 @@ def comparison_of(metrics: Mapping[str, float]) -> Comparison | None:
         challenger=metrics["promotion_challenger"],
         gain=metrics["promotion_gain"],
         log_evidence=metrics["promotion_log_evidence"],
+        # Snapshots were made that do not say so.
+        defends=bool(metrics.get("promotion_defends", 0.0)),
     )
 
 
@@ -91,11 +98,14 @@ class Duel:
         self._better, self._worse = Evidence(), Evidence()
         self._verdict: Verdict = "wait"
 
-    def take(self, label: float, champion: float, challenger: float) -> None:
-        """Compare one example: its label, and what either said of it, in 0..1, before it learned from it."""
+    def take(self, label: float, champion: float, challenger: float, weight: float = 1.0) -> None:
+        """Compare one example: its label, and what either said of it, in 0..1, before it learned from it.
+
+        It counts `weight` times in the metric, and once as evidence.
+        """
         self._examples += 1
         self._positives += label > 0.5
-        self._block.take(label, champion, challenger)
+        self._block.take(label, champion, challenger, weight)
         if self._block.full:
             champion_figures, challenger_figures = self._block.champion.figures(), self._block.challenger.figures()
             self._compare(champion_figures[self._metric], challenger_figures[self._metric])
@@ -144,9 +154,9 @@ class _Block:
         self.champion, self.challenger = Ranking(), Ranking()
         self._positives = self._negatives = 0
 
-    def take(self, label: float, champion: float, challenger: float) -> None:
-        self.champion.update(label, champion)
-        self.challenger.update(label, challenger)
+    def take(self, label: float, champion: float, challenger: float, weight: float) -> None:
+        self.champion.update(label, champion, weight)
+        self.challenger.update(label, challenger, weight)
         if label > 0.5:
             self._positives += 1
         else:
@@ -157,8 +167,11 @@ class _Block:
         return self._positives >= BLOCK_POSITIVES and self._negatives >= BLOCK_NEGATIVES
 
 
-def action(policy: Promotion, verdict: Verdict) -> Literal["promote", "ask", "none"]:
-    """What the policy makes of a verdict."""
-    if policy.mode == "off" or verdict in {"wait", "refuse"}:
+def action(policy: Promotion, comparison: Comparison) -> Literal["promote", "step_down", "ask", "none"]:
+    """What the policy makes of a verdict: on a challenger, or on a learner that defends its place."""
+    wanted: Verdict = "refuse" if comparison.defends else "promote"
+    if policy.mode == "off" or comparison.verdict not in {wanted, "refuse" if comparison.defends else "ask"}:
         return "none"
-    return "promote" if policy.mode == "automatic" and verdict == "promote" else "ask"
+    if policy.mode != "automatic" or comparison.verdict != wanted:
+        return "ask"
+    return "step_down" if comparison.defends else "promote"

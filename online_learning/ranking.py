@@ -19,19 +19,23 @@ LARGEST_LOGIT: Final = 20.0
 FALSE_POSITIVE_RATE: Final = 0.01
 
 
+Numbers = NDArray[np.float64]
+
+
 class Ranking:
-    """Counts of positives and negatives by bin of the score. `update` and `revert` are those of a River metric."""
+    """Weights of positives and negatives by bin of the score. `update` and `revert` are those of a River metric."""
 
     def __init__(self) -> None:
+        # Whole thousandths: what is taken back leaves nothing.
         self._counts: NDArray[np.int64] = np.zeros((2, BINS), np.int64)
 
-    def update(self, y_true: bool | float, y_pred: float) -> None:
-        """Count a score in 0..1 with its truth."""
-        self._counts[int(y_true > 0.5), bin_of(y_pred)] += 1
+    def update(self, y_true: bool | float, y_pred: float, w: float = 1.0) -> None:
+        """Count a score in 0..1 with its truth; it stands for `w` answers."""
+        self._counts[int(y_true > 0.5), bin_of(y_pred)] += _thousandths(w)
 
-    def revert(self, y_true: bool | float, y_pred: float) -> None:
+    def revert(self, y_true: bool | float, y_pred: float, w: float = 1.0) -> None:
         """Take back what `update` counted."""
-        self._counts[int(y_true > 0.5), bin_of(y_pred)] -= 1
+        self._counts[int(y_true > 0.5), bin_of(y_pred)] -= _thousandths(w)
 
     def figures(self) -> dict[str, float]:
         """Average precision, ROC AUC and recall at 1 % false positives; nothing until both classes were seen."""
@@ -45,9 +49,28 @@ class Ranking:
         return {
             "average_precision": float(np.sum(steps * hits / (hits + misses)) / hits[-1]),
             # Negatives below a bin lose to its positives, those within count half.
-            "roc_auc": float(np.sum(steps * (misses[-1] - misses + falls / 2)) / (hits[-1] * misses[-1])),
+            "roc_auc": float(np.sum(steps / hits[-1] * (misses[-1] - misses + falls / 2)) / misses[-1]),
             "recall_at_1pct_fpr": float(np.max(hits[allowed], initial=0) / hits[-1]),
         }
+
+
+def figures(labels: Numbers, scores: Numbers, weights: Numbers) -> dict[str, float]:
+    """The figures of many scores at once, each of shape (n,)."""
+    ranking = Ranking()
+    with np.errstate(divide="ignore"):
+        logits = np.log(np.clip(scores, 0.0, 1.0)) - np.log(1.0 - np.clip(scores, 0.0, 1.0))
+    # As `bin_of`; a score on an edge may fall to its other side.
+    bins = np.clip((logits + LARGEST_LOGIT) * (BINS / (2 * LARGEST_LOGIT)), 0, BINS - 1).astype(np.int64)
+    np.add.at(
+        ranking._counts,
+        ((labels > 0.5).astype(np.int64), bins),
+        np.maximum(1, np.rint(1000 * weights)).astype(np.int64),
+    )
+    return ranking.figures()
+
+
+def _thousandths(weight: float) -> int:
+    return max(1, round(1000 * weight))
 
 
 def bin_of(score: float) -> int:

@@ -18,7 +18,8 @@ SluiceError
     ├── PartFailedError
     ├── UnansweredError
     ├── StoreError
-    └── StateVersionError
+    ├── StateVersionError
+    └── LogGapError
 """
 
 
@@ -107,3 +108,7 @@ class StoreError(OperatorError):
 
 class StateVersionError(OperatorError):
     """State bytes were written by a version that this release can not read."""
+
+
+class LogGapError(OperatorError):
+    """What a reader has to read next is not in the log any more."""

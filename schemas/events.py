@@ -257,7 +257,8 @@ class LabelledExample(Event, frozen=True, kw_only=True, omit_defaults=True):
     """What a logged decision, or a place of a logged list, turned out to be, with the features that were used then.
 
     `event_time_ms` is when the label became known, `decided_ms` when the answer was given; the delay is between them.
-    `score` is the answer's, of a decision that of `model` alone. `example_id` is the same for all labels of one answer:
+    `score` is the answer's, of a decision that of `model` alone. Where a learner decided alone in the model's place,
+    `champion` is its name and `champion_score` what it said. `example_id` is the same for all labels of one answer:
     a later one replaces what was learned before, and says with `replaced` which label that was. A time-out names its
     policy as `maturity`, and weighs as many answers as its sample stands for. The record key is `user_id`.
     """
@@ -281,13 +282,16 @@ class LabelledExample(Event, frozen=True, kw_only=True, omit_defaults=True):
     maturity: Word = ""
     replaced: float | None = None
     weight: Annotated[float, Meta(gt=0)] = 1.0
+    champion: Word = ""
+    champion_score: float | None = None
 
 
 class Snapshot(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A learner's model as plain data. The record key is `learner`; the newest snapshot of a learner is in force.
 
     `kind` names the type in schemas/snapshots.py that `payload` is JSON of. `examples` counts what was learned from,
-    and orders the snapshots of one learner. `event_time_ms` is of the last example.
+    and orders the snapshots of one learner. `event_time_ms` is of the last example. `opponent` is who the learner was
+    compared with: a model of the registry (`name@version`) or the learner that decides alone.
     """
 
     MAX_BYTES: ClassVar[int] = 1000 * 1000
@@ -300,6 +304,7 @@ class Snapshot(Event, frozen=True, kw_only=True, omit_defaults=True):
     payload: msgspec.Raw
     sha256: str
     metrics: dict[str, float] = {}
+    opponent: str = ""
 
 
 class ControlRecord(Event, frozen=True, kw_only=True, omit_defaults=True):

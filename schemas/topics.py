@@ -67,6 +67,8 @@ LABELLED_EXAMPLES = Topic(
     "user_id",
     events.LabelledExample,
     "What answers turned out to be, with the features they saw.",
+    # As long as decisions: a learner is made anew from what is here.
+    retention_ms=180 * DAY_MS,
     # Learners put its partitions into one order by the broker's stamp.
     timestamp="LogAppendTime",
 )

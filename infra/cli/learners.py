@@ -15,7 +15,6 @@ from infra.learner_promotion import By
 from infra.promotion import Force
 from infra.topic_reader import read
 from online_learning import catalogue
-from online_learning.promotion import comparison_of
 from schemas import control
 from schemas.codec import decode
 from schemas.control import Audit, OnlineModel
@@ -46,8 +45,7 @@ def list_learners(settings: Settings, as_json: bool) -> None:
         snapshot, mode = snapshots.get(name), modes.get(name, "none")
         task = snapshot.task if snapshot else catalogue.definition(name).task
         examples = f"{snapshot.examples:,}" if snapshot else "-"
-        comparison = comparison_of(snapshot.metrics) if snapshot else None
-        click.echo(f"{name:<22}{task:<11}{mode:<10}{examples:>12}  {learner_promotion.told(comparison)}")
+        click.echo(f"{name:<22}{task:<11}{mode:<10}{examples:>12}  {learner_promotion.told(snapshot)}")
         found[name] = {"task": task, "mode": mode, "metrics": snapshot.metrics if snapshot else {}}
     if as_json:
         click.echo(msgspec.json.encode(found).decode())
@@ -69,7 +67,7 @@ def show(settings: Settings, name: str) -> None:
     click.echo(f"mode: {_modes(records).get(name, 'none')}")
     if snapshot is not None:
         click.echo(f"snapshot of {snapshot.examples:,} examples until {_day(snapshot.event_time_ms)}")
-        click.echo(learner_promotion.told(comparison_of(snapshot.metrics)))
+        click.echo(learner_promotion.told(snapshot))
         for metric, value in sorted(snapshot.metrics.items()):
             click.echo(f"  {metric:<34}{value:>14.6g}")
     for record in sorted(records.values(), key=lambda r: r.event_time_ms):
@@ -120,15 +118,17 @@ def rollback(settings: Settings, name: str, note: str) -> None:
 @command.command()
 @click.pass_obj
 def settle(settings: Settings) -> None:
-    """Do now what the policy of the settings says: promote who won, and name who waits for an answer."""
+    """Do now what the policy says: promote who won, set aside a champion that lost, name who waits for an answer."""
     records = control_topic.current(settings.kafka)
     sent, asked = learner_promotion.by_policy(records, _snapshots(settings).values(), settings.promotion, _by("").at_ms)
     if sent:
         control_topic.send(settings.kafka, sent)
     promoted = [r.name for r in sent if r.kind == "online_model" and b'"champion"' in bytes(r.payload)]
     click.echo(f"promoted: {', '.join(promoted) or 'none'}")
+    modes = _modes(records)
     for name in asked:
-        click.echo(f"waits for an answer: sluice learners promote {name} --yes")
+        way = "--mode shadow" if modes.get(name) == "champion" else "--yes"
+        click.echo(f"waits for an answer: sluice learners promote {name} {way}")
 
 
 def _snapshots(settings: Settings) -> dict[str, Snapshot]:

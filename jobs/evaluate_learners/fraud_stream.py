@@ -36,7 +36,7 @@ CHAMPION, ONLINE, LINEAR, ENSEMBLE = NAMES = ("batch champion", "online learner"
 CHOSEN_WEEKS: Final = 5
 # Few features learn fast: those that the book's protocol chose (jobs/evaluate_fraud/handbook.toml).
 INPUTS = tuple(parameters.read(Path(__file__).parents[1] / "evaluate_fraud" / "handbook.toml").inputs)
-# Of the good payments one in so many is learned (DECISIONS.md, 69); the odds that it makes of them are put right.
+# Of the good payments one in so many is learned, at its weight (DECISIONS.md, 69).
 FOLLOWED: Final = 10
 
 Tell = Callable[[str], None]
@@ -101,10 +101,9 @@ def _learn(known: Examples, tell: Tell) -> Scores:
     for row, x in enumerate(_rows(known)):
         while waiting and times[waiting[0][0]] + LABEL_DELAY_MS <= times[row]:
             due, seen = waiting.popleft()
-            learner.learn(seen, float(truth[due]))
+            learner.learn(seen, float(truth[due]), 1.0 if truth[due] else FOLLOWED)
         if times[row] >= CUT_MS:
-            said = learner.predict(x)
-            scores[row] = said / (said + (1 - said) * FOLLOWED)
+            scores[row] = learner.predict(x)
         if truth[row] or crc32(known.ids[row].encode()) % FOLLOWED == 0:
             waiting.append((row, x))
         if row % 10_000 == 0:

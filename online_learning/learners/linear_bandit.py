@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import sqrt
 
 import numpy as np
 from river import bandit, preprocessing
@@ -18,7 +19,9 @@ SHOWN = "shown"
 class LinearBanditLearner(Learner):
     """River's AdaptiveStandardScaler, then the regressions of its LinUCBDisjoint, one an arm.
 
-    With one arm the bound orders items; `choose` is for a choice among arms.
+    With one arm the bound orders items; `choose` is for a choice among arms. River's regression takes no weights; a
+    context and a reward times the root of the weight are the same sum of squares. The bound takes a sampled reward for
+    as many as it stands for, and so is narrower than a single one allows.
     """
 
     def __init__(
@@ -47,17 +50,19 @@ class LinearBanditLearner(Learner):
         """The arm that River's policy pulls."""
         return str(self.policy.pull(list(self.arms), context=self.scaler.transform_one(self.known(x))))
 
-    def reward(self, arm: str, x: Features, y: float) -> None:
+    def reward(self, arm: str, x: Features, y: float, weight: float = 1.0) -> None:
         """Learn the reward of an arm that was pulled."""
         known = self.known(x)
         self.scaler.learn_one(known)
-        self.policy.update(arm, self.scaler.transform_one(known), y)
+        root = sqrt(weight)
+        context = {name: root * value for name, value in self.scaler.transform_one(known).items()}
+        self.policy.update(arm, context, root * y)
 
     def _predict(self, x: Features) -> float:
         return max(self.bounds(x).values())
 
     def _learn(self, x: Features, y: float, weight: float) -> None:
-        self.reward(self.arms[0], x, y)
+        self.reward(self.arms[0], x, y, weight)
 
     def model(self) -> Bandit:
         """Mean and covariance of each arm's weights, and the scaler's state."""

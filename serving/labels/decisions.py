@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import msgspec
 
@@ -10,6 +10,7 @@ from schemas import codec
 from schemas.errors import InvalidError, UnreadableError
 from schemas.events import Decision, DecisionKind, Label, LabelledExample
 from schemas.models import FRAUD
+from schemas.online_scores import OnlineScore
 from schemas.topics import DECISIONS
 from serving.inflight import Record
 from serving.labels.claim import About, Arrived, Claim, Logged
@@ -17,6 +18,9 @@ from serving.labels.words import Told, Word
 from serving.recommend.arrival import check_key, check_time
 from serving.stores.history import HistoryStore
 from serving.stores.ids import id_bytes
+
+# A part of one, but for rounding.
+ALONE = 1 - 1e-9
 
 
 class _Answered(msgspec.Struct):
@@ -78,6 +82,7 @@ class LoggedDecision:
             raise InvalidError(f"decision {decision.event_id!a} is not of user {claim.about.user_id!a}", "wrong_user")
         if not decision.features:
             raise InvalidError(f"decision {decision.event_id!a} was stored without features", "no_features")
+        champion, said = decided_alone(decision.online)
         return LabelledExample(
             event_id=word.event_id,
             event_time_ms=word.known_ms,
@@ -97,4 +102,14 @@ class LoggedDecision:
             maturity=claim.maturity,
             replaced=told.replaced,
             weight=claim.weight,
+            champion=champion,
+            champion_score=said,
         )
+
+
+def decided_alone(online: Mapping[str, OnlineScore]) -> tuple[str, float | None]:
+    """The learner that gave the score alone, and what it said; an empty name where none did."""
+    for label, said in online.items():
+        if said.weight >= ALONE:
+            return label.partition("@")[0], said.score
+    return "", None

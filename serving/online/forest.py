@@ -110,10 +110,11 @@ class ForestScorer:
 
     def __init__(self, model: Forest, names: Sequence[str]) -> None:
         self._placement = Placement(model.features, names)
+        self._odds = model.odds
         self._trees = [(_ReadyTree(tree), weight) for tree, weight in zip(model.trees, model.weights, strict=True)]
 
     def score(self, vector: Vector) -> float:
-        """The share of the votes for the positive class."""
+        """The share of the votes for the positive class, its odds corrected as the model says."""
         if not self._trees:
             return 0.0
         values = self._placement.values(vector)
@@ -125,4 +126,7 @@ class ForestScorer:
             negative += votes[0] * factor
             positive += votes[1] * factor
         total = negative + positive
-        return positive / total if total > 0 else positive
+        share = positive / total if total > 0 else positive
+        if self._odds == 1.0:
+            return share
+        return share * self._odds / (share * self._odds + (1.0 - share))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import isnan
 from typing import NamedTuple
 
@@ -13,15 +13,13 @@ from schemas import codec, control, snapshots
 from schemas.control import OnlineModel
 from schemas.events import ControlRecord, Snapshot
 from schemas.online_scores import OnlineScore
-from schemas.snapshots import EnsembleWeights
+from schemas.pool import pooled
 from serving.inflight import Record
 from serving.online.linear import LinearScorer
 from serving.online.scorer import Scorer, scorer
 from serving.online.weights import performance, weights
 
 Scores = NDArray[np.float64]
-# The kind of a snapshot that is no model, but what models weigh.
-ENSEMBLE = "ensemble_weights"
 
 
 class Member(NamedTuple):
@@ -58,8 +56,6 @@ class OnlineModels:
         # The newest snapshot of each learner, also of those that nobody asks yet; what is asked is made ready.
         self._newest: dict[str, Snapshot] = {}
         self._ready: dict[str, _Ready] = {}
-        # What the loop that learns found the members to be worth together.
-        self._shared: Mapping[str, float] = {}
         self._members: dict[bool, tuple[Member, ...]] = {True: (), False: ()}
 
     def apply(self, record: ControlRecord) -> None:
@@ -83,9 +79,7 @@ class OnlineModels:
         """Take a record of `snapshots` in; one without a value withdraws its learner. Raises what `learn` does."""
         if record.value is None:
             learner = (record.key or b"").decode(errors="replace")
-            gone = self._newest.pop(learner, None)
-            if gone is not None and gone.kind == ENSEMBLE:
-                self._shared = {}
+            self._newest.pop(learner, None)
             self._ready.pop(learner, None)
             self._choose()
         else:
@@ -96,13 +90,9 @@ class OnlineModels:
 
         Raises InvalidError or UnknownVersionError for one that can not be used; the one before stays in force.
         """
-        if snapshot.task != self._task:
+        if snapshot.task != self._task or snapshot.kind in snapshots.RETIRED:
             return
-        if snapshot.kind == ENSEMBLE:
-            model = snapshots.unpack(snapshot)
-            assert isinstance(model, EnsembleWeights)
-            self._shared = model.weights
-        elif any(model.learner == snapshot.learner for model in self._wanted.values()):
+        if any(model.learner == snapshot.learner for model in self._wanted.values()):
             self._make_ready(snapshot)
         else:
             self._ready.pop(snapshot.learner, None)
@@ -120,7 +110,7 @@ class OnlineModels:
         chosen = [
             (model, self._ready[model.learner]) for model in self._wanted.values() if model.learner in self._ready
         ]
-        rated = [(model, performance(self._shared, model.learner, ready.snapshot.metrics)) for model, ready in chosen]
+        rated = [(model, performance(ready.snapshot.metrics)) for model, ready in chosen]
         for champion in (True, False):
             self._members[champion] = tuple(
                 Member(f"{ready.snapshot.learner}@{ready.snapshot.examples}", ready.scorer, weight)
@@ -136,27 +126,20 @@ class Blend(NamedTuple):
 
 
 def blend(members: Sequence[Member], vectors: NDArray[np.float64], champion: Scores | None) -> Blend:
-    """The weighted mean of champion and members; of a vector on which one says nothing, that of the others.
+    """Champion and members pooled (schemas/pool.py); of a vector on which one says nothing, the others.
 
     Without a champion and without a word the score is 0.
     """
     said = [(member, member.scores(vectors)) for member in members]
-    parts = [(member.weight, scores) for member, scores in said if member.weight > 0]
-    own = 1 - sum(weight for weight, _ in parts)
+    parts = [(np.full(len(vectors), member.weight), scores) for member, scores in said if member.weight > 0]
     if not parts:
         return Blend(np.zeros(len(vectors)) if champion is None else champion, said)
-    total = np.zeros(len(vectors))
-    weight = np.zeros(len(vectors))
-    for part, scores in parts:
-        known = ~np.isnan(scores)
-        total += np.where(known, part * np.nan_to_num(scores), 0.0)
-        weight += np.where(known, part, 0.0)
     if champion is not None:
+        own = max(0.0, 1 - sum(member.weight for member in members))
+        speaks = np.any([~np.isnan(scores) for _, scores in parts], axis=0)
         # Where a champion of the stream is silent, the one of the registry answers alone.
-        own_part = np.where(weight > 0, max(own, 0.0), 1.0)
-        total += own_part * champion
-        weight += own_part
-    return Blend(np.divide(total, weight, out=np.zeros(len(vectors)), where=weight > 0), said)
+        parts.append((np.where(speaks, own, 1.0), champion))
+    return Blend(pooled([scores for _, scores in parts], [weights for weights, _ in parts]), said)
 
 
 def told(blended: Blend) -> list[dict[str, OnlineScore]]:

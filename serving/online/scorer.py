@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from schemas import snapshots
-from schemas.errors import InvalidError
 from serving.online.bandit import BanditScorer
 from serving.online.factorisation_machine import FactorisationMachineScorer
 from serving.online.forest import ForestScorer
@@ -29,8 +28,7 @@ class Scorer(Protocol):
 def scorer(model: snapshots.Model, names: Sequence[str]) -> Scorer:
     """The model, ready for vectors whose values are called `names`.
 
-    Features of the model that are not among them are absent. Raises InvalidError for ensemble weights: `blend` is
-    for them.
+    Features of the model that are not among them are absent.
     """
     match model:
         case snapshots.Linear():
@@ -45,14 +43,3 @@ def scorer(model: snapshots.Model, names: Sequence[str]) -> Scorer:
             return BanditScorer(model, names)
         case snapshots.Selection():
             return scorer(model.members[model.chosen], names)
-        case snapshots.EnsembleWeights():
-            raise InvalidError("ensemble weights score no vector: blend the scores of their members")
-
-
-def blend(weights: snapshots.EnsembleWeights, scores: Mapping[str, float]) -> float | None:
-    """The weighted mean of the members' scores; of those that are there, None when none with a weight is."""
-    present = {name: weight for name, weight in weights.weights.items() if weight > 0 and name in scores}
-    total = sum(present.values())
-    if total <= 0:
-        return None
-    return sum(weight * scores[name] for name, weight in present.items()) / total

@@ -6,16 +6,12 @@ from collections.abc import Mapping, Sequence
 
 from schemas.control import OnlineModel
 
-# What a learner's snapshot says of the newest labelled examples: its own average precision before it learned from
-# them, and that of the champion's scores of the same examples.
-RECENT, RECENT_CHAMPION = "recent_average_precision", "recent_champion_average_precision"
-# A member twice as good has four times the weight.
-SHARPNESS = 2
-# Its name among ensemble weights.
-CHAMPION = "champion"
+# What a learner's snapshot says of the newest labelled examples: the part in the pool with the champion that would have
+# ranked them best, with what both said before the labels were known.
+RECENT_PART = "recent_part"
 # The champion's part is 0.6 where nothing was measured yet (ENS-2).
 UNMEASURED = 0.4 / 0.6
-# A champion that finds nothing any more would be divided by.
+# What a champion without a part still weighs: it is divided by.
 LEAST = 0.001
 # What weighs less has no part: such a number can not be divided by.
 NOTHING = 1e-9
@@ -41,14 +37,10 @@ def weights(models: Sequence[tuple[OnlineModel, float]], *, champion: bool) -> l
     return found if champion or total == 0 else [weight / total for weight in found]
 
 
-def performance(shared: Mapping[str, float], learner: str, metrics: Mapping[str, float]) -> float:
-    """What a learner weighs against a champion's 1: as `shared` weights say, or by the metrics of its snapshot."""
-    if learner in shared:
-        return shared[learner] / max(shared.get(CHAMPION, 0.0), LEAST)
-    own, champion = metrics.get(RECENT), metrics.get(RECENT_CHAMPION)
-    if own is None or champion is None:
-        return UNMEASURED
-    return (max(own, LEAST) / max(champion, LEAST)) ** SHARPNESS
+def performance(metrics: Mapping[str, float]) -> float:
+    """What a learner weighs against a champion's 1, by the metrics of its snapshot."""
+    part = metrics.get(RECENT_PART)
+    return UNMEASURED if part is None else part / max(1 - part, LEAST)
 
 
 def _is_rated(model: OnlineModel) -> bool:

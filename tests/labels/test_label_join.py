@@ -10,6 +10,7 @@ from label_builders import DAY_MS, NOON_MS, Bucket, decision, label, policies, r
 from schemas.control import Maturity
 from schemas.errors import InvalidError, StateVersionError, StoreError
 from schemas.events import ControlRecord
+from schemas.online_scores import OnlineScore
 from serving.labels.join import JOB, RETRY_DELAYS_MS, Waiting
 from serving.labels.later import Later
 from serving.labels.maturity import DEFAULTS, MaturityControl, is_sampled
@@ -30,6 +31,23 @@ def test_a_label_becomes_an_example_with_the_features_of_the_decision_and_both_t
     assert (example.label, example.source, example.replaced, example.maturity) == (1.0, "chargeback", None, "")
     assert (example.features, example.feature_set, example.model) == ([1.0, 2.5], "fs-1", "fraud@3")
     assert (example.score, example.amount, example.segment, example.weight) == (0.25, 12.5, "gold", 1.0)
+
+
+@pytest.mark.parametrize(
+    ("online", "champion"),
+    [
+        ({"fraud-tree@2000": OnlineScore(0.9, 1.0), "fraud-logistic@9": OnlineScore(0.1)}, ("fraud-tree", 0.9)),
+        ({"fraud-tree@2000": OnlineScore(0.9, 0.4)}, ("", None)),
+        ({"a@1": OnlineScore(0.9, 0.5), "b@1": OnlineScore(0.7, 0.5)}, ("", None)),
+    ],
+)
+def test_an_example_states_the_learner_that_decided_alone_beside_the_model_and_its_own_score(online, champion):
+    bucket = Bucket()
+    bucket.store.write_decisions([decision(score=0.8, champion_score=0.25, online=online)])
+    bucket.step(label("c1"))
+    (example,) = bucket.examples
+    assert (example.champion, example.champion_score) == champion
+    assert (example.model, example.score) == ("fraud@3", 0.25)
 
 
 def test_a_changed_label_says_what_it_replaces_and_an_equal_one_is_counted_alone():

@@ -14,10 +14,12 @@ from online_learning.checkpoint import CheckpointFile
 from online_learning.course import Course
 from online_learning.definition import Definition
 from online_learning.loop import Loop, newest
-from online_learning.merge import Position, Record
+from online_learning.merge import Held, Position, Record
 from schemas import codec
-from schemas.errors import OperatorError, SignatureError, StateVersionError
+from schemas.errors import LogGapError, OperatorError, SignatureError, StateVersionError
 from schemas.events import DeadLetter, Event, Snapshot
+from schemas.settings import Settings
+from schemas.topics import LABELLED_EXAMPLES
 from schemas.watching import Alert
 
 FEATURES = {"fraud-1": NAMES, "recommend-1": NAMES}
@@ -122,7 +124,7 @@ def test_a_checkpoint_of_another_release_or_another_vector_is_refused(saved: Che
     head, _, body = saved.path.read_bytes().partition(b"\n")
     older = msgspec.json.decode(head) | {"river": "0.1"}
     saved.path.write_bytes(msgspec.json.encode(older) + b"\n" + body)
-    with pytest.raises(StateVersionError, match=r"of River 0\.1, this release reads 1 of"):
+    with pytest.raises(StateVersionError, match=r"of River 0\.1, this release reads 2 of"):
         saved.load(definition("fraud-logistic"), NAMES)
 
 
@@ -135,3 +137,22 @@ def test_one_process_owns_a_learner_at_a_time(saved: CheckpointFile) -> None:
         pass
     with saved.owned():
         pass
+
+
+@pytest.mark.parametrize(("held", "lost"), [((0, 9), False), ((5, 5), False), ((6, 9), True), ((0, 4), True)], ids=str)
+def test_a_learner_whose_next_record_is_not_in_the_log_is_stopped_by_name(
+    tmp_path: Path, held: tuple[int, int], lost: bool
+) -> None:
+    loop = Loop([definition("fraud-logistic")], {"fraud-1": NAMES}, tmp_path)
+    loop.students[0].positions = {0: Position(5, 1)}
+    spans = {0: Held(*held), 1: Held(7, 9)}
+    if lost:
+        with pytest.raises(LogGapError, match=r"fraud-logistic goes on at offset 5 of partition 0 .*--from-beginning"):
+            loop.start([0, 1], spans)
+    else:
+        # A partition that it never read begins with what is there.
+        assert loop.start([0, 1], spans) == {0: Position(5, 1), 1: Position()}
+
+
+def test_examples_stay_in_the_log_as_long_as_the_decisions_that_they_are_about() -> None:
+    assert LABELLED_EXAMPLES.retention_ms == Settings().cassandra.decision_days * 86_400_000

@@ -120,6 +120,26 @@ def test_flipped_labels_in_a_burst_are_quarantined_within_a_minute_and_leave_the
     assert precision["poisoned"] == pytest.approx(precision["clean"], abs=0.005)
 
 
+@pytest.mark.parametrize("per_s", [0.2, 2.0])
+def test_flipped_labels_are_quarantined_where_labels_are_few_and_none_is_learned(per_s: float) -> None:
+    burst = range(10_000, 11_500)
+
+    def flipped(number: int, rng: random.Random) -> bool:
+        return number in burst and rng.random() < 0.05
+
+    course, alerts, began_ms = _course(), [], 0
+    stream = labelled(12_500, seed=2, per_s=per_s, positives=0.03, flipped=flipped)
+    for number, example in enumerate(stream):
+        if number == burst.start:
+            began_ms = example.event_time_ms
+        alerts += [alert for alert in _alerts(course.take(example)) if alert.name == "LabelsContradict"]
+    assert [alert.state for alert in alerts] == ["firing", "resolved"]
+    # By then no more than the stretch has come, and nothing of it was learned.
+    assert 0 < alerts[0].event_time_ms - began_ms <= 600 / per_s * 1000
+    assert course.quarantine.withheld > 0.03 * len(burst)
+    assert "did not prove to be a change" in alerts[1].summary
+
+
 def _newest(events: list[Event]) -> list[Snapshot]:
     return [event for event in events if isinstance(event, Snapshot)][-7:]
 
@@ -210,7 +230,25 @@ def test_a_reservoir_keeps_every_example_with_the_same_chance() -> None:
     assert counts.min() > 220, "3000 in ten bins, 300 each, deviation below 17"
 
 
-def test_forgetting_is_measured_and_replay_lessens_it_where_concepts_recur() -> None:
+def test_the_figure_of_forgetting_rises_with_another_concept_and_falls_when_the_first_is_back() -> None:
+    def measured(replay: float) -> dict[int, float]:
+        """Forgetting at the newest snapshot, by the concept's turn, of three of 4,000 examples."""
+        one = replace(definition("fraud-logistic"), replay=replay, reactions=(), snapshot_every=500)
+        course, found = Course(one, NAMES), {}
+        for number, example in enumerate(labelled(10_000, seed=2, positives=0.2, turned=lambda n: n // 4_000 % 2 * 3)):
+            course.take(example)
+            # Soon after a turn the figure is still that of the turn before.
+            if number % 4_000 in range(1_000, 3_999):
+                found[number // 4_000] = course.forgetting
+        return found
+
+    first, second, back = measured(replay=0.0).values()
+    assert (first, back) == (0.0, pytest.approx(0.0, abs=0.3))
+    assert second > 2
+    assert measured(replay=0.5)[1] < second / 4
+
+
+def test_replay_lessens_the_errors_where_concepts_recur() -> None:
     def half(number: int) -> int:
         return (number // 4_000) % 2 * 3
 
@@ -231,3 +269,9 @@ def test_a_loss_is_bounded_however_sure_a_wrong_model_is() -> None:
         return 1.0
 
     assert loss([Held(np.zeros(1), 0.0)], sure) == pytest.approx(-math.log(1e-6))
+
+
+def test_a_held_out_example_counts_as_often_as_it_stands_for() -> None:
+    held = [Held(np.zeros(1), 1.0), Held(np.zeros(1), 0.0, 99.0)]
+    found = loss(held, lambda _: 0.01)
+    assert found == pytest.approx(-(math.log(0.01) + 99 * math.log(0.99)) / 100)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pickle
+import random
 from math import isfinite
 
+import numpy as np
 import pytest
 from learn_builders import NAMES, examples, vector
 
@@ -74,3 +76,54 @@ def test_the_names_of_a_definition_fit_the_events_it_ends_up_in(definition: Defi
 def test_a_learner_that_is_not_there_is_named_with_those_that_are() -> None:
     with pytest.raises(NotFoundError, match="no learner fraud-magic; there are fraud-logistic, "):
         definition("fraud-magic")
+
+
+def _sampled(count: int, seed: int, share: float = 0.01) -> list[tuple[dict[str, float], float, float]]:
+    """A stream of which every positive, 1 in 100, and a `share` of the negatives are learned, at their weight."""
+    rng = random.Random(seed)
+    made = []
+    while len(made) < count:
+        positive = rng.random() < 0.01
+        if positive or rng.random() < share:
+            x = {name: rng.gauss(0.5 if positive else 0.0, 1.0) for name in NAMES}
+            made.append((x, float(positive), 1.0 if positive else 1 / share))
+    return made
+
+
+@pytest.mark.parametrize("definition", [d for d in LEARNERS if d.kind == "classifier"], ids=lambda d: d.name)
+def test_probabilities_are_those_of_what_a_sample_stands_for(definition: Definition) -> None:
+    learner = definition.learner(NAMES)
+    # The shares of the policies that ship.
+    share = 0.01 if definition.task == "fraud" else 0.1
+    for x, y, weight in _sampled(3000, 1, share):
+        learner.learn(x, y, weight)
+    asked = _sampled(500, 2, share)
+    ready = scorer(learner.model(), NAMES)
+    said = sum(weight * learner.predict(x) for x, _, weight in asked) / sum(weight for _, _, weight in asked)
+    assert 0.005 < said < 0.02
+    for x, _, _ in asked[:50]:
+        assert ready.score(vector(x)) == pytest.approx(learner.predict(x), abs=1e-9)
+
+
+def test_rewards_of_a_sample_are_learned_as_the_mean_of_what_it_stands_for() -> None:
+    bandit = definition("click-bandit").learner(NAMES)
+    plain = definition("click-bandit").learner(NAMES)
+    for x, y in examples(300, seed=1):
+        bandit.learn(x, y, 2.0)
+        plain.learn(x, y)
+    weighted, single = bandit.model().arms[0], plain.model().arms[0]
+    # Least squares over rows that count twice, with the prior's precision of 1.
+    precision = np.linalg.inv(np.array(single.covariance)) * 2 - np.eye(len(NAMES))
+    assert np.allclose(np.linalg.inv(np.array(weighted.covariance)), precision)
+    moment = np.linalg.inv(np.array(single.covariance)) @ np.array(single.mean) * 2
+    assert np.allclose(np.linalg.inv(np.array(weighted.covariance)) @ np.array(weighted.mean), moment)
+
+
+def test_what_is_unusual_among_all_answers_is_so_although_each_of_it_is_learned() -> None:
+    weighted, plain = definition("fraud-anomaly").learner(NAMES), definition("fraud-anomaly").learner(NAMES)
+    for x, y, weight in _sampled(4000, seed=1):
+        odd = {name: value + 3 * y for name, value in x.items()}
+        weighted.learn(odd, y, weight)
+        plain.learn(odd, y)
+    odd = dict.fromkeys(NAMES, 4.0)
+    assert weighted.predict(odd) > plain.predict(odd) + 0.1

@@ -12,8 +12,8 @@ from online_learning.learners.adaptive_forest import AdaptiveForestLearner
 from online_learning.learners.adaptive_tree import AdaptiveTreeLearner
 from schemas.errors import InvalidError, UnknownVersionError
 from schemas.events import Snapshot
-from schemas.snapshots import EnsembleWeights, Forest, Linear, Model, pack, unpack
-from serving.online.scorer import blend, scorer
+from schemas.snapshots import Forest, Linear, Model, pack, unpack
+from serving.online.scorer import scorer
 
 
 def _snapshot(model: Model) -> Snapshot:
@@ -78,15 +78,6 @@ def test_an_alternate_tree_votes_along() -> None:
                 for other in asked:
                     assert ready.score(vector(other)) == pytest.approx(tree.predict(other), abs=1e-9)
     assert voted > 0
-
-
-def test_a_blend_weighs_the_members_that_are_there() -> None:
-    weights = EnsembleWeights(weights={"champion": 0.6, "fraud-tree": 0.4, "off": 0.0})
-    assert blend(weights, {"champion": 0.5, "fraud-tree": 1.0, "off": 0.0}) == pytest.approx(0.7)
-    assert blend(weights, {"fraud-tree": 1.0}) == pytest.approx(1.0)
-    assert blend(weights, {"off": 1.0}) is None
-    with pytest.raises(InvalidError, match="blend"):
-        scorer(weights, NAMES)
 
 
 def test_a_snapshot_whose_bytes_changed_is_refused() -> None:

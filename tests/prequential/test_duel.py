@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -16,6 +18,7 @@ from online_learning.promotion import (
     action,
     comparison_of,
 )
+from online_learning.ranking import Ranking
 from schemas.settings import Promotion
 
 SOON = Promotion(least_examples=1, least_positives=1)
@@ -134,15 +137,48 @@ def test_a_comparison_survives_a_snapshot():
 
 
 @pytest.mark.parametrize(
-    ("mode", "verdict", "does"),
+    ("mode", "verdict", "defends", "does"),
     [
-        ("automatic", "promote", "promote"),
-        ("automatic", "ask", "ask"),
-        ("asked", "promote", "ask"),
-        ("asked", "wait", "none"),
-        ("automatic", "refuse", "none"),
-        ("off", "promote", "none"),
+        ("automatic", "promote", False, "promote"),
+        ("automatic", "ask", False, "ask"),
+        ("asked", "promote", False, "ask"),
+        ("asked", "wait", False, "none"),
+        ("automatic", "refuse", False, "none"),
+        ("off", "promote", False, "none"),
+        ("automatic", "refuse", True, "step_down"),
+        ("asked", "refuse", True, "ask"),
+        ("off", "refuse", True, "none"),
+        ("automatic", "promote", True, "none"),
+        ("automatic", "ask", True, "none"),
     ],
 )
-def test_the_policy_says_what_a_verdict_does(mode, verdict, does):
-    assert action(Promotion(mode=mode), verdict) == does
+def test_the_policy_says_what_a_verdict_does(mode, verdict, defends, does):
+    comparison = replace(_verdict([]), verdict=verdict, defends=defends)
+    assert action(Promotion(mode=mode), comparison) == does
+
+
+def test_a_weight_counts_in_the_metric_as_often_as_it_says_and_once_as_evidence():
+    heavy, often = Ranking(), Ranking()
+    for label, score, weight in [(1.0, 0.3, 1), (0.0, 0.4, 100), (1.0, 0.9, 1), (0.0, 0.1, 100)]:
+        heavy.update(label, score, weight)
+        for _ in range(weight):
+            often.update(label, score)
+    assert heavy.figures() == often.figures()
+    duel = Duel(SOON)
+    for label, own, other in _examples(3, 600, 1.0, 0.5):
+        duel.take(label, own, other, 1.0 if label else 100.0)
+    plain = _verdict(_examples(3, 600, 1.0, 0.5))
+    assert duel.comparison().examples == plain.examples == 600
+    assert duel.comparison().blocks == plain.blocks == 1
+    # A good payment that ranks high counts a hundred times.
+    assert duel.comparison().champion < plain.champion / 2
+
+
+@given(st.lists(st.tuples(st.booleans(), st.floats(0, 1), st.floats(0.1, 1000)), max_size=30))
+def test_what_is_taken_back_leaves_nothing(rows):
+    ranking = Ranking()
+    for row in rows:
+        ranking.update(*row)
+    for row in rows:
+        ranking.revert(*row)
+    assert not ranking._counts.any()

@@ -14,6 +14,8 @@ from jobs.evaluate_learners.fraud_stream import CHAMPION, CHOSEN_WEEKS, ENSEMBLE
 from jobs.train_fraud import quality
 from jobs.train_fraud.examples import Examples
 from schemas.errors import InputError
+from schemas.pool import PARTS
+from serving.online.models import Member, blend
 
 DAY_MS = 86_400_000
 FROM_MS = at("2018-06-25")
@@ -106,3 +108,18 @@ def test_a_broken_cache_is_named(tmp_path):
     kept.write_bytes(b"no archive")
     with pytest.raises(InputError, match="delete the file"):
         examples(tmp_path, tmp_path, lambda _count, _time_ms: None)
+
+
+def test_the_ensemble_that_is_measured_is_the_pool_of_the_scoring_job(run):
+    known, scores, _ = run
+    rows = np.flatnonzero(known.times_ms >= CUT_MS + 3 * WEEK_MS)[:200]
+    week = known.between(CUT_MS + 3 * WEEK_MS, CUT_MS + 4 * WEEK_MS)
+    rows = np.intersect1d(rows, np.arange(len(known))[week])
+    vectors = np.column_stack([scores[ONLINE][rows]])
+
+    class Said:
+        def score(self, vector):
+            return vector[0]
+
+    blends = [blend([Member("m", Said(), part)], vectors, scores[CHAMPION][rows]).scores for part in PARTS]
+    assert any(np.allclose(one, scores[ENSEMBLE][rows], atol=1e-12) for one in blends)

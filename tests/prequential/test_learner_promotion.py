@@ -14,13 +14,21 @@ from infra.promotion import Force
 from infra.topic_reader import Read
 from online_learning.promotion import Comparison
 from schemas import codec, control
-from schemas.control import OnlineModel
+from schemas.control import ModelPointer, OnlineModel
 from schemas.errors import GateError, InputError, NotFoundError
 from schemas.events import ControlRecord, Snapshot
 from schemas.settings import Promotion, Settings
 
 
-def _snapshot(learner: str, verdict: str | None = "promote", gain: float = 0.1, task: str = "fraud") -> Snapshot:
+def _snapshot(
+    learner: str,
+    verdict: str | None = "promote",
+    gain: float = 0.1,
+    task: str = "fraud",
+    opponent: str = "",
+    *,
+    defends: bool = False,
+) -> Snapshot:
     compared = Comparison(
         verdict=verdict or "wait",
         examples=9000,
@@ -30,6 +38,7 @@ def _snapshot(learner: str, verdict: str | None = "promote", gain: float = 0.1, 
         challenger=0.5 * (1 + gain),
         gain=gain,
         log_evidence=4.0,
+        defends=defends,
     )
     return Snapshot(
         event_id=learner,
@@ -42,6 +51,7 @@ def _snapshot(learner: str, verdict: str | None = "promote", gain: float = 0.1, 
         payload=msgspec.Raw(b"{}"),
         sha256="",
         metrics={} if verdict is None else compared.metrics(),
+        opponent=opponent,
     )
 
 
@@ -84,7 +94,7 @@ def topic() -> Topic:
 
 def test_who_won_becomes_champion_and_the_champion_before_a_shadow(topic):
     topic.promote(_snapshot("a"))
-    topic.promote(_snapshot("b"))
+    topic.promote(_snapshot("b", opponent="a"))
     assert topic.modes() == {"a": "shadow", "b": "champion"}
     assert topic.audits() == ["promote_learner"] * 2
 
@@ -142,7 +152,7 @@ def test_a_learner_without_a_snapshot_can_only_be_switched_off(topic):
 def test_rollbacks_take_changes_back_one_by_one(topic):
     topic.promote(_snapshot("b"))
     topic.promote(_snapshot("a"), mode="member")
-    topic.promote(_snapshot("a"))
+    topic.promote(_snapshot("a", opponent="b"))
     assert topic.modes() == {"a": "champion", "b": "shadow"}
     topic.take(roll_back(topic.records, "a", topic.by()))
     assert topic.modes() == {"a": "member", "b": "champion"}
@@ -172,6 +182,64 @@ def test_the_policy_promotes_the_largest_gain_or_asks_or_rests(topic, mode, cham
     assert again == []
 
 
+def _pointed(name: str, version: str, stage: str = "Production") -> ControlRecord:
+    pointer = ModelPointer(name, version, stage, f"{name}/{version}", "0" * 64)
+    return ControlRecord(
+        event_id=f"{name}-{version}",
+        event_time_ms=int(version),
+        kind="model",
+        name=name,
+        payload=msgspec.Raw(msgspec.json.encode(pointer)),
+    )
+
+
+AUTOMATIC = Promotion(mode="automatic")
+
+
+def test_a_worse_learner_does_not_replace_the_champion_that_beat_the_same_model_by_more(topic):
+    topic.take([_pointed("fraud", "1")])
+    won = [_snapshot("a", gain=0.2, opponent="fraud@1"), _snapshot("b", gain=0.05, opponent="fraud@1")]
+    for at_ms in (5000, 6000, 7000):
+        sent, asked = by_policy(topic.records, won, AUTOMATIC, at_ms)
+        topic.take(sent)
+        assert (topic.modes(), asked) == ({"a": "champion"}, [])
+    with pytest.raises(GateError, match=r"of fraud@1 .* another decides by now"):
+        topic.promote(won[1])
+
+
+def test_who_beats_the_learner_that_decides_replaces_it_and_the_beaten_one_stays_a_shadow(topic):
+    topic.take([_pointed("fraud", "1")])
+    topic.promote(_snapshot("a", opponent="fraud@1"))
+    snapshots = [_snapshot("a", opponent="fraud@1"), _snapshot("b", gain=0.05, opponent="a")]
+    for at_ms in (5000, 6000):
+        sent, _ = by_policy(topic.records, snapshots, AUTOMATIC, at_ms)
+        topic.take(sent)
+        assert topic.modes() == {"a": "shadow", "b": "champion"}
+
+
+@pytest.mark.parametrize(
+    ("opponent", "counts"), [("fraud@2", True), ("fraud@1", False), ("a", False), ("canary@3", False), ("", True)]
+)
+def test_a_verdict_counts_only_against_the_registrys_model_of_now(topic, opponent, counts):
+    topic.take([_pointed("fraud", "2"), _pointed("canary", "3", "Staging")])
+    sent, _ = by_policy(topic.records, [_snapshot("b", opponent=opponent)], AUTOMATIC, 5000)
+    assert bool(sent) is counts
+
+
+def test_a_champion_that_proved_worse_than_the_registrys_model_steps_down_and_nobody_takes_its_place(topic):
+    topic.take([_pointed("fraud", "1")])
+    topic.promote(_snapshot("a", opponent="fraud@1"))
+    lost = _snapshot("a", "refuse", -0.1, opponent="fraud@1", defends=True)
+    beat = _snapshot("b", opponent="a")
+    assert by_policy(topic.records, [lost], Promotion(mode="asked"), 5000) == ([], ["a"])
+    # What it was refused for before somebody made it champion is no duel of the champion.
+    assert by_policy(topic.records, [_snapshot("a", "refuse", -0.1, opponent="fraud@1")], AUTOMATIC, 5000) == ([], [])
+    sent, _ = by_policy(topic.records, [lost, beat], AUTOMATIC, 5000)
+    topic.take(sent)
+    assert topic.modes() == {"a": "shadow"}
+    assert by_policy(topic.records, [lost, beat], AUTOMATIC, 6000) == ([], [])
+
+
 @pytest.fixture
 def log(monkeypatch, topic) -> Topic:
     """The commands read and write the topic in memory."""
@@ -187,6 +255,13 @@ def test_a_learner_that_won_is_promoted_once_as_its_snapshots_leave(log, mode, p
     # A person may have taken it back: the same evidence does not promote it again.
     assert promoter.consider([_snapshot("a")]) == []
     assert log.modes() == dict.fromkeys(promoted, "champion")
+
+
+def test_the_loop_acts_on_a_new_duel_of_a_learner_that_it_promoted_before(log):
+    promoter = Promoter(Settings().kafka, AUTOMATIC, lambda: 9000)
+    assert promoter.consider([_snapshot("a")]) == ["a"]
+    assert promoter.consider([_snapshot("a", "refuse", -0.1, defends=True)]) == []
+    assert log.modes() == {"a": "shadow"}
 
 
 def _run(monkeypatch, snapshots: list[Snapshot], *words: str) -> str:

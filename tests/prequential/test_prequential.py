@@ -148,3 +148,19 @@ def test_segments_beyond_the_bound_share_a_row():
     assert len(segments) == MOST_SEGMENTS + 1
     assert segments[OTHER_SEGMENTS]["mae"] == pytest.approx(np.mean(range(MOST_SEGMENTS, MOST_SEGMENTS + 5)))
     assert segments["s003"]["mae"] == pytest.approx(3.0)
+
+
+def test_an_answer_counts_as_often_as_it_stands_for():
+    heavy, often = Prequential("classification", rolling=3), Prequential("classification")
+    rows = [(1.0, 0.2, 1), (0.0, 0.6, 10), (1.0, 0.9, 1), (0.0, 0.1, 7)]
+    for label, said, weight in rows:
+        heavy.take(label, said, "s", weight)
+        for _ in range(weight):
+            often.take(label, said, "s")
+    assert heavy.figures().overall == pytest.approx(often.figures().overall)
+    assert heavy.figures().segments["s"] == pytest.approx(often.figures().segments["s"])
+    newest = Prequential("classification")
+    for label, said, weight in rows[1:]:
+        newest.take(label, said, weight=weight)
+    assert heavy.figures().rolling == pytest.approx(newest.figures().overall)
+    assert heavy.figures().examples == 4

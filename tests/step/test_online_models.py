@@ -12,19 +12,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from runs import no_model
 
-from schemas import snapshots
+from schemas import codec, snapshots
 from schemas.control import OnlineModel
 from schemas.errors import InvalidError
 from schemas.events import Snapshot
 from schemas.online_scores import OnlineScore
-from schemas.snapshots import EnsembleWeights, Linear, Scaling
+from schemas.pool import LEAST_PROBABILITY
+from schemas.snapshots import Linear, Scaling
 from schemas.topics import SNAPSHOTS
 from serving.control import Control
 from serving.features.catalogue import NAMES
 from serving.inflight import Record
 from serving.online.linear import LinearScorer
 from serving.online.models import Member, OnlineModels, blend, told
-from serving.online.weights import RECENT, RECENT_CHAMPION, performance, weights
+from serving.online.weights import RECENT_PART, performance, weights
 
 AMOUNT = NAMES[0]
 
@@ -66,7 +67,8 @@ class TestADecision:
 
     def test_a_member_has_its_part_in_the_score_and_the_champions_word_is_kept(self):
         decision = Desk(beside_amounts("member", 0.75)).decide(tx(amount=300.0))
-        assert decision.score == pytest.approx(0.25 * 0.3 + 0.75 * logistic(3.0))
+        # The logarithm of the odds of logistic(3) is 3.
+        assert decision.score == pytest.approx(logistic(0.25 * math.log(0.3 / 0.7) + 0.75 * 3.0))
         assert (decision.decision, decision.champion_score) == ("CHALLENGE", 0.3)
         assert decision.online["linear@100"].weight == 0.75
         assert decision.model == "fraud@1"
@@ -125,17 +127,18 @@ class TestSnapshots:
         control.online.learn(snapshot(learner="clicks", task="recommend"))
         assert control.online.members(champion=True) == ()
 
-    def test_weights_of_an_ensemble_go_before_those_of_performance(self):
+    def test_a_member_weighs_what_its_newest_snapshot_says_and_a_retired_kind_changes_nothing(self):
         online = OnlineModels("fraud", NAMES)
         online.apply(change("online_model", "one", OnlineModel("linear", "member")))
         online.learn(snapshot())
         assert [member.weight for member in online.members(champion=True)] == [pytest.approx(0.4)]
-        online.learn(snapshot(examples=200, metrics={RECENT: 0.6, RECENT_CHAMPION: 0.3}))
+        online.learn(snapshot(examples=200, metrics={RECENT_PART: 0.8}))
         assert [member.weight for member in online.members(champion=True)] == [pytest.approx(0.8)]
-        shared = EnsembleWeights(weights={"champion": 0.1, "linear": 0.9})
-        online.learn(snapshot(learner="both", model=shared))
-        assert [member.weight for member in online.members(champion=True)] == [pytest.approx(0.9)]
-        online.take(Record(SNAPSHOTS.name, 0, 9, 1, b"both", None))
+        before = b'{"kind":"ensemble_weights","weights":{"champion":0.1,"linear":0.9}}'
+        retired = msgspec.structs.replace(
+            snapshot(learner="both"), kind="ensemble_weights", payload=msgspec.Raw(before)
+        )
+        online.take(Record(SNAPSHOTS.name, 0, 9, 1, b"both", codec.encode(retired)))
         assert [member.weight for member in online.members(champion=True)] == [pytest.approx(0.8)]
 
 
@@ -158,9 +161,15 @@ def test_weights_are_shares_and_shadows_have_none(models, champion):
 
 
 def test_the_better_a_member_was_the_more_it_weighs():
-    rising = [performance({}, "l", {RECENT: own, RECENT_CHAMPION: 0.5}) for own in (0.0, 0.2, 0.5, 1.0)]
-    assert rising == [pytest.approx(4e-6), pytest.approx(0.16), 1.0, 4.0]
-    assert performance({}, "l", {RECENT: 0.5, RECENT_CHAMPION: 0.0}) == 250_000
+    assert [performance({RECENT_PART: part}) for part in (0.0, 0.2, 0.5, 1.0)] == [
+        0.0,
+        pytest.approx(0.25),
+        1.0,
+        1000.0,
+    ]
+    member = OnlineModel("l", "member")
+    for part in (0.0, 0.3, 0.9):
+        assert weights([(member, performance({RECENT_PART: part}))], champion=True) == [pytest.approx(part)]
 
 
 numbers = st.floats(-100, 100)
@@ -194,7 +203,7 @@ class Fixed:
     parts=st.lists(st.floats(0, 1), min_size=3, max_size=3),
     champion=st.booleans(),
 )
-def test_a_blend_is_the_weighted_mean_of_those_that_say_something(rows, parts, champion):
+def test_a_blend_is_the_weighted_mean_of_the_log_odds_of_those_that_say_something(rows, parts, champion):
     total = max(1.0, sum(parts))
     members = [Member(f"m{place}", Fixed(place), part / total) for place, part in enumerate(parts)]
     own = 1 - sum(member.weight for member in members)
@@ -204,8 +213,14 @@ def test_a_blend_is_the_weighted_mean_of_those_that_say_something(rows, parts, c
         said = [(member.weight, score) for member, score in zip(members, row, strict=True) if not math.isnan(score)]
         if base is not None:
             said.append((max(own, 0.0) if sum(weight for weight, _ in said) > 0 else 1.0, base[place]))
+        said = [(part, score) for part, score in said if part > 0]
         weight = sum(part for part, _ in said)
-        wanted = sum(part * score for part, score in said) / weight if weight > 0 else 0.0
+        wanted = 0.0
+        if len(said) == 1:
+            wanted = said[0][1]
+        elif said:
+            held = [(part, min(max(score, LEAST_PROBABILITY), 1 - LEAST_PROBABILITY)) for part, score in said]
+            wanted = logistic(sum(part * math.log(score / (1 - score)) for part, score in held) / weight)
         assert blended.scores[place] == pytest.approx(wanted, abs=1e-9)
         assert told(blended)[place].keys() == {f"m{n}" for n in range(3) if not math.isnan(row[n])}
 
