@@ -34,7 +34,8 @@ BY_ANOMALY = tuple((d, d.signal) for d in DEFINITIONS.values() if isinstance(d.s
 def of_report(report: DriftReport, state: RouterState, console: str, now_ms: int) -> list[Alert]:
     """The alerts that begin or end with a drift report, which is kept as a likely cause of others."""
     _remember(report, state)
-    labels = {"model": report.model, "name": report.name, "measure": report.measure}
+    # A window and the running day are told one after the other: one must not end what the other began.
+    labels = {"model": report.model, "name": report.name, "measure": report.measure, "span": report.span}
     if report.segment:
         labels["segment"] = report.segment
     told: list[Alert] = []
@@ -138,7 +139,7 @@ def _remember(report: DriftReport, state: RouterState) -> None:
     if report.subject != "feature":
         return
     drifting = state.reports.setdefault(report.model, {})
-    place = f"{report.name}/{report.segment}/{report.measure}"
+    place = f"{report.name}/{report.segment}/{report.measure}/{report.span}"
     drifting.pop(place, None)
     if report.level != "none":
         drifting[place] = report

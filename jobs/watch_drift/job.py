@@ -131,7 +131,7 @@ class _Answers(Stage):
         for report in reports:
             self._door.metrics.count(metrics.DRIFT_REPORTS, report.level)
             if not report.segment:
-                self._levels[report.model, f"{report.subject}/{report.name}/{report.measure}"] = report
+                self._levels[report.model, f"{report.subject}/{report.name}/{report.measure}/{report.span}"] = report
         for subject in {report.subject for report in reports}:
             newest = [report for report in self._levels.values() if report.subject == subject]
             worst = {report.name for report in newest if report.level == "significant"}

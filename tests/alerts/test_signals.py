@@ -1,7 +1,7 @@
 """What the stream tells becomes alerts that begin once, end once, and say what may lie behind them."""
 
 import pytest
-from alert_builders import HOUR_MS, NOON_MS, report
+from alert_builders import DAY_MS, HOUR_MS, NOON_MS, report
 
 from infra.alerts import signals
 from infra.alerts.routing_state import RouterState
@@ -52,6 +52,18 @@ def test_an_alert_begins_once_and_ends_once():
     assert told(state, report(value=0.23)) == []
     assert told(state, report(value=0.05, level="none")) == [("FeatureDrift", "resolved")]
     assert told(state, report(value=0.05, level="none")) == []
+
+
+def test_a_window_and_the_running_day_are_alerts_of_their_own():
+    """The job tells of both in a row, every hour: a drift of hours must not be over because the day is at ease."""
+    state, day = RouterState(), {"window_start_ms": NOON_MS - DAY_MS}
+    assert told(state, report(value=0.24)) == [("FeatureDrift", "firing")]
+    assert told(state, report(value=0.05, level="none", **day)) == []
+    assert [cause.name for cause in signals.causes("fraud@1", state)] == ["amount"]
+    assert told(state, report(value=0.24)) == []
+    assert told(state, report(value=0.21, **day)) == [("FeatureDrift", "firing")]
+    assert told(state, report(value=0.05, level="none")) == [("FeatureDrift", "resolved")]
+    assert [cause.name for cause in signals.causes("fraud@1", state)] == ["amount"]
 
 
 def test_segments_features_and_models_are_alerts_of_their_own():
