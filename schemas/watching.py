@@ -21,7 +21,7 @@ class DriftReport(Event, frozen=True, kw_only=True, omit_defaults=True):
     `subject` is what drifted: a feature, the score, the mix of decisions, the errors of a learner; `name` says which.
     `edges` bound the bins of the two distributions, of which `reference` and `current` are shares. `since_ms` is when
     the present level began. `error` is how far estimates of this measure have been off, where the value is one.
-    The record key is `model`.
+    `every_ms` is the time from one such report to the next, 0 where it is not known. The record key is `model`.
     """
 
     model: str
@@ -42,6 +42,7 @@ class DriftReport(Event, frozen=True, kw_only=True, omit_defaults=True):
     current: list[float] = []
     action: Word = ""
     error: float | None = None
+    every_ms: int = 0
 
     @property
     def span(self) -> str:

@@ -48,6 +48,7 @@ class Router:
         self._policy = Policy(config, state)
         self._lock = threading.Lock()
         self._flags: dict[str, bool] = {}
+        self._stopped: dict[str, int] = {}
         self._thresholds = control.Policy()
         self._watching = False
         self._policy.recover()
@@ -105,7 +106,10 @@ class Router:
         payload = control.payload(record)
         with self._lock:
             if record.kind == "flag":
-                self._flags[record.name] = isinstance(payload, control.Flag) and payload.enabled
+                enabled = self._flags[record.name] = isinstance(payload, control.Flag) and payload.enabled
+                if record.name.startswith(control.STOPPED):
+                    job = record.name.removeprefix(control.STOPPED)
+                    self._stopped[job] = record.event_time_ms if enabled else 0
             elif record.kind == "policy" and record.name == "default":
                 self._thresholds = payload if isinstance(payload, control.Policy) else control.Policy()
 
@@ -163,6 +167,11 @@ class Router:
         with self._lock:
             self._policy.settle(message, taken_by, now_ms)
             self._save(self._state)
+
+    def stopped(self) -> dict[str, int]:
+        """When each job was last stopped by hand, 0 for one of which that was taken back."""
+        with self._lock:
+            return dict(self._stopped)
 
     def waiting(self) -> dict[str, int]:
         """How many notices wait, by person."""

@@ -176,6 +176,7 @@ class Performance:
                 window_end_ms=end_ms,
                 since_ms=level.since_ms,
                 error=total / count if count else None,
+                every_ms=DAY_MS,
             )
 
 

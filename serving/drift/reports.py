@@ -39,12 +39,13 @@ class Mixes(NamedTuple):
 
 
 class Window(NamedTuple):
-    """What a report is of. `held` gives and keeps the level of a subject."""
+    """What a report is of. `hold` gives and keeps the level of a subject; the next such report comes in `every_ms`."""
 
     model: str
     segment: str
     start_ms: int
     end_ms: int
+    every_ms: int
     hold: Callable[[str, float, tuple[float, float], bool], Held]
 
 
@@ -98,7 +99,8 @@ def _features(sketch: Sketch, names: list[str], reference: Reference, window: Wi
     for (name, found), p_value in zip(compared, corrected, strict=True):
         report = _psi(window, "feature", name, found, p_value, likely=p_value < ALPHA and found.psi > found.chance)
         yield report
-        if report.level != "none":
+        # The last time when it is over: what began with one of them ends with it.
+        if report.level != "none" or report.since_ms == report.event_time_ms:
             yield from _others(report, found, reference.features[name])
 
 
@@ -133,6 +135,7 @@ def _others(report: DriftReport, found: Comparison, reference: Distribution) -> 
             window_end_ms=report.window_end_ms,
             since_ms=report.since_ms,
             p_value=report.p_value,
+            every_ms=report.every_ms,
         )
 
 
@@ -213,6 +216,7 @@ def _made(
         reference=reference or [],
         current=current or [],
         action=action,
+        every_ms=window.every_ms,
     )
 
 

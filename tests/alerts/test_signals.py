@@ -83,6 +83,16 @@ def test_an_alert_of_which_nothing_is_heard_ends_by_itself():
     assert signals.expired(state, NOON_MS + 2 * signals.LIFE_MS) == []
 
 
+def test_an_alert_of_reports_that_come_daily_outlives_the_day():
+    """A fall of accuracy is told again a day later; in between it must not be said to be over."""
+    state, daily = RouterState(), {"subject": "performance", "measure": "roc_auc", "every_ms": DAY_MS}
+    assert told(state, report("roc_auc", 0.8, **daily)) == [("AccuracyDropped", "firing")]
+    assert signals.expired(state, NOON_MS + DAY_MS) == []
+    assert told(state, report("roc_auc", 0.8, **daily), NOON_MS + DAY_MS) == []
+    assert signals.expired(state, NOON_MS + 3 * DAY_MS) == []
+    assert [alert.state for alert in signals.expired(state, NOON_MS + DAY_MS * 7 // 2)] == ["resolved"]
+
+
 def test_an_anomaly_ends_half_an_hour_after_the_last():
     state, now_ms = RouterState(), NOON_MS
     unlikely = Anomaly(

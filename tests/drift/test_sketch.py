@@ -35,7 +35,7 @@ def described(found):
     def hold(subject, value, limits, likely):
         return held(Held(), value, limits, START_MS, likely=likely)
 
-    window = reports.Window("fraud@1", "", START_MS, START_MS + HOUR_MS, hold)
+    window = reports.Window("fraud@1", "", START_MS, START_MS + HOUR_MS, HOUR_MS, hold)
     return list(
         reports.of_window(
             found, WATCHED, REFERENCE, reports.Mixes({"APPROVE": 0.5, "BLOCK": 0.5}, {"m1": 0.2, "m9": 0.1}), window
