@@ -259,7 +259,8 @@ class LabelledExample(Event, frozen=True, kw_only=True, omit_defaults=True):
     `event_time_ms` is when the label became known, `decided_ms` when the answer was given; the delay is between them.
     `score` is the answer's, of a decision that of `model` alone. `example_id` is the same for all labels of one answer:
     a later one replaces what was learned before, and says with `replaced` which label that was. A time-out names its
-    policy as `maturity`, and weighs as many answers as its sample stands for. The record key is `user_id`.
+    policy as `maturity`, and weighs as many answers as its sample stands for. `decision` is what was done with a
+    payment, empty for a list and in older examples. The record key is `user_id`.
     """
 
     task: Word
@@ -281,6 +282,8 @@ class LabelledExample(Event, frozen=True, kw_only=True, omit_defaults=True):
     maturity: Word = ""
     replaced: float | None = None
     weight: Annotated[float, Meta(gt=0)] = 1.0
+    replaced_weight: Annotated[float, Meta(gt=0)] = 1.0
+    decision: Word = ""
 
 
 class Snapshot(Event, frozen=True, kw_only=True, omit_defaults=True):

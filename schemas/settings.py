@@ -144,7 +144,8 @@ class Drift(_Section, frozen=True):
     """What the job that watches drift keeps apart and how long. A window below `min_samples` answers says nothing.
 
     `segments` are watched one by one beside all traffic. Of a thousand answers `sample_permille` are watched for drift;
-    business figures count all. `parity_permille` of a thousand users are computed again.
+    business figures count all. `parity_permille` of a thousand users are computed again. A day's performance is
+    told `label_days` later: a day more than the longest maturity policy waits, whose time-outs are the good payments.
     """
 
     window_min: Annotated[int, Meta(ge=5, le=1440)] = 60
@@ -152,7 +153,7 @@ class Drift(_Section, frozen=True):
     min_samples: Annotated[int, Meta(ge=50, le=1_000_000)] = 200
     sample_permille: Annotated[int, Meta(ge=1, le=1000)] = 250
     parity_permille: Annotated[int, Meta(ge=0, le=1000)] = 10
-    label_days: Annotated[int, Meta(ge=0, le=90)] = 7
+    label_days: Annotated[int, Meta(ge=0, le=92)] = 31
 
 
 class Channel(_Section, frozen=True):

@@ -88,7 +88,9 @@ class _Answers(Stage):
 
     def _restore(self) -> None:
         door, given = self._door, self._door.settings.drift
-        self._performance = Performance(door.read, self._baseline, label_days=given.label_days)
+        self._performance = Performance(
+            door.read, self._baseline, label_days=given.label_days, sample_permille=given.sample_permille
+        )
         self._watch = Watch(door.read, self._reference, given, door.metrics.count, self._performance.answer)
         self._figures = Figures(door.read, given.segments, door.metrics.count, door.metrics.gauge)
 
@@ -123,6 +125,9 @@ class _Answers(Stage):
                     example.score,
                     example.label,
                     example.replaced,
+                    weight=example.weight,
+                    replaced_weight=example.replaced_weight,
+                    decision=example.decision,
                 )
         return []
 

@@ -97,4 +97,6 @@ class LoggedDecision:
             maturity=claim.maturity,
             replaced=told.replaced,
             weight=claim.weight,
+            replaced_weight=told.replaced_weight,
+            decision=decision.decision,
         )
