@@ -12,6 +12,8 @@ from schemas.events import Event, TimeMs, Word
 DriftLevel = Literal["none", "moderate", "significant"]
 DriftSubject = Literal["feature", "score", "decisions", "error", "label", "skew", "multivariate", "performance"]
 DAY_MS = 24 * 3600_000
+# A level, and an alert on a value, is left when the value falls below this share of its limit.
+RELEASE = 0.8
 AlertSeverity = Literal["critical", "high", "warning", "info"]
 
 

@@ -43,8 +43,9 @@ def of_report(report: DriftReport, state: RouterState, console: str, now_ms: int
         if signal.covers(report):
             since_ms = report.event_time_ms if report.since_ms is None else report.since_ms
             made = _made(definition, labels, report.value, since_ms, report.event_time_ms, f"{console}#/drift")
+            fires = signal.fires(report, already=identity(made) in state.derived)
             life_ms = max(LIFE_MS, round(LIVES * report.every_ms))
-            told += _turn(made, state, now_ms, fires=signal.fires(report), life_ms=life_ms)
+            told += _turn(made, state, now_ms, fires=fires, life_ms=life_ms)
     return told
 
 

@@ -10,11 +10,11 @@ import numpy as np
 
 from schemas.models import Distribution, Reference
 from schemas.watching import DriftLevel, DriftReport
-from serving.drift.compare import Comparison, compare
+from serving.drift.compare import CHANCE, Comparison, compare
 from serving.drift.correction import adjusted
 from serving.drift.hysteresis import Held
 from serving.drift.measures.chi_square import chi_square
-from serving.drift.measures.psi import psi
+from serving.drift.measures.psi import by_chance, psi
 from serving.drift.sketch import MICRO, Sketch
 
 # Levels of PSI (X1): investigate, alert; and beyond the third, train again.
@@ -150,7 +150,9 @@ def _mix(
     current = now / now.sum()
     _, p_value = chi_square(before * rows, now)
     value = psi(before, current)
-    held = window.hold(f"{subject}/{name}/psi", value, (MODERATE, SIGNIFICANT), p_value < ALPHA)
+    # The shares are of the model's first day, taken as known: it has more rows than a window that is at its limit.
+    chance = by_chance(len(kinds) + 1, rows, rows, CHANCE)
+    held = window.hold(f"{subject}/{name}/psi", value, (MODERATE, SIGNIFICANT), p_value < ALPHA and value > chance)
     return _made(
         window, subject, name, "psi", value, SIGNIFICANT, held, rows, p_value,
         reference=before.tolist(), current=current.tolist(), action=_action(value, held.level),

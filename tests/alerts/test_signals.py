@@ -5,6 +5,9 @@ from alert_builders import DAY_MS, HOUR_MS, NOON_MS, report
 
 from infra.alerts import signals
 from infra.alerts.routing_state import RouterState
+from schemas.alerts.catalogue import DEFINITIONS
+from schemas.alerts.definition import Reports
+from schemas.measures import MEASURES
 from schemas.watching import Aggregate, Anomaly
 
 CONSOLE = "http://console/"
@@ -33,11 +36,18 @@ def told(state, given, now_ms=NOON_MS):
         (report(subject="skew", measure="mismatch_share", value=0.05), []),
         (report(subject="multivariate"), ["MultivariateDrift"]),
         (report(subject="error"), ["ConceptDrift"]),
-        (report(subject="label"), ["LabelShift"]),
+        (report(subject="label", measure="positive_share"), ["LabelShift"]),
         (report("roc_auc", 0.8, subject="performance", measure="roc_auc"), ["AccuracyDropped"]),
-        (report("recall", 0.74, "none", subject="performance", measure="recall"), ["CatchRateLow"]),
-        (report("recall", 0.75, "none", subject="performance", measure="recall"), []),
+        (report("catch_rate", 0.74, subject="performance", measure="catch_rate"), ["CatchRateLow"]),
+        (report("catch_rate", 0.75, subject="performance", measure="catch_rate"), []),
+        (report("catch_rate", 0.7, "none", subject="performance", measure="catch_rate"), []),
+        (report("recall", 0.5, subject="performance", measure="recall"), []),
+        (report("fpr", 0.016, subject="performance", measure="false_positive_rate"), ["FalsePositivesHigh"]),
+        (report("fpr", 0.015, subject="performance", measure="false_positive_rate"), []),
+        (report("fpr", 0.02, "none", subject="performance", measure="false_positive_rate"), []),
         (report("recall", 0.5, subject="performance", measure="recall_estimated"), []),
+        (report(value=0.4, level="none"), []),
+        (report(measure="kullback_leibler", value=0.4, level="none"), []),
         (report(level="none", value=0.05), []),
     ],
     ids=lambda given: "/".join(given) if isinstance(given, list) else f"{given.subject}-{given.measure}-{given.value}",
@@ -64,6 +74,22 @@ def test_a_window_and_the_running_day_are_alerts_of_their_own():
     assert told(state, report(value=0.21, **day)) == [("FeatureDrift", "firing")]
     assert told(state, report(value=0.05, level="none")) == [("FeatureDrift", "resolved")]
     assert [cause.name for cause in signals.causes("fraud@1", state)] == ["amount"]
+
+
+def test_an_alert_on_a_value_ends_well_within_its_limit_or_with_the_level():
+    state = RouterState()
+    assert ("FeatureDriftSevere", "firing") in told(state, report(value=0.26))
+    assert told(state, report(value=0.21)) == []
+    assert told(state, report(value=0.26, level="moderate")) != []
+    assert ("FeatureDriftSevere", "firing") in told(state, report(value=0.26))
+    assert told(state, report(value=0.19)) == [("FeatureDriftSevere", "resolved")]
+
+
+@pytest.mark.parametrize("definition", [d for d in DEFINITIONS.values() if isinstance(d.signal, Reports)])
+def test_what_an_alert_waits_for_is_measured_by_somebody(definition):
+    """A signal that nothing writes could never fire."""
+    written = MEASURES[definition.signal.subject]
+    assert written is None or set(definition.signal.measures) <= set(written)
 
 
 def test_segments_features_and_models_are_alerts_of_their_own():
