@@ -49,6 +49,7 @@ class Router:
         self._lock = threading.Lock()
         self._flags: dict[str, bool] = {}
         self._stopped: dict[str, int] = {}
+        self._online: dict[str, control.OnlineModel] = {}
         self._thresholds = control.Policy()
         self._watching = False
         self._policy.recover()
@@ -71,6 +72,7 @@ class Router:
                         notice.summary,
                         flags=self._flags,
                         policy=self._thresholds,
+                        online=self._online,
                         responded_ms=self._state.responded_ms,
                         now_ms=now_ms,
                     )
@@ -102,7 +104,7 @@ class Router:
             return made, told
 
     def control(self, record: ControlRecord) -> None:
-        """Take in a control record: switches of responses, and the thresholds in force."""
+        """Take in a control record: switches of responses, and the thresholds and online models in force."""
         payload = control.payload(record)
         with self._lock:
             if record.kind == "flag":
@@ -110,6 +112,10 @@ class Router:
                 if record.name.startswith(control.STOPPED):
                     job = record.name.removeprefix(control.STOPPED)
                     self._stopped[job] = record.event_time_ms if enabled else 0
+            elif record.kind == "online_model":
+                self._online.pop(record.name, None)
+                if isinstance(payload, control.OnlineModel):
+                    self._online[record.name] = payload
             elif record.kind == "policy" and record.name == "default":
                 self._thresholds = payload if isinstance(payload, control.Policy) else control.Policy()
 
