@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import msgspec
 from msgspec import Meta
@@ -156,12 +156,19 @@ class Drift(_Section, frozen=True):
     label_days: Annotated[int, Meta(ge=0, le=92)] = 31
 
 
+Severity = Literal["critical", "high", "warning", "info"]
+
+
 class Channel(_Section, frozen=True):
-    """One way to a person. `key` is PagerDuty's routing key; `terminal` prints where the router runs."""
+    """One way to a person. `key` is PagerDuty's routing key; `terminal` prints where the router runs.
+
+    `severities` are those of the alerts that it takes, none meaning all.
+    """
 
     kind: Literal["webhook", "slack", "pagerduty", "terminal"]
     url: str = ""
     key: str = ""
+    severities: list[Severity] = msgspec.field(default_factory=list)
 
     def __post_init__(self) -> None:
         if self.kind != "terminal" and not self.url.startswith(("http://", "https://")):
@@ -171,7 +178,7 @@ class Channel(_Section, frozen=True):
 class Person(_Section, frozen=True):
     """Who is told. `owners` are those of the alerts they hear of, none meaning all; hours are of their `zone`.
 
-    `channels` are tried in order; a critical alert takes the first two at once.
+    Of `channels` those that take the alert's severity are tried in order; a critical alert takes two of them at once.
     """
 
     name: Annotated[str, Meta(min_length=1, max_length=64)]
@@ -180,6 +187,11 @@ class Person(_Section, frozen=True):
     zone: str = "UTC"
     quiet_from_hour: Annotated[int, Meta(ge=0, le=23)] = 22
     quiet_until_hour: Annotated[int, Meta(ge=0, le=23)] = 8
+
+    def __post_init__(self) -> None:
+        for severity in get_args(Severity):
+            if not any(severity in channel.severities or not channel.severities for channel in self.channels):
+                raise ValueError(f"alerts.people {self.name}: none of the channels takes what is {severity}")
 
 
 class Alerts(_Section, frozen=True):
