@@ -21,7 +21,8 @@ from schemas.events import ControlRecord, Snapshot
 from schemas.settings import Promotion
 from serving.registry import PRODUCTION
 
-PROMOTE, ROLLBACK = "promote_learner", "rollback_learner"
+PROMOTE, ROLLBACK, SET_ASIDE = "promote_learner", "rollback_learner", "set_learner_aside"
+ANSWERING = ("member", "champion")
 
 Records = Mapping[str, ControlRecord]
 # Record name -> what stood there, None = nothing.
@@ -69,6 +70,23 @@ def promote(
     return _change(PROMOTE, wanted.learner, present, after, by)
 
 
+def set_aside(present: Mapping[str, OnlineModel], learner: str | None, by: By) -> list[ControlRecord]:
+    """The records that make shadows of a learner, or of all, where they have a part in scores; none where none has.
+
+    `present` is what is in force. Each learner has an audit record of its own, so that its rollback brings it back.
+    """
+    records: list[ControlRecord] = []
+    for name in sorted({model.learner for model in present.values()} if learner is None else {learner}):
+        after: Before = {
+            place: msgspec.structs.replace(model, mode="shadow")
+            for place, model in present.items()
+            if model.learner == name and model.mode in ANSWERING
+        }
+        if after:
+            records += _change(SET_ASIDE, name, present, after, by)
+    return records
+
+
 def roll_back(records: Records, learner: str, by: By) -> list[ControlRecord]:
     """The records that restore what stood before the learner's newest change that was not taken back yet.
 
@@ -78,7 +96,7 @@ def roll_back(records: Records, learner: str, by: By) -> list[ControlRecord]:
     for record in sorted(records.values(), key=lambda r: r.event_time_ms):
         payload = control.payload(record) if record.kind == "audit" else None
         if isinstance(payload, Audit) and payload.detail.get("learner") == learner:
-            if payload.action == PROMOTE:
+            if payload.action in {PROMOTE, SET_ASIDE}:
                 changes.append(payload)
             elif payload.action == ROLLBACK and changes:
                 changes.pop()

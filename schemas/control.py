@@ -126,6 +126,10 @@ class OnlineModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     weight: Share | None = None
 
 
+# A flag of this name and a job says that somebody stopped it; the record's time is when.
+STOPPED = "stopped-"
+
+
 class Flag(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A switch."""
 

@@ -260,7 +260,8 @@ class LabelledExample(Event, frozen=True, kw_only=True, omit_defaults=True):
     `score` is the answer's, of a decision that of `model` alone. Where a learner decided alone in the model's place,
     `champion` is its name and `champion_score` what it said. `example_id` is the same for all labels of one answer:
     a later one replaces what was learned before, and says with `replaced` which label that was. A time-out names its
-    policy as `maturity`, and weighs as many answers as its sample stands for. The record key is `user_id`.
+    policy as `maturity`, and weighs as many answers as its sample stands for. `decision` is what was done with a
+    payment, empty for a list and in older examples. The record key is `user_id`.
     """
 
     task: Word
@@ -284,6 +285,8 @@ class LabelledExample(Event, frozen=True, kw_only=True, omit_defaults=True):
     weight: Annotated[float, Meta(gt=0)] = 1.0
     champion: Word = ""
     champion_score: float | None = None
+    replaced_weight: Annotated[float, Meta(gt=0)] = 1.0
+    decision: Word = ""
 
 
 class Snapshot(Event, frozen=True, kw_only=True, omit_defaults=True):

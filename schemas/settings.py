@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import msgspec
 from msgspec import Meta
@@ -144,7 +144,8 @@ class Drift(_Section, frozen=True):
     """What the job that watches drift keeps apart and how long. A window below `min_samples` answers says nothing.
 
     `segments` are watched one by one beside all traffic. Of a thousand answers `sample_permille` are watched for drift;
-    business figures count all. `parity_permille` of a thousand users are computed again.
+    business figures count all. `parity_permille` of a thousand users are computed again. A day's performance is
+    told `label_days` later: a day more than the longest maturity policy waits, whose time-outs are the good payments.
     """
 
     window_min: Annotated[int, Meta(ge=5, le=1440)] = 60
@@ -152,15 +153,22 @@ class Drift(_Section, frozen=True):
     min_samples: Annotated[int, Meta(ge=50, le=1_000_000)] = 200
     sample_permille: Annotated[int, Meta(ge=1, le=1000)] = 250
     parity_permille: Annotated[int, Meta(ge=0, le=1000)] = 10
-    label_days: Annotated[int, Meta(ge=0, le=90)] = 7
+    label_days: Annotated[int, Meta(ge=0, le=92)] = 31
+
+
+Severity = Literal["critical", "high", "warning", "info"]
 
 
 class Channel(_Section, frozen=True):
-    """One way to a person. `key` is PagerDuty's routing key; `terminal` prints where the router runs."""
+    """One way to a person. `key` is PagerDuty's routing key; `terminal` prints where the router runs.
+
+    `severities` are those of the alerts that it takes, none meaning all.
+    """
 
     kind: Literal["webhook", "slack", "pagerduty", "terminal"]
     url: str = ""
     key: str = ""
+    severities: list[Severity] = msgspec.field(default_factory=list)
 
     def __post_init__(self) -> None:
         if self.kind != "terminal" and not self.url.startswith(("http://", "https://")):
@@ -170,7 +178,7 @@ class Channel(_Section, frozen=True):
 class Person(_Section, frozen=True):
     """Who is told. `owners` are those of the alerts they hear of, none meaning all; hours are of their `zone`.
 
-    `channels` are tried in order; a critical alert takes the first two at once.
+    Of `channels` those that take the alert's severity are tried in order; a critical alert takes two of them at once.
     """
 
     name: Annotated[str, Meta(min_length=1, max_length=64)]
@@ -179,6 +187,11 @@ class Person(_Section, frozen=True):
     zone: str = "UTC"
     quiet_from_hour: Annotated[int, Meta(ge=0, le=23)] = 22
     quiet_until_hour: Annotated[int, Meta(ge=0, le=23)] = 8
+
+    def __post_init__(self) -> None:
+        for severity in get_args(Severity):
+            if not any(severity in channel.severities or not channel.severities for channel in self.channels):
+                raise ValueError(f"alerts.people {self.name}: none of the channels takes what is {severity}")
 
 
 class Alerts(_Section, frozen=True):

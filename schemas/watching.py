@@ -11,6 +11,9 @@ from schemas.events import Event, TimeMs, Word
 
 DriftLevel = Literal["none", "moderate", "significant"]
 DriftSubject = Literal["feature", "score", "decisions", "error", "label", "skew", "multivariate", "performance"]
+DAY_MS = 24 * 3600_000
+# A level, and an alert on a value, is left when the value falls below this share of its limit.
+RELEASE = 0.8
 AlertSeverity = Literal["critical", "high", "warning", "info"]
 
 
@@ -19,8 +22,8 @@ class DriftReport(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     `subject` is what drifted: a feature, the score, the mix of decisions, the errors of a learner; `name` says which.
     `edges` bound the bins of the two distributions, of which `reference` and `current` are shares. `since_ms` is when
-    the present level began. `error` is how far estimates of this measure have been off, where the value is one. The
-    record key is `model`.
+    the present level began. `error` is how far estimates of this measure have been off, where the value is one.
+    `every_ms` is the time from one such report to the next, 0 where it is not known. The record key is `model`.
     """
 
     model: str
@@ -41,6 +44,12 @@ class DriftReport(Event, frozen=True, kw_only=True, omit_defaults=True):
     current: list[float] = []
     action: Word = ""
     error: float | None = None
+    every_ms: int = 0
+
+    @property
+    def span(self) -> str:
+        """`day` for a running or a whole day, `window` for what is shorter: two subjects that drift on their own."""
+        return "day" if self.window_end_ms - self.window_start_ms >= DAY_MS else "window"
 
 
 class Aggregate(Event, frozen=True, kw_only=True, omit_defaults=True):

@@ -130,7 +130,10 @@ class Policy:
             chosen = self._patient(person, state, now_ms)
             if not chosen or not self._may_send(person, state, now_ms, urgent=False):
                 return None
-        channels = self._channels(person, state, now_ms, urgent=bool(ready))
+        # What one channel takes and another does not leaves in messages of its own, the gravest first.
+        lead = min(chosen, key=lambda w: PATIENCE_MS[w.notice.severity]).notice.severity
+        chosen = [w for w in chosen if _takers(person, w.notice.severity) == _takers(person, lead)]
+        channels = self._channels(person, lead, now_ms)
         if not channels:
             return None
         taken = set(map(id, chosen))
@@ -161,18 +164,19 @@ class Policy:
         pause_ms = next((pause for share, pause in PAUSES_MS if used >= share * most), 0)
         return used < room and (not used or now_ms - state.delivered_ms[-1] >= pause_ms)
 
-    def _channels(self, person: Person, state: PersonState, now_ms: int, *, urgent: bool) -> list[int]:
-        """By number: for an urgent message as many as are sent at once, for any other those to try in turn."""
-        if urgent:
-            return list(range(len(person.channels)))
+    def _channels(self, person: Person, severity: AlertSeverity, now_ms: int) -> list[int]:
+        """By number, those to try in turn: of what is critical each, the ones that are meant for it first."""
+        takers = _takers(person, severity)
+        if severity == "critical":
+            return takers + [number for number in range(len(person.channels)) if number not in takers]
         for name, times in self._state.channels.items():
             self._state.channels[name] = _of_last_hour(times, now_ms)
         if sum(map(len, self._state.channels.values())) >= self._config.all_per_hour:
             return []
         return [
             number
-            for number, channel in enumerate(person.channels)
-            if len(self._state.channels.get(channel_name(channel), ())) < self._config.channel_per_hour
+            for number in takers
+            if len(self._state.channels.get(channel_name(person.channels[number]), ())) < self._config.channel_per_hour
         ]
 
     def wanted(self, message: Message) -> int:
@@ -180,7 +184,13 @@ class Policy:
         if not message.urgent:
             return 1
         room = self._config.person_per_hour - len(self._of(message.person).delivered_ms)
-        return max(1, min(URGENT_CHANNELS, room))
+        takers = len(_takers(self._people[message.person], "critical"))
+        return max(1, min(URGENT_CHANNELS, takers, room))
+
+
+def _takers(person: Person, severity: AlertSeverity) -> list[int]:
+    """The channels of a person that take alerts of that severity, by number."""
+    return [n for n, channel in enumerate(person.channels) if not channel.severities or severity in channel.severities]
 
 
 def channel_name(channel: Channel) -> str:

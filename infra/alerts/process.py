@@ -141,6 +141,8 @@ class Process:
 
     def _exposed(self) -> bytes:
         self.stream.note_ages()
+        for job, stopped_ms in self.router.stopped().items():
+            self.metrics.job_stopped.labels(job).set(stopped_ms / 1000)
         for person, count in self.router.waiting().items():
             self.metrics.waiting.labels(person).set(count)
         return self.metrics.exposed()

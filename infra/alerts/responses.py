@@ -2,18 +2,21 @@
 
 `respond-retrain` and `respond-rollback` ask: an audit record is the request, and a person or a trainer takes it up.
 `respond-raise-thresholds` and `respond-shadow` change what is in force. Every response is an audit record too, and no
-response to the same thing is repeated within PAUSE_MS.
+response to the same thing is repeated within PAUSE_MS. Learners that were made shadows come back by
+`sluice learners rollback`.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 
 import msgspec
 
+from infra.learner_promotion import By, set_aside
 from schemas.alerts.catalogue import DEFINITIONS
 from schemas.alerts.definition import ResponseName
-from schemas.control import Audit, Flag, Payload, Policy, Thresholds
+from schemas.control import Audit, OnlineModel, Payload, Policy, Thresholds
 from schemas.events import ControlRecord
 
 PAUSE_MS = 24 * 3600_000
@@ -27,9 +30,6 @@ def flag(response: ResponseName) -> str:
     return f"respond-{response}"
 
 
-SHADOW = "shadow"
-
-
 def respond(
     name: str,
     labels: dict[str, str],
@@ -37,39 +37,50 @@ def respond(
     *,
     flags: dict[str, bool],
     policy: Policy,
+    online: Mapping[str, OnlineModel],
     responded_ms: dict[str, int],
     now_ms: int,
 ) -> list[ControlRecord]:
     """The control records that answer an alert that fires; none where its definition has no response, its flag is
-    off, or it was made within PAUSE_MS. `responded_ms` is when each was last made, and is brought up to date.
+    off, it was made within PAUSE_MS, or there is nothing to change. `online` are the online models in force.
+    `responded_ms` is when each response was last made, and is brought up to date.
     """
     definition = DEFINITIONS.get(name)
     response = definition.response if definition else None
     if response is None or not flags.get(flag(response), False):
         return []
-    about = labels.get("model") or labels.get("job_name", "")
+    about = labels.get("model") or labels.get("learner") or labels.get("job_name", "")
     last = responded_ms.get(f"{response}/{about}")
     if last is not None and now_ms - last < PAUSE_MS:
         return []
     for old in [key for key, made_ms in responded_ms.items() if now_ms - made_ms >= PAUSE_MS]:
         del responded_ms[old]
+    aside: list[ControlRecord] = []
+    if response == "shadow":
+        aside = set_aside(online, _learner(labels), By(AUTHOR, now_ms, f"in response to the alert {name}"))
+        if not aside:
+            return []
     changes, detail = _changes(response, policy)
     responded_ms[f"{response}/{about}"] = now_ms
     known = {"alert": name, "about": about, "summary": summary, **labels, **detail}
     suffix = hashlib.sha256(f"{response}/{about}".encode()).hexdigest()[:8]
     audit = Audit(f"respond_{response.replace('-', '_')}", known)
     records = [("audit", f"respond-{response}-{now_ms}-{suffix}", audit), *changes]
-    return [_record(kind, key, payload, name, now_ms, place) for place, (kind, key, payload) in enumerate(records)]
+    made = [_record(kind, key, payload, name, now_ms, place) for place, (kind, key, payload) in enumerate(records)]
+    return made + aside
 
 
 def _changes(response: ResponseName, policy: Policy) -> tuple[list[tuple[str, str, Payload]], dict[str, str]]:
     """What a response puts in force, and its words for the audit record; a request puts nothing in force."""
-    if response == "shadow":
-        return [("flag", SHADOW, Flag(enabled=True))], {"flag": SHADOW}
     if response == "raise-thresholds":
         raised = Policy(_raised(policy.thresholds), {name: _raised(t) for name, t in policy.segments.items()})
         return [("policy", "default", raised)], {"block": f"{raised.thresholds.block:g}", "before": _said(policy)}
     return [], {}
+
+
+def _learner(labels: dict[str, str]) -> str | None:
+    """The learner that an alert is about: a label of its own, or the model of a drift report; None for all of them."""
+    return labels.get("learner") or labels.get("model")
 
 
 def _raised(thresholds: Thresholds) -> Thresholds:

@@ -48,6 +48,8 @@ class Router:
         self._policy = Policy(config, state)
         self._lock = threading.Lock()
         self._flags: dict[str, bool] = {}
+        self._stopped: dict[str, int] = {}
+        self._online: dict[str, control.OnlineModel] = {}
         self._thresholds = control.Policy()
         self._watching = False
         self._policy.recover()
@@ -70,6 +72,7 @@ class Router:
                         notice.summary,
                         flags=self._flags,
                         policy=self._thresholds,
+                        online=self._online,
                         responded_ms=self._state.responded_ms,
                         now_ms=now_ms,
                     )
@@ -101,11 +104,18 @@ class Router:
             return made, told
 
     def control(self, record: ControlRecord) -> None:
-        """Take in a control record: switches of responses, and the thresholds in force."""
+        """Take in a control record: switches of responses, and the thresholds and online models in force."""
         payload = control.payload(record)
         with self._lock:
             if record.kind == "flag":
-                self._flags[record.name] = isinstance(payload, control.Flag) and payload.enabled
+                enabled = self._flags[record.name] = isinstance(payload, control.Flag) and payload.enabled
+                if record.name.startswith(control.STOPPED):
+                    job = record.name.removeprefix(control.STOPPED)
+                    self._stopped[job] = record.event_time_ms if enabled else 0
+            elif record.kind == "online_model":
+                self._online.pop(record.name, None)
+                if isinstance(payload, control.OnlineModel):
+                    self._online[record.name] = payload
             elif record.kind == "policy" and record.name == "default":
                 self._thresholds = payload if isinstance(payload, control.Policy) else control.Policy()
 
@@ -163,6 +173,11 @@ class Router:
         with self._lock:
             self._policy.settle(message, taken_by, now_ms)
             self._save(self._state)
+
+    def stopped(self) -> dict[str, int]:
+        """When each job was last stopped by hand, 0 for one of which that was taken back."""
+        with self._lock:
+            return dict(self._stopped)
 
     def waiting(self) -> dict[str, int]:
         """How many notices wait, by person."""

@@ -7,6 +7,9 @@ import msgspec
 from infra.alerts.notice import Message, Notice, State
 from schemas.watching import Alert, DriftReport
 
+# How long an alert lives of which nothing is heard, where its reports do not say how often they come: hourly.
+LIFE_MS = 150 * 60_000
+
 
 class Told(msgspec.Struct):
     """What was last taken in for a person of one alert; `muted` when its return within the dedup time was passed by."""
@@ -39,10 +42,11 @@ class PersonState(msgspec.Struct):
 
 
 class Active(msgspec.Struct):
-    """An alert of the stream that fires; `heard_ms` is when it was last told, by our clock."""
+    """An alert of the stream that fires; `heard_ms` is when it was last told, by our clock; it lives `life_ms` on."""
 
     alert: Alert
     heard_ms: int
+    life_ms: int = LIFE_MS
 
 
 class RouterState(msgspec.Struct):

@@ -1,7 +1,7 @@
 """What the stream tells, as alerts: a drift report or an anomaly that a definition of the catalogue covers. Pure.
 
-An alert begins with the first report beyond its limit and ends with the first one within it, or when none came for
-`LIFE_MS`: some measures are told only while something drifts. Which definition covers what is the catalogue's.
+An alert begins with the first report beyond its limit and ends with the first one within it, or when two that were due
+did not come: a model that nobody asks any more is not told of. Which definition covers what is the catalogue's.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from collections.abc import Iterator
 
 import msgspec
 
-from infra.alerts.routing_state import Active, RouterState
+from infra.alerts.routing_state import LIFE_MS, Active, RouterState
 from schemas.alerts.catalogue import DEFINITIONS
 from schemas.alerts.definition import Anomalies, Definition, Reports
 from schemas.watching import Aggregate, Alert, Anomaly, Cause, DriftReport
 from serving.causes import ranked
 
-# Reports come hourly: two of them may be missing.
-LIFE_MS = 150 * 60_000
+# So many times the time from one report to the next an alert lives without one: two of them may be missing.
+LIVES = 2.5
 MAX_DRIFTING = 500
 # So many alerts at once say no more than fewer do.
 MAX_DERIVED = 10_000
@@ -34,7 +34,8 @@ BY_ANOMALY = tuple((d, d.signal) for d in DEFINITIONS.values() if isinstance(d.s
 def of_report(report: DriftReport, state: RouterState, console: str, now_ms: int) -> list[Alert]:
     """The alerts that begin or end with a drift report, which is kept as a likely cause of others."""
     _remember(report, state)
-    labels = {"model": report.model, "name": report.name, "measure": report.measure}
+    # A window and the running day are told one after the other: one must not end what the other began.
+    labels = {"model": report.model, "name": report.name, "measure": report.measure, "span": report.span}
     if report.segment:
         labels["segment"] = report.segment
     told: list[Alert] = []
@@ -42,7 +43,9 @@ def of_report(report: DriftReport, state: RouterState, console: str, now_ms: int
         if signal.covers(report):
             since_ms = report.event_time_ms if report.since_ms is None else report.since_ms
             made = _made(definition, labels, report.value, since_ms, report.event_time_ms, f"{console}#/drift")
-            told += _turn(made, state, now_ms, fires=signal.fires(report))
+            fires = signal.fires(report, already=identity(made) in state.derived)
+            life_ms = max(LIFE_MS, round(LIVES * report.every_ms))
+            told += _turn(made, state, now_ms, fires=fires, life_ms=life_ms)
     return told
 
 
@@ -53,10 +56,10 @@ def of_anomaly(anomaly: Anomaly, state: RouterState, console: str, now_ms: int) 
     }
     since_ms = anomaly.event_time_ms if anomaly.since_ms is None else anomaly.since_ms
     told: list[Alert] = []
-    for definition, _ in BY_ANOMALY:
+    for definition, signal in BY_ANOMALY:
         made = _made(definition, labels, anomaly.value, since_ms, anomaly.event_time_ms, f"{console}#/overview")
         limit = anomaly.high if anomaly.value > anomaly.high else anomaly.low
-        told += _turn(msgspec.structs.replace(made, limit=limit), state, now_ms, fires=True)
+        told += _turn(msgspec.structs.replace(made, limit=limit), state, now_ms, fires=True, life_ms=signal.quiet_ms)
     return told
 
 
@@ -68,7 +71,7 @@ def of_aggregate(aggregate: Aggregate, state: RouterState) -> None:
 
 def expired(state: RouterState, now_ms: int) -> list[Alert]:
     """The ends of alerts that were made here and of which nothing was heard for too long."""
-    old = [a.alert for a in state.derived.values() if now_ms - a.heard_ms >= _life_ms(a.alert)]
+    old = [a.alert for a in state.derived.values() if now_ms - a.heard_ms >= a.life_ms]
     return [over for alert in old for over in _turn(alert, state, now_ms, fires=False)]
 
 
@@ -91,16 +94,16 @@ def identity(alert: Alert) -> str:
     return msgspec.json.encode([alert.name, sorted(alert.labels.items())]).decode()
 
 
-def _turn(alert: Alert, state: RouterState, now_ms: int, *, fires: bool) -> Iterator[Alert]:
+def _turn(alert: Alert, state: RouterState, now_ms: int, *, fires: bool, life_ms: int = LIFE_MS) -> Iterator[Alert]:
     """The alert if it begins or ends now; one that goes on is only heard of."""
     key = identity(alert)
     before = state.derived.get(key)
     if fires and before is None and len(state.derived) < MAX_DERIVED:
         made = explained(alert, state)
-        state.derived[key] = Active(made, now_ms)
+        state.derived[key] = Active(made, now_ms, life_ms)
         yield made
     elif fires and before is not None:
-        before.heard_ms = now_ms
+        before.heard_ms, before.life_ms = now_ms, life_ms
     elif before is not None:
         del state.derived[key]
         over_ms = max(alert.event_time_ms, before.alert.event_time_ms)
@@ -127,18 +130,12 @@ def _made(definition: Definition, labels: dict[str, str], value: float, since_ms
     )
 
 
-def _life_ms(alert: Alert) -> int:
-    definition = DEFINITIONS.get(alert.name)
-    quiet = definition.signal.quiet_ms if definition and isinstance(definition.signal, Anomalies) else 0
-    return quiet or LIFE_MS
-
-
 def _remember(report: DriftReport, state: RouterState) -> None:
     """Keep a feature that drifts as a likely cause, until it does no more; within bounds."""
     if report.subject != "feature":
         return
     drifting = state.reports.setdefault(report.model, {})
-    place = f"{report.name}/{report.segment}/{report.measure}"
+    place = f"{report.name}/{report.segment}/{report.measure}/{report.span}"
     drifting.pop(place, None)
     if report.level != "none":
         drifting[place] = report

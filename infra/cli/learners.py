@@ -72,7 +72,8 @@ def show(settings: Settings, name: str) -> None:
             click.echo(f"  {metric:<34}{value:>14.6g}")
     for record in sorted(records.values(), key=lambda r: r.event_time_ms):
         payload = control.payload(record) if record.kind == "audit" else None
-        if isinstance(payload, Audit) and payload.detail.get("learner") == name:
+        # A response to an alert on the learner has a record too, which changes nothing itself.
+        if isinstance(payload, Audit) and payload.detail.get("learner") == name and "modes" in payload.detail:
             why = f": {record.note}" if record.note else ""
             click.echo(
                 f"{_day(record.event_time_ms)}  {payload.action} {payload.detail['modes']} by {record.author}{why}"

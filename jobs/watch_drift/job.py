@@ -88,7 +88,9 @@ class _Answers(Stage):
 
     def _restore(self) -> None:
         door, given = self._door, self._door.settings.drift
-        self._performance = Performance(door.read, self._baseline, label_days=given.label_days)
+        self._performance = Performance(
+            door.read, self._baseline, label_days=given.label_days, sample_permille=given.sample_permille
+        )
         self._watch = Watch(door.read, self._reference, given, door.metrics.count, self._performance.answer)
         self._figures = Figures(door.read, given.segments, door.metrics.count, door.metrics.gauge)
 
@@ -123,6 +125,9 @@ class _Answers(Stage):
                     example.score,
                     example.label,
                     example.replaced,
+                    weight=example.weight,
+                    replaced_weight=example.replaced_weight,
+                    decision=example.decision,
                 )
         return []
 
@@ -131,7 +136,7 @@ class _Answers(Stage):
         for report in reports:
             self._door.metrics.count(metrics.DRIFT_REPORTS, report.level)
             if not report.segment:
-                self._levels[report.model, f"{report.subject}/{report.name}/{report.measure}"] = report
+                self._levels[report.model, f"{report.subject}/{report.name}/{report.measure}/{report.span}"] = report
         for subject in {report.subject for report in reports}:
             newest = [report for report in self._levels.values() if report.subject == subject]
             worst = {report.name for report in newest if report.level == "significant"}

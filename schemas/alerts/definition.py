@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from schemas.watching import AlertSeverity, DriftLevel, DriftReport
+from schemas.watching import RELEASE, AlertSeverity, DriftLevel, DriftReport
 
 Owner = Literal["platform", "data", "fraud", "recommend"]
 ResponseName = Literal["retrain", "raise-thresholds", "shadow", "rollback"]
@@ -48,9 +48,10 @@ class Rule:
 
 @dataclass(frozen=True)
 class Reports:
-    """Read from `drift-reports`: fires on a report of this subject, by its value or by its level.
+    """Read from `drift-reports`: fires on a report of this subject that has one of the levels, and a value beyond.
 
-    Empty `measures` and `names` mean any. With neither `above` nor `below`, the report's own level decides.
+    Empty `measures` and `names` mean any. The level says that it is more than chance; `above` and `below` ask for more
+    than it does, and an alert that fires goes on until the value is well within them, or the level is left.
     """
 
     subject: str
@@ -68,12 +69,14 @@ class Reports:
             and (not self.names or report.name in self.names)
         )
 
-    def fires(self, report: DriftReport) -> bool:
-        """Whether a report that is covered is beyond the limit."""
-        if self.above is None and self.below is None:
-            return report.level in self.levels
-        over = self.above is not None and report.value > self.above
-        return over or (self.below is not None and report.value < self.below)
+    def fires(self, report: DriftReport, *, already: bool = False) -> bool:
+        """Whether a report that is covered sets the alert off, or keeps it going where it fires `already`."""
+        held = RELEASE if already else 1.0
+        return (
+            report.level in self.levels
+            and (self.above is None or report.value > held * self.above)
+            and (self.below is None or report.value < self.below / held)
+        )
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from schemas.alerts.definition import Case, Definition, Expected, Reports, Rule
 from schemas.alerts.expression import of_job, p99, rate
 from schemas.alerts.jobs import ON_SCORE
+from schemas.measures import CATCH_LOW, CATCH_RATE, FALSE_HIGH, FALSE_POSITIVES
 from schemas.metrics import ARRIVAL_LATENCY, BOUND_LABEL, DECISIONS, FEATURES_NULL, FEATURES_READ, MODEL_VERSION
 
 
@@ -196,27 +197,27 @@ FRAUD = (
         ids=("ALR-1", "FRD-21"),
         severity="critical",
         owner="fraud",
-        limit=0.75,
+        limit=CATCH_LOW,
         unit="share of frauds",
-        summary="{model} catches {value:.2f} of the frauds, below 0.75",
+        summary="{model}, with rules and thresholds, catches {value:.2f} of the frauds, below 0.75",
         action="sluice models rollback, or train on the newest labels: sluice train fraud",
         runbook="performance",
         explained=True,
         response="retrain",
-        signal=Reports("performance", measures=("recall",), below=0.75),
+        signal=Reports("performance", measures=(CATCH_RATE,), below=CATCH_LOW),
     ),
     Definition(
         name="FalsePositivesHigh",
         ids=("ALR-2", "FRD-21"),
         severity="critical",
         owner="fraud",
-        limit=0.015,
+        limit=FALSE_HIGH,
         unit="share of good payments",
-        summary="{model} stops {value:.4f} of the good payments, more than 0.015",
+        summary="{model}, with rules and thresholds, stops {value:.4f} of the good payments, more than 0.015",
         action="raise the block threshold: sluice control thresholds --block; then find the segment that changed",
         runbook="performance",
         explained=True,
         response="raise-thresholds",
-        signal=Reports("performance", measures=("false_positive_rate",), above=0.015),
+        signal=Reports("performance", measures=(FALSE_POSITIVES,), above=FALSE_HIGH),
     ),
 )

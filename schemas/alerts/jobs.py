@@ -9,6 +9,8 @@ from schemas.metrics import CONTROL_REFUSED, EVENTS
 RUNNING, RESTARTS = f"{JOB}_runningState", f"{JOB}_numRestarts"
 FAILED, COMPLETED = f"{JOB}_numberOfFailedCheckpoints", f"{JOB}_numberOfCompletedCheckpoints"
 LAST_CHECKPOINT_MS = f"{JOB}_lastCheckpointDuration"
+# Counted by the alert router: when somebody stopped the job, in seconds since the epoch.
+JOB_STOPPED = "sluice_alerts_job_stopped_seconds"
 BUSY = f"{TASK}_busyTimeMsPerSecond"
 
 ON_SCORE = {"job_name": "score"}
@@ -25,9 +27,12 @@ JOBS = (
         action="sluice doctor names the root cause",
         runbook="job-down",
         signal=Rule(
-            # A job that ran within the last 10 minutes and does not run now.
-            expr=f"""max by (job_name) (max_over_time({RUNNING}[10m])) == LIMIT
-                unless max by (job_name) ({RUNNING}) == LIMIT""",
+            # As far back as Prometheus remembers: it is not over because it lasts. A job that was stopped by hand was
+            # not seen after that; one that was started again was.
+            expr=f"""max by (job_name) (max_over_time({RUNNING}[7d])) == LIMIT
+                unless max by (job_name) ({RUNNING}) == LIMIT
+                unless (max by (job_name) ({JOB_STOPPED}) >
+                    max by (job_name) (max_over_time(timestamp({RUNNING})[7d:1m])))""",
             hold="30s",
             cases=(
                 Case(
@@ -39,6 +44,20 @@ JOBS = (
                     "a job that vanished, one that runs",
                     {of_job(RUNNING): "1x8 _x20", of(RUNNING, job_name="other"): "1x28"},
                     at="9m",
+                    fires=(Expected(ON_SCORE, 1),),
+                ),
+                Case(
+                    "a job that vanished days ago",
+                    {of_job(RUNNING): "1x30 _x400"},
+                    at="4000m",
+                    fires=(Expected(ON_SCORE, 1),),
+                    step="10m",
+                ),
+                Case("a job that was stopped", {of_job(RUNNING): "1x8 _x40", of_job(JOB_STOPPED): "130x48"}, at="9m"),
+                Case(
+                    "a job that vanished after it was started again",
+                    {of_job(RUNNING): "1x4 _x4 1x8 _x40", of_job(JOB_STOPPED): "70x56"},
+                    at="12m",
                     fires=(Expected(ON_SCORE, 1),),
                 ),
             ),

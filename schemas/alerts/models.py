@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from schemas.alerts.definition import Anomalies, Definition, Reports, Told
+from schemas.measures import POSITIVE_SHARE
 
 HALF_HOUR_MS = 30 * 60_000
 
@@ -56,7 +57,7 @@ MODELS = (
         summary="feature {name} of {model} diverges from its reference: KL {value:.3f}",
         action="look at its distribution beside the reference",
         runbook="feature-drift",
-        signal=Reports("feature", measures=("kullback_leibler",), above=0.1),
+        signal=Reports("feature", measures=("kullback_leibler",), above=0.1, levels=("moderate", "significant")),
     ),
     Definition(
         name="DistributionChanged",
@@ -92,7 +93,8 @@ MODELS = (
         summary="{value:.4f} of the answers of {model} carry other features than its training: {name}",
         action="which release or producer changed them? go back to it, or train on the new ones",
         runbook="schema",
-        signal=Reports("feature", measures=("unread_share",), above=0),
+        # One such answer is no chance.
+        signal=Reports("feature", measures=("unread_share",), above=0, levels=("moderate", "significant")),
     ),
     Definition(
         name="RangeViolated",
@@ -169,7 +171,7 @@ MODELS = (
         runbook="performance",
         explained=True,
         response="retrain",
-        signal=Reports("performance", measures=("roc_auc", "average_precision", "recall", "accuracy")),
+        signal=Reports("performance", measures=("roc_auc", "average_precision")),
     ),
     Definition(
         name="ConceptDrift",
@@ -192,10 +194,10 @@ MODELS = (
         owner="fraud",
         limit=0,
         unit="as the report says",
-        summary="the share of positive labels changed: {measure} {value:.3f}",
+        summary="the share of frauds among payments changed to {value:.4f}",
         action="more fraud, or another source of labels? compare the sources",
         runbook="labels-poisoned",
-        signal=Reports("label"),
+        signal=Reports("label", measures=(POSITIVE_SHARE,)),
     ),
     Definition(
         name="LabelsContradict",

@@ -48,11 +48,11 @@ SILENCE = (
         owner="data",
         limit=0,
         unit="events in 10 min",
-        summary="job {job_name} runs and reads nothing, though it did in the hour before",
+        summary="job {job_name} runs and reads nothing, though it did within the last days",
         action="do producers still write? sluice status; then ask their owners",
         runbook="traffic",
         signal=Rule(
-            expr=f"""{increase(EVENTS, "10m")} == LIMIT and {increase(EVENTS, "1h", offset="10m")} > 0
+            expr=f"""{increase(EVENTS, "10m")} == LIMIT and {increase(EVENTS, "7d", offset="10m")} > 0
                 and max by (job_name) (min_over_time({RUNNING}[5m])) == 1""",
             hold="1m",
             cases=(
@@ -60,6 +60,12 @@ SILENCE = (
                     "events, then none",
                     {EVENTS_OF: "0+15x80 1200x60", of_job(RUNNING): "1x140"},
                     at="34m",
+                    fires=(Expected(ON_SCORE, 0),),
+                ),
+                Case(
+                    "none for hours",
+                    {EVENTS_OF: "0+15x80 1200x960", of_job(RUNNING): "1x1040"},
+                    at="240m",
                     fires=(Expected(ON_SCORE, 0),),
                 ),
                 Case("few events", {EVENTS_OF: "0+15x80 1200+1x60", of_job(RUNNING): "1x140"}, at="34m"),

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from schemas.watching import DriftLevel
+from schemas.watching import RELEASE, DriftLevel
 
-# A level is left when the value falls below this share of its limit.
-RELEASE = 0.8
 _ORDER: tuple[DriftLevel, ...] = ("none", "moderate", "significant")
 
 

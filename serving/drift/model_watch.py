@@ -198,7 +198,7 @@ class ModelWatch:
                     self._changed = True
                 return after
 
-            described = reports.Window(self.model, segment, from_ms, end_ms, hold)
+            described = reports.Window(self.model, segment, from_ms, end_ms, self._window_ms, hold)
             yield from reports.of_window(found, self._known, self._reference, self._mixes(), described)
 
     def _mixes(self) -> reports.Mixes | None:

@@ -10,11 +10,11 @@ import numpy as np
 
 from schemas.models import Distribution, Reference
 from schemas.watching import DriftLevel, DriftReport
-from serving.drift.compare import Comparison, compare
+from serving.drift.compare import CHANCE, Comparison, compare
 from serving.drift.correction import adjusted
 from serving.drift.hysteresis import Held
 from serving.drift.measures.chi_square import chi_square
-from serving.drift.measures.psi import psi
+from serving.drift.measures.psi import by_chance, psi
 from serving.drift.sketch import MICRO, Sketch
 
 # Levels of PSI (X1): investigate, alert; and beyond the third, train again.
@@ -39,12 +39,13 @@ class Mixes(NamedTuple):
 
 
 class Window(NamedTuple):
-    """What a report is of. `held` gives and keeps the level of a subject."""
+    """What a report is of. `hold` gives and keeps the level of a subject; the next such report comes in `every_ms`."""
 
     model: str
     segment: str
     start_ms: int
     end_ms: int
+    every_ms: int
     hold: Callable[[str, float, tuple[float, float], bool], Held]
 
 
@@ -98,7 +99,8 @@ def _features(sketch: Sketch, names: list[str], reference: Reference, window: Wi
     for (name, found), p_value in zip(compared, corrected, strict=True):
         report = _psi(window, "feature", name, found, p_value, likely=p_value < ALPHA and found.psi > found.chance)
         yield report
-        if report.level != "none":
+        # The last time when it is over: what began with one of them ends with it.
+        if report.level != "none" or report.since_ms == report.event_time_ms:
             yield from _others(report, found, reference.features[name])
 
 
@@ -133,6 +135,7 @@ def _others(report: DriftReport, found: Comparison, reference: Distribution) -> 
             window_end_ms=report.window_end_ms,
             since_ms=report.since_ms,
             p_value=report.p_value,
+            every_ms=report.every_ms,
         )
 
 
@@ -147,7 +150,9 @@ def _mix(
     current = now / now.sum()
     _, p_value = chi_square(before * rows, now)
     value = psi(before, current)
-    held = window.hold(f"{subject}/{name}/psi", value, (MODERATE, SIGNIFICANT), p_value < ALPHA)
+    # The shares are of the model's first day, taken as known: it has more rows than a window that is at its limit.
+    chance = by_chance(len(kinds) + 1, rows, rows, CHANCE)
+    held = window.hold(f"{subject}/{name}/psi", value, (MODERATE, SIGNIFICANT), p_value < ALPHA and value > chance)
     return _made(
         window, subject, name, "psi", value, SIGNIFICANT, held, rows, p_value,
         reference=before.tolist(), current=current.tolist(), action=_action(value, held.level),
@@ -213,6 +218,7 @@ def _made(
         reference=reference or [],
         current=current or [],
         action=action,
+        every_ms=window.every_ms,
     )
 
 

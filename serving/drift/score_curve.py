@@ -16,6 +16,7 @@ EDGES = 1 / (1 + np.exp(-np.linspace(-12, 12, 241)))
 BINS = len(EDGES) + 1
 CUT = 0.5
 MICRO = 1_000_000
+ROWS, ROWS_BEFORE_WEIGHTS = 7, 4
 
 Counts = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -35,8 +36,9 @@ class ScoreCurve:
     """Counts by bin: of all answers with the sum of their probabilities, and of positives and negatives among them."""
 
     def __init__(self, counts: Counts | None = None) -> None:
-        # Rows: answers, probability in millionths, positives, negatives.
-        self.counts: Counts = np.zeros((4, BINS), np.int64) if counts is None else counts
+        # Rows: answers, probability, positives, negatives, weights of positives and of negatives, and squares of the
+        # latter; probabilities and weights in millionths.
+        self.counts: Counts = np.zeros((ROWS, BINS), np.int64) if counts is None else counts
 
     def answer(self, scores: Floats) -> None:
         """Count scores that were given, shape (n,)."""
@@ -44,12 +46,24 @@ class ScoreCurve:
         np.add.at(self.counts[0], places, 1)
         np.add.at(self.counts[1], places, np.rint(scores * MICRO).astype(np.int64))
 
-    def learn(self, score: float, label: float, replaced: float | None) -> None:
-        """Count what a score turned out to be, in the place of what was said of it before."""
+    def learn(
+        self, score: float, label: float, replaced: float | None, weight: float = 1.0, replaced_weight: float = 1.0
+    ) -> None:
+        """Count what a score turned out to be, in the place of what was said of it before.
+
+        An answer of a sample weighs as many as the sample stands for.
+        """
         place = int(np.searchsorted(EDGES, score, side="left"))
-        self.counts[_row(label), place] += 1
+        self._add(place, label, weight, 1)
         if replaced is not None:
-            self.counts[_row(replaced), place] -= 1
+            self._add(place, replaced, replaced_weight, -1)
+
+    def _add(self, place: int, label: float, weight: float, times: int) -> None:
+        positive = label > CUT
+        self.counts[2 if positive else 3, place] += times
+        self.counts[4 if positive else 5, place] += times * round(weight * MICRO)
+        if not positive:
+            self.counts[6, place] += times * round(weight * weight * MICRO)
 
     def merge(self, other: ScoreCurve) -> None:
         """Take in what another counted."""
@@ -61,8 +75,33 @@ class ScoreCurve:
         return figures(positives, np.maximum(self.counts[0] - positives, 0.0))
 
     def realised(self) -> Figures:
-        """The figures of the answers that have a label."""
-        return figures(self.counts[2].astype(np.float64), self.counts[3].astype(np.float64))
+        """The figures of all answers for which those with a label stand."""
+        return figures(self.counts[4] / MICRO, self.counts[5] / MICRO)
+
+    def labelled(self) -> float:
+        """For how many answers those with a label stand."""
+        return float(self.counts[4:6].sum() / MICRO)
+
+    def negatives_error(self) -> tuple[float, float]:
+        """By how much chance in the sample of negatives moves an area under ROC and an average precision, at most.
+
+        The first is relative to the deviation of a share. The second takes the errors at all thresholds as one.
+        """
+        negatives = np.cumsum(self.counts[5, ::-1]) / MICRO
+        errors = np.sqrt(np.cumsum(self.counts[6, ::-1]) / MICRO)
+        positives = self.counts[4, ::-1] / MICRO
+        above = np.cumsum(positives)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            moved = np.where(above + negatives > 0, above * errors / (above + negatives) ** 2, 0.0)
+            return float(errors[-1] / negatives[-1]), float((moved * positives).sum() / positives.sum())
+
+
+def from_bytes(raw: bytes) -> ScoreCurve:
+    """A curve as it was stored; in one of before there were weights each label counts one."""
+    counts = np.frombuffer(raw, np.int64).reshape(-1, BINS)
+    if len(counts) == ROWS_BEFORE_WEIGHTS:
+        counts = np.vstack([counts, MICRO * counts[2:], MICRO * counts[3:]])
+    return ScoreCurve(counts.copy())
 
 
 def figures(positives: Floats, negatives: Floats) -> Figures:
@@ -84,7 +123,3 @@ def figures(positives: Floats, negatives: Floats) -> Figures:
             float(hit / all_positives),
             float(all_positives / (all_positives + all_negatives)),
         )
-
-
-def _row(label: float) -> int:
-    return 2 if label > CUT else 3

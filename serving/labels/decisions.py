@@ -104,6 +104,8 @@ class LoggedDecision:
             weight=claim.weight,
             champion=champion,
             champion_score=said,
+            replaced_weight=told.replaced_weight,
+            decision=decision.decision,
         )
 
 

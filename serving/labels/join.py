@@ -169,7 +169,9 @@ def _followed(arrived: Arrived, control: MaturityControl) -> Iterator[tuple[int,
 
 
 def _timeout(followed: Followed) -> Claim:
-    word = Word(timeout_id(followed.policy, followed.about.example_id), followed.due_ms, 0.0, "timeout")
+    word = Word(
+        timeout_id(followed.policy, followed.about.example_id), followed.due_ms, 0.0, "timeout", followed.weight
+    )
     return Claim(followed.about, word, None, maturity=followed.policy, weight=followed.weight)
 
 

@@ -99,4 +99,5 @@ class LoggedList:
             maturity=claim.maturity,
             replaced=told.replaced,
             weight=claim.weight,
+            replaced_weight=told.replaced_weight,
         )

@@ -18,12 +18,13 @@ REMEMBERED_WORDS = 8
 
 
 class Word(msgspec.Struct, array_like=True, frozen=True):
-    """One label: its event id, when it became known, what it says and who says it."""
+    """One label: its event id, when it became known, what it says, who says it, and for how many answers."""
 
     event_id: str
     known_ms: int
     label: float
     source: LabelSource
+    weight: float = 1.0
 
 
 class Told(msgspec.Struct, array_like=True, frozen=True):
@@ -32,6 +33,7 @@ class Told(msgspec.Struct, array_like=True, frozen=True):
     word: Word
     tells: bool
     replaced: float | None = None
+    replaced_weight: float = 1.0
 
 
 class Said(Enum):
@@ -66,7 +68,7 @@ class Words(msgspec.Struct, array_like=True):
             return Said.STALE, Told(word, tells=False)
         if word.label == last.label:
             return Said.CONFIRMS, self._add(Told(word, tells=False))
-        return Said.REPLACES, self._add(Told(word, tells=True, replaced=last.label))
+        return Said.REPLACES, self._add(Told(word, True, last.label, last.weight))
 
     def _add(self, told: Told) -> Told:
         self.told = [*self.told[1 - REMEMBERED_WORDS :], told]

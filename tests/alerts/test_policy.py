@@ -4,12 +4,14 @@ import random
 from datetime import UTC, datetime
 
 import msgspec
+import pytest
 from alert_builders import DAY_MS, HOUR_MS, MINUTE_MS, NOON_MS, config, notice, person
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.alerts.policy import Policy
 from infra.alerts.routing_state import RouterState
+from schemas.settings import Channel
 
 SEVERITIES = ("critical", "high", "warning", "info")
 
@@ -209,6 +211,37 @@ def test_a_busy_channel_is_passed_by_and_a_full_hour_of_all_waits():
     run.take(notice("JobDown", "critical"), NOON_MS + 5 * MINUTE_MS)
     run.beat(NOON_MS + 5 * MINUTE_MS)
     assert run.sent[-1][1].urgent
+
+
+PAGER = Channel("pagerduty", "http://127.0.0.1:1/p", severities=["critical"])
+CHAT = Channel("slack", "http://127.0.0.1:1/s", severities=["high", "warning"])
+MAIL = Channel("webhook", "http://127.0.0.1:1/m", severities=["info"])
+
+
+def test_each_severity_goes_to_the_channels_that_take_it():
+    run = Run(config(person("ada", PAGER, CHAT, MAIL), person_per_hour=100))
+    for severity in SEVERITIES:
+        run.take(notice(f"a-{severity}", severity), NOON_MS)
+    run.beat_until(NOON_MS, NOON_MS + HOUR_MS, MINUTE_MS // 2)
+    by_channel = [(taken, sorted(told.severity for told in message.notices)) for _, message, taken in run.sent]
+    assert by_channel == [([0], ["critical"]), ([1], ["high", "warning"]), ([2], ["info"])]
+
+
+def test_a_critical_alert_takes_another_channel_only_when_its_own_fail():
+    run = Run(config(person("ada", CHAT, PAGER, MAIL)))
+    run.take(notice("JobDown", "critical"), NOON_MS)
+    run.beat(NOON_MS)
+    assert [taken for _, _, taken in run.sent] == [[1]]
+    answers = iter([False, True, True])
+    run = Run(config(person("ada", CHAT, PAGER, MAIL)), works=lambda: next(answers))
+    run.take(notice("JobDown", "critical"), NOON_MS)
+    run.beat(NOON_MS)
+    assert [taken for _, _, taken in run.sent] == [[0]]
+
+
+def test_a_person_whom_some_severity_could_not_reach_is_refused():
+    with pytest.raises(ValueError, match=r"alerts\.people ada: none of the channels takes what is info"):
+        person("ada", PAGER, CHAT)
 
 
 def test_people_hear_of_what_they_own_and_everybody_of_what_nobody_owns():

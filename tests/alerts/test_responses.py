@@ -4,9 +4,10 @@ import msgspec
 import pytest
 
 from infra.alerts.responses import PAUSE_MS, flag, respond
+from infra.learner_promotion import By, online_models, roll_back
 from schemas import control
 from schemas.alerts.catalogue import DEFINITIONS
-from schemas.control import Audit, Flag, Policy, Thresholds
+from schemas.control import Audit, OnlineModel, Policy, Thresholds
 
 RESPONDING = {
     "FeatureDriftSevere": "retrain",
@@ -17,8 +18,12 @@ RESPONDING = {
 ALL_ON = {flag(response): True for response in ("retrain", "raise-thresholds", "shadow", "rollback")}
 
 
-def made(name, *, flags=ALL_ON, policy=None, known=None, now_ms=1000, model="fraud@1"):
-    given = {"flags": flags, "policy": policy or Policy(), "responded_ms": {} if known is None else known}
+ONLINE = {"fraud-champion": OnlineModel("fraud@1", "champion"), "other": OnlineModel("trees", "member")}
+
+
+def made(name, *, flags=ALL_ON, policy=None, known=None, now_ms=1000, model="fraud@1", online=ONLINE):
+    given = {"flags": flags, "policy": policy or Policy(), "online": online}
+    given["responded_ms"] = {} if known is None else known
     records = respond(name, {"model": model}, "it happened", now_ms=now_ms, **given)
     return [(record.kind, control.payload(record)) for record in records]
 
@@ -37,7 +42,9 @@ def test_every_response_is_an_audit_record(name):
     assert audit.action == f"respond_{RESPONDING[name].replace('-', '_')}"
     assert audit.detail["alert"] == name
     assert audit.detail["about"] == "fraud@1"
-    assert len(changes) == (1 if RESPONDING[name] in {"raise-thresholds", "shadow"} else 0)
+    assert [kind for kind, _ in changes] == {"raise-thresholds": ["policy"], "shadow": ["online_model", "audit"]}.get(
+        RESPONDING[name], []
+    )
 
 
 def test_thresholds_go_up_by_a_step_in_every_segment_and_never_beyond_the_highest():
@@ -49,8 +56,27 @@ def test_thresholds_go_up_by_a_step_in_every_segment_and_never_beyond_the_highes
     assert beyond.thresholds.block == 0.99
 
 
-def test_the_shadow_is_a_flag():
-    assert made("LabelsContradict")[1] == ("flag", Flag(enabled=True))
+def answered(name, online, **labels):
+    given = {"policy": Policy(), "online": online, "responded_ms": {}, "now_ms": 1000}
+    return respond(name, labels, "it happened", flags=ALL_ON, **given)
+
+
+def test_a_learner_that_was_set_aside_is_back_after_its_rollback():
+    before = {"one": OnlineModel("first", "member", weight=0.3), "two": OnlineModel("second", "champion")}
+    records = answered("ConceptDrift", before, model="first") + answered("LabelsContradict", before, learner="second")
+    assert {name: model.mode for name, model in online_models(records).items()} == {"one": "shadow", "two": "shadow"}
+    log = {f"{told.kind}/{told.name}": told for told in records}
+    back = [told for learner in ("first", "second") for told in roll_back(log, learner, By("ada", 2000))]
+    assert online_models(back) == before
+
+
+def test_an_alert_that_names_nobody_sets_all_learners_aside_and_one_of_a_shadow_nobody():
+    assert [r.name for r in answered("LabelsContradict", ONLINE) if r.kind == "online_model"] == [
+        "fraud-champion",
+        "other",
+    ]
+    shadow = {"mine": OnlineModel("trees", "shadow"), "other": OnlineModel("forest", "member")}
+    assert answered("ConceptDrift", shadow, model="trees") == []
 
 
 def test_a_response_to_the_same_thing_is_made_once_a_day():
@@ -68,7 +94,14 @@ def test_an_alert_without_a_response_and_an_unknown_one_do_nothing():
 
 def test_ids_and_names_fit_the_control_topic_whatever_the_labels():
     records = respond(
-        "FeatureDriftSevere", {"model": "m" * 300}, "x", flags=ALL_ON, policy=Policy(), responded_ms={}, now_ms=10**12
+        "FeatureDriftSevere",
+        {"model": "m" * 300},
+        "x",
+        flags=ALL_ON,
+        policy=Policy(),
+        online={},
+        responded_ms={},
+        now_ms=10**12,
     )
     assert all(len(record.event_id) <= 64 and len(record.name) <= 64 for record in records)
     assert all(msgspec.json.encode(record) for record in records)

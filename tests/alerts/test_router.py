@@ -4,12 +4,15 @@ from functools import partial
 
 import pytest
 from alert_builders import MINUTE_MS, NOON_MS, config, report
+from msgspec import Raw, json
 
 from infra.alerts import state_file
 from infra.alerts.alertmanager_client import Heard, Webhook, posted, rfc3339
 from infra.alerts.router import SILENCE_MS, Router
 from infra.alerts.routing_state import RouterState
+from schemas.control import Flag
 from schemas.errors import StateVersionError
+from schemas.events import ControlRecord
 from schemas.watching import Alert
 
 
@@ -127,3 +130,17 @@ def test_an_unknown_alert_with_odd_annotations_is_told_all_the_same(tmp_path):
     (message,) = router.due(NOON_MS + MINUTE_MS)
     (notice,) = message.notices
     assert (notice.severity, notice.value, notice.causes, notice.since_ms) == ("warning", None, [], NOON_MS)
+
+
+def test_a_job_that_somebody_stopped_is_known_with_its_time(tmp_path):
+    router = started(tmp_path)
+
+    def told(enabled, at_ms):
+        payload = Raw(json.encode(Flag(enabled=enabled)))
+        router.control(
+            ControlRecord(event_id="c", event_time_ms=at_ms, kind="flag", name="stopped-score", payload=payload)
+        )
+        return router.stopped()
+
+    assert told(True, NOON_MS) == {"score": NOON_MS}
+    assert told(False, NOON_MS + 1) == {"score": 0}

@@ -1,10 +1,13 @@
 """What the stream tells becomes alerts that begin once, end once, and say what may lie behind them."""
 
 import pytest
-from alert_builders import HOUR_MS, NOON_MS, report
+from alert_builders import DAY_MS, HOUR_MS, NOON_MS, report
 
 from infra.alerts import signals
 from infra.alerts.routing_state import RouterState
+from schemas.alerts.catalogue import DEFINITIONS
+from schemas.alerts.definition import Reports
+from schemas.measures import MEASURES
 from schemas.watching import Aggregate, Anomaly
 
 CONSOLE = "http://console/"
@@ -33,11 +36,18 @@ def told(state, given, now_ms=NOON_MS):
         (report(subject="skew", measure="mismatch_share", value=0.05), []),
         (report(subject="multivariate"), ["MultivariateDrift"]),
         (report(subject="error"), ["ConceptDrift"]),
-        (report(subject="label"), ["LabelShift"]),
+        (report(subject="label", measure="positive_share"), ["LabelShift"]),
         (report("roc_auc", 0.8, subject="performance", measure="roc_auc"), ["AccuracyDropped"]),
-        (report("recall", 0.74, "none", subject="performance", measure="recall"), ["CatchRateLow"]),
-        (report("recall", 0.75, "none", subject="performance", measure="recall"), []),
+        (report("catch_rate", 0.74, subject="performance", measure="catch_rate"), ["CatchRateLow"]),
+        (report("catch_rate", 0.75, subject="performance", measure="catch_rate"), []),
+        (report("catch_rate", 0.7, "none", subject="performance", measure="catch_rate"), []),
+        (report("recall", 0.5, subject="performance", measure="recall"), []),
+        (report("fpr", 0.016, subject="performance", measure="false_positive_rate"), ["FalsePositivesHigh"]),
+        (report("fpr", 0.015, subject="performance", measure="false_positive_rate"), []),
+        (report("fpr", 0.02, "none", subject="performance", measure="false_positive_rate"), []),
         (report("recall", 0.5, subject="performance", measure="recall_estimated"), []),
+        (report(value=0.4, level="none"), []),
+        (report(measure="kullback_leibler", value=0.4, level="none"), []),
         (report(level="none", value=0.05), []),
     ],
     ids=lambda given: "/".join(given) if isinstance(given, list) else f"{given.subject}-{given.measure}-{given.value}",
@@ -52,6 +62,34 @@ def test_an_alert_begins_once_and_ends_once():
     assert told(state, report(value=0.23)) == []
     assert told(state, report(value=0.05, level="none")) == [("FeatureDrift", "resolved")]
     assert told(state, report(value=0.05, level="none")) == []
+
+
+def test_a_window_and_the_running_day_are_alerts_of_their_own():
+    """The job tells of both in a row, every hour: a drift of hours must not be over because the day is at ease."""
+    state, day = RouterState(), {"window_start_ms": NOON_MS - DAY_MS}
+    assert told(state, report(value=0.24)) == [("FeatureDrift", "firing")]
+    assert told(state, report(value=0.05, level="none", **day)) == []
+    assert [cause.name for cause in signals.causes("fraud@1", state)] == ["amount"]
+    assert told(state, report(value=0.24)) == []
+    assert told(state, report(value=0.21, **day)) == [("FeatureDrift", "firing")]
+    assert told(state, report(value=0.05, level="none")) == [("FeatureDrift", "resolved")]
+    assert [cause.name for cause in signals.causes("fraud@1", state)] == ["amount"]
+
+
+def test_an_alert_on_a_value_ends_well_within_its_limit_or_with_the_level():
+    state = RouterState()
+    assert ("FeatureDriftSevere", "firing") in told(state, report(value=0.26))
+    assert told(state, report(value=0.21)) == []
+    assert told(state, report(value=0.26, level="moderate")) != []
+    assert ("FeatureDriftSevere", "firing") in told(state, report(value=0.26))
+    assert told(state, report(value=0.19)) == [("FeatureDriftSevere", "resolved")]
+
+
+@pytest.mark.parametrize("definition", [d for d in DEFINITIONS.values() if isinstance(d.signal, Reports)])
+def test_what_an_alert_waits_for_is_measured_by_somebody(definition):
+    """A signal that nothing writes could never fire."""
+    written = MEASURES[definition.signal.subject]
+    assert written is None or set(definition.signal.measures) <= set(written)
 
 
 def test_segments_features_and_models_are_alerts_of_their_own():
@@ -69,6 +107,16 @@ def test_an_alert_of_which_nothing_is_heard_ends_by_itself():
     (over,) = signals.expired(state, NOON_MS + signals.LIFE_MS)
     assert (over.name, over.state) == ("DistributionChanged", "resolved")
     assert signals.expired(state, NOON_MS + 2 * signals.LIFE_MS) == []
+
+
+def test_an_alert_of_reports_that_come_daily_outlives_the_day():
+    """A fall of accuracy is told again a day later; in between it must not be said to be over."""
+    state, daily = RouterState(), {"subject": "performance", "measure": "roc_auc", "every_ms": DAY_MS}
+    assert told(state, report("roc_auc", 0.8, **daily)) == [("AccuracyDropped", "firing")]
+    assert signals.expired(state, NOON_MS + DAY_MS) == []
+    assert told(state, report("roc_auc", 0.8, **daily), NOON_MS + DAY_MS) == []
+    assert signals.expired(state, NOON_MS + 3 * DAY_MS) == []
+    assert [alert.state for alert in signals.expired(state, NOON_MS + DAY_MS * 7 // 2)] == ["resolved"]
 
 
 def test_an_anomaly_ends_half_an_hour_after_the_last():

@@ -172,3 +172,10 @@ def test_of_a_thousand_answers_so_many_are_watched_as_the_settings_say():
     (report,) = found(run.reports, WATCHED[0])
     assert 990 <= report.samples <= 1010
     assert report.model == MODEL
+
+
+def test_the_other_measures_are_told_once_more_when_a_drift_is_over():
+    """What an alert began with must say itself that it is over."""
+    reports = Run(given=REFERENCE).feed(hours(8, 300, {2: 2.0, 4: 0.0})).reports
+    assert [r.level for r in found(reports, WATCHED[0], "wasserstein")] == [SIGNIFICANT] * 2 + [NONE]
+    assert {r.every_ms for r in reports} == {HOUR_MS}

@@ -7,8 +7,12 @@ import pytest
 from sklearn import metrics as sk
 
 from schemas.errors import StateVersionError
+from schemas.measures import MEASURES
+from schemas.settings import Drift
 from serving.drift.performance import KEY, Performance
-from serving.drift.score_curve import CUT, EDGES, ScoreCurve
+from serving.drift.score_curve import CUT, EDGES, ScoreCurve, from_bytes
+from serving.drift.stopped import Stopped
+from serving.labels.maturity import DEFAULTS
 
 DAY_MS = 86_400_000
 START_MS = 20_400 * DAY_MS
@@ -105,3 +109,133 @@ def test_a_restored_performance_goes_on():
     del lost[next(key for key in state if key.startswith(f"{KEY}/") and state[key] is not None)]
     with pytest.raises(StateVersionError, match="missing"):
         Performance(lost.get, baseline, label_days=2)
+
+
+def paid(performance, seed, *, count=40_000, caught=0.9, stopped=0.002, frauds=1.0, day=0, share=0.01):
+    """A day of payments with the labels that come: every fraud, reviews of a few good ones that look bad, and of the
+    others a time-out of a hundredth, which stands for a hundred. Returns scores and what is true."""
+    rng = np.random.default_rng(seed)
+    scores = 1 / (1 + np.exp(-rng.normal(-5, 2, count)))
+    labels = rng.random(count) < scores * frauds
+    chance, picked = rng.random(count), rng.random(count)
+    at = START_MS + day * DAY_MS
+    performance.answer(MODEL, "", [at + n for n in range(count)], scores.tolist())
+    for n, (score, label) in enumerate(zip(scores.tolist(), labels.tolist(), strict=True)):
+        decision = "BLOCK" if chance[n] < (caught if label else stopped) else "APPROVE"
+        reviewed = not label and score > 0.3 and picked[n] < 0.1
+        if label or reviewed or decision == "BLOCK":
+            told = {"weight": 1.0}
+        elif picked[n] > 1 - share:
+            told = {"weight": 1 / share}
+        else:
+            continue
+        performance.learn(MODEL, "", at + n, at + DAY_MS, score, float(label), None, decision=decision, **told)
+    return scores, labels
+
+
+def mature(performance, day=0):
+    """What is told when the labels of that day are mature, by measure."""
+    end = START_MS + (day + 1) * DAY_MS
+    performance.learn(MODEL, "", end, end + 2 * DAY_MS, 0.5, 0.0, None)
+    return {report.measure: report for report in performance.close() if report.window_end_ms == end}
+
+
+def test_a_sample_of_the_good_payments_gives_the_figures_that_all_labels_would():
+    performance = Performance({}.get, baseline, label_days=2)
+    scores, labels = paid(performance, 5, share=0.1)
+    found = mature(performance)
+    assert found["roc_auc"].value == pytest.approx(sk.roc_auc_score(labels, scores), abs=0.02)
+    assert found["average_precision"].value == pytest.approx(sk.average_precision_score(labels, scores), abs=0.08)
+    assert found["precision"].value == pytest.approx(sk.precision_score(labels, scores > CUT), abs=0.1)
+    assert found["recall"].value == pytest.approx(sk.recall_score(labels, scores > CUT), abs=0.001)
+    assert found["positive_rate"].value == pytest.approx(labels.mean(), rel=0.05)
+
+
+def test_labels_that_somebody_picked_tell_of_frauds_alone():
+    """Reviews and chargebacks say nothing of the good payments that nobody looked at."""
+    performance = Performance({}.get, baseline, label_days=2)
+    paid(performance, 5, share=0.0)
+    told = {measure for measure in mature(performance) if not measure.endswith("_estimated")}
+    assert told == {"recall", "catch_rate"}
+
+
+def test_answers_that_are_sampled_count_as_all_that_they_stand_for():
+    performance = Performance({}.get, baseline, label_days=2, sample_permille=250)
+    scores, _ = drawn(3, 1000)
+    performance.answer(MODEL, "", list(range(START_MS, START_MS + 1000)), scores.tolist())
+    for n in range(1999):
+        performance.learn(MODEL, "", START_MS + n, START_MS + n, 0.2, float(n < 50), None)
+    assert "roc_auc" not in mature(performance)
+
+
+def test_a_sample_of_good_payments_is_no_fall_by_chance():
+    """One good payment that scores high and stands for a hundred costs much precision."""
+    falls = []
+    for seed in range(12):
+        performance = Performance({}.get, lambda _: {"average_precision": 0.5}, label_days=2)
+        scores, labels = paid(performance, seed, count=15_000)
+        truth = float(sk.average_precision_score(labels, scores))
+        performance._baseline = lambda _, truth=truth: {"average_precision": truth}
+        falls.append(mature(performance)["average_precision"].level)
+    assert falls.count("none") >= 11
+
+
+@pytest.mark.parametrize(("caught", "level"), [(0.9, "none"), (0.77, "moderate"), (0.6, "significant")])
+def test_what_is_caught_is_what_was_decided_not_what_scored_high(caught, level):
+    performance = Performance({}.get, baseline, label_days=2)
+    paid(performance, 6, caught=caught)
+    found = mature(performance)
+    assert found["catch_rate"].value == pytest.approx(caught, abs=0.04)
+    assert found["catch_rate"].level == level
+    assert found["recall"].value < 0.75
+
+
+@pytest.mark.parametrize(("stopped", "level"), [(0.002, "none"), (0.03, "significant")])
+def test_good_payments_that_were_stopped_are_false_positives(stopped, level):
+    performance = Performance({}.get, baseline, label_days=2)
+    paid(performance, 7, stopped=stopped)
+    found = mature(performance)["false_positive_rate"]
+    assert found.value == pytest.approx(stopped, rel=0.25)
+    assert found.level == level
+
+
+def test_a_label_that_is_replaced_is_taken_out_of_what_was_stopped():
+    counted, other = Stopped(), Stopped()
+    counted.learn("BLOCK", fraud=False, weight=100)
+    counted.learn("BLOCK", fraud=False, weight=100, times=-1)
+    counted.learn("BLOCK", fraud=True, weight=1)
+    counted.learn("", fraud=True, weight=1)
+    other.learn("BLOCK", fraud=True, weight=1)
+    assert counted == other
+
+
+def test_a_share_of_frauds_that_jumps_is_label_drift():
+    performance = Performance({}.get, baseline, label_days=2)
+    levels = []
+    for day, frauds in enumerate((1.0, 1.0, 0.4)):
+        paid(performance, 8 + day, day=day, frauds=frauds)
+        levels.append(mature(performance, day)["positive_share"].level)
+    assert levels == ["none", "none", "significant"]
+
+
+def test_everything_that_performance_tells_is_declared():
+    performance = Performance({}.get, baseline, label_days=2)
+    paid(performance, 9)
+    performance.answer(MODEL, "", [START_MS + DAY_MS], [0.1])
+    found = mature(performance)
+    for subject in ("performance", "label"):
+        assert {m for m, r in found.items() if r.subject == subject} == set(MEASURES[subject])
+
+
+def test_a_curve_of_before_there_were_weights_is_read_as_labels_of_one_each():
+    scores, labels = drawn(4, 500)
+    curve = ScoreCurve()
+    curve.answer(scores)
+    for score, label in zip(scores, labels, strict=True):
+        curve.learn(float(score), float(label), None)
+    assert (from_bytes(curve.counts[:4].tobytes()).counts == curve.counts).all()
+    assert (from_bytes(curve.counts.tobytes()).counts == curve.counts).all()
+
+
+def test_a_day_is_told_later_than_the_longest_policy_waits():
+    assert Drift().label_days > max(policy.days for policy in DEFAULTS.values())

@@ -35,7 +35,7 @@ def described(found):
     def hold(subject, value, limits, likely):
         return held(Held(), value, limits, START_MS, likely=likely)
 
-    window = reports.Window("fraud@1", "", START_MS, START_MS + HOUR_MS, hold)
+    window = reports.Window("fraud@1", "", START_MS, START_MS + HOUR_MS, HOUR_MS, hold)
     return list(
         reports.of_window(
             found, WATCHED, REFERENCE, reports.Mixes({"APPROVE": 0.5, "BLOCK": 0.5}, {"m1": 0.2, "m9": 0.1}), window
@@ -108,3 +108,21 @@ def test_names_that_come_often_are_counted_among_thousands_that_do_not():
     # The bound of frequent items: 3.5 of the total over the size of its table.
     assert name == "often"
     assert 2_000 - 3.5 * 20_000 / 2**sketch.LG_HEAVY <= count <= 2_000
+
+
+def test_many_names_in_few_answers_do_not_drift_by_chance():
+    """Twenty names in two hundred answers move by PSI 0.1 on most days."""
+    rng = np.random.default_rng(3)
+    weights = 1 / np.arange(1, 22)
+    shares = {f"m{n:02}": float(share) for n, share in enumerate(weights / weights.sum())}
+
+    def hold(subject, value, limits, likely):
+        return held(Held(), value, limits, START_MS, likely=likely)
+
+    window = reports.Window("fraud@1", "", START_MS, START_MS + HOUR_MS, HOUR_MS, hold)
+    levels = []
+    for _ in range(1000):
+        counts = rng.multinomial(200, list(shares.values()))
+        given = dict(zip(shares, counts.tolist(), strict=True))
+        levels.append(reports._mix(given, 200, shares, window, "feature", reports.NAMES).level)
+    assert levels.count("none") >= 999

@@ -159,6 +159,15 @@ class TestMaturity:
         bucket.step(label("c1", known_ms=NOON_MS + 9 * DAY_MS))
         assert [(e.label, e.replaced) for e in bucket.examples] == [(0.0, None), (1.0, 0.0)]
 
+    def test_a_label_says_how_many_answers_the_time_out_stood_for_that_it_replaces_and_what_was_decided(self):
+        bucket = Bucket(control=policies(soon=Maturity("chargeback", days=10, share=0.99)))
+        bucket.store.write_decisions([decision()])
+        bucket.step(decision())
+        bucket.step(decision("p3", NOON_MS + 11 * DAY_MS))
+        bucket.step(label("c1", known_ms=NOON_MS + 12 * DAY_MS))
+        assert [(e.weight, e.replaced_weight) for e in bucket.examples] == [(1 / 0.99, 1.0), (1.0, 1 / 0.99)]
+        assert {e.decision for e in bucket.examples} == {decision().decision}
+
     def test_a_payment_with_a_label_a_repeat_and_a_refused_one_have_no_time_out(self):
         bucket = Bucket(control=policies(soon=Maturity("chargeback", days=1, share=1.0)))
         log = [decision(), decision("p2", repeat=True), decision("p3", decision="BLOCK")]
@@ -290,7 +299,8 @@ def test_words_are_few_and_their_bytes_stay_readable():
     assert (len(words.told), words.count) == (REMEMBERED_WORDS, 20)
     one = Words([Told(Word("c1", NOON_MS, 1.0, "chargeback"), True, 0.0)], 2)
     frozen = pack_words(one)
-    assert frozen.hex() == FROZEN_WORDS
+    assert frozen.hex() == FROZEN_WORDS_WITH_WEIGHTS
+    assert unpack_words(frozen) == one
     assert unpack_words(bytes.fromhex(FROZEN_WORDS)) == one
     with pytest.raises(StateVersionError, match="version 02, this release reads 1"):
         unpack_words(b"\x02" + frozen[1:])
@@ -301,4 +311,9 @@ def test_state_of_another_version_is_refused_by_name():
         Waiting({"retries": b"\x92\x09\x80"}.get).retries.next_ms()
 
 
+# Of the release before words had weights.
 FROZEN_WORDS = "0192919394a26331cf0000018bd2da3e00cb3ff0000000000000aa6368617267656261636bc3cb000000000000000002"
+FROZEN_WORDS_WITH_WEIGHTS = (
+    "0192919495a26331cf0000018bd2da3e00cb3ff0000000000000aa6368617267656261636bcb3ff0000000000000"
+    "c3cb0000000000000000cb3ff000000000000002"
+)

@@ -14,7 +14,7 @@ from infra.promotion import Force
 from infra.topic_reader import Read
 from online_learning.promotion import Comparison
 from schemas import codec, control
-from schemas.control import ModelPointer, OnlineModel
+from schemas.control import Audit, ModelPointer, OnlineModel
 from schemas.errors import GateError, InputError, NotFoundError
 from schemas.events import ControlRecord, Snapshot
 from schemas.settings import Promotion, Settings
@@ -283,6 +283,10 @@ def test_the_commands_show_promote_and_roll_back(log, monkeypatch):
     assert "+10.0%" in shown
     assert "promote_learner fraud-logistic champion" in shown
     assert shown.rstrip().endswith(": x")
+    answer = Audit("respond_shadow", {"alert": "LabelsContradict", "learner": "fraud-logistic"})
+    payload = msgspec.Raw(msgspec.json.encode(answer))
+    log.take([ControlRecord(event_id="r", event_time_ms=1, kind="audit", name="respond-shadow-1", payload=payload)])
+    assert "respond_shadow" not in _run(monkeypatch, told, "show", "fraud-logistic")
     assert "fraud-logistic null" in _run(monkeypatch, told, "rollback", "fraud-logistic")
     assert log.modes() == {}
     assert "waits for an answer: sluice learners promote fraud-logistic" in _run(monkeypatch, told, "settle")

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from runs import no_model
 
+from infra.alerts.responses import flag, respond
 from schemas import codec, snapshots
-from schemas.control import OnlineModel
+from schemas.control import OnlineModel, Policy
 from schemas.errors import InvalidError
 from schemas.events import Snapshot
 from schemas.online_scores import OnlineScore
@@ -72,6 +73,18 @@ class TestADecision:
         assert (decision.decision, decision.champion_score) == ("CHALLENGE", 0.3)
         assert decision.online["linear@100"].weight == 0.75
         assert decision.model == "fraud@1"
+
+    @pytest.mark.parametrize("mode", ["member", "champion"])
+    def test_a_learner_has_no_part_in_the_score_once_an_alert_set_it_aside(self, mode):
+        control, before = beside_amounts(mode), {"one": OnlineModel("linear", mode)}
+        for record in respond(
+            "ConceptDrift", {"model": "linear"}, "its errors grew",
+            flags={flag("shadow"): True}, policy=Policy(), online=before, responded_ms={}, now_ms=1,
+        ):  # fmt: skip
+            control.online.apply(record)
+        decision = Desk(control).decide(tx(amount=300.0))
+        assert (decision.score, decision.champion_score) == (0.3, None)
+        assert [told.weight for told in decision.online.values()] == [0.0]
 
     def test_an_online_champion_gives_the_score_alone(self):
         decision = Desk(beside_amounts("champion")).decide(tx(amount=300.0))
