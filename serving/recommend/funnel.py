@@ -15,7 +15,7 @@ from serving.recommend.features.catalogue import vectors
 from serving.recommend.features.group import Shortlist
 from serving.recommend.rules.catalogue import RULES
 from serving.recommend.sources.catalogue import NAMES, SOURCES, shares
-from serving.recommend.workspace import Numbers, Scores, Workspace, blend, take
+from serving.recommend.workspace import Numbers, Scores, Workspace, blend, take, turns
 
 FALLBACK = "fallback"
 DAY_MS = 86_400_000.0
@@ -60,7 +60,10 @@ class Funnel:
         room, items, policy = self._room, ask.items, ask.policy
         portions = shares(policy)
         pooled = gather(room, ask, portions)
-        kept = np.flatnonzero(allowed(ask, room.pool[:pooled], hard_only=False))[: policy.candidates]
+        kept = np.flatnonzero(allowed(ask, room.pool[:pooled], hard_only=False))
+        if len(kept) > policy.candidates:
+            quotas = np.array([share.quota for share in portions], np.float32)
+            kept = kept[turns(room.scores[kept], quotas, policy.candidates)]
         candidates, scores = room.pool[kept], room.scores[kept]
         fallback = len(candidates) < policy.length
         if fallback:
