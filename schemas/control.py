@@ -62,12 +62,30 @@ class SourceShare(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     weight: Annotated[float, Meta(ge=0)] = 1.0
 
 
+Kind = Literal["view", "click", "cart", "purchase", "rating", "time_spent"]
+
+
+class KindWeight(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What an interaction of a kind counts in trends, popularity, neighbours and training.
+
+    One whose value is below `least` counts nothing; one below `whole` counts in proportion. Both None: values say
+    nothing. What counts nothing is still known of its user: it speaks for no other item, and rules may leave it out.
+    """
+
+    weight: Annotated[float, Meta(ge=0, le=100)]
+    least: float | None = None
+    whole: Annotated[float, Meta(gt=0)] | None = None
+
+
 class RecommendPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How lists are made (REC-1, REC-5, REC-7). `sources` changes what serving/recommend/sources/ states as default.
 
     `candidates` -> `ranked` -> `length` is the funnel. `rules` name files of serving/recommend/rules. A user with
     fewer than `new_user_events` interactions is new. A new item's boost halves every `new_item_days`. Something
-    bought is offered again `rebuy_hours` later, never when that is None.
+    bought is offered again `rebuy_hours` later, never when that is None. `kinds` changes what
+    serving/recommend/interest.py states as default. Beyond `most_per_minute` interactions in a minute of event time a
+    user has lists, but teaches the shop nothing; 0 = no limit. Without `answer_impressions` what a list showed is
+    learned and gets no list of its own.
     """
 
     sources: dict[str, SourceShare] = {}
@@ -83,6 +101,10 @@ class RecommendPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rules: tuple[str, ...] = ("stock", "banned", "bought")
     banned_flags: tuple[str, ...] = ("banned",)
     rebuy_hours: Annotated[float, Meta(ge=0)] | None = None
+    kinds: dict[Kind, KindWeight] = {}
+    # Users keep their 64 newest interactions: more can not be counted.
+    most_per_minute: Annotated[int, Meta(ge=0, le=64)] = 60
+    answer_impressions: bool = True
 
 
 class ModelPointer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

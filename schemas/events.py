@@ -67,6 +67,11 @@ class Interaction(Event, frozen=True, kw_only=True, omit_defaults=True):
     list_id: Word = ""
     context: dict[str, str] = {}
 
+    @property
+    def impression(self) -> bool:
+        """Whether a list showed the item, and its user did nothing yet."""
+        return self.kind == "view" and self.position is not None
+
 
 class Item(Event, frozen=True, kw_only=True, omit_defaults=True):
     """An item of the catalogue as it is from now on: a later event replaces it whole. The record key is `item_id`.

@@ -91,6 +91,9 @@ LISTS = Metric(
 RANKINGS = Metric("rankings", "counter", "rankings", "Rankings of items told, by kind.", "kind", get_args(RankingKind))
 INTERACTIONS = Metric("interactions", "counter", "events", "Interactions taken in, repeats among them.")
 UNKNOWN_ITEMS = Metric("unknown_items", "counter", "events", "Interactions with items outside the catalogue.")
+LIMITED_INTERACTIONS = Metric(
+    "limited_interactions", "counter", "events", "Interactions beyond what one user may teach the shop in a minute."
+)
 REFUSED_ITEMS = Metric("refused_items", "counter", "events", "Catalogue entries beyond the most items that are kept.")
 EMPTY_LISTS = Metric("empty_lists", "counter", "lists", "Recommendation lists without any item.")
 LIST_LIKENESS = Metric(
@@ -187,6 +190,7 @@ METRICS = (
     RANKINGS,
     INTERACTIONS,
     UNKNOWN_ITEMS,
+    LIMITED_INTERACTIONS,
     REFUSED_ITEMS,
     EMPTY_LISTS,
     LIST_LIKENESS,

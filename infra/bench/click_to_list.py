@@ -10,10 +10,11 @@ import msgspec
 import numpy as np
 
 from infra import flink_client, publish
+from infra.bench import throughput
 from infra.bench.latency import Timeline, timeline
 from infra.bench.percentiles import Percentiles, percentiles
 from infra.bench.watch import watch, watched
-from infra.bench.workload import Workload, catalogue
+from infra.bench.workload import ITEMS, Workload, catalogue
 from infra.stack import flink_jobs
 from jobs.names import RECOMMEND
 from schemas.errors import PartFailedError
@@ -25,12 +26,16 @@ STARTED_S = 60.0
 
 
 class ClickToList(msgspec.Struct, frozen=True):
-    """`unseen` lists were not in Redis when `watch` lost its patience; `unanswered` never came at all."""
+    """Of `users`, each of whom had a list before, and `items`, as they are in the catalogue.
+
+    `unseen` lists were not in Redis when `watch` lost its patience; `unanswered` never came at all."""
 
     rate: float
     seen: Percentiles
     unseen: int
     unanswered: int
+    users: int = 0
+    items: int = 0
 
 
 @contextmanager
@@ -49,6 +54,16 @@ def shop(settings: Settings) -> Iterator[None]:
         yield
 
 
+def fill(settings: Settings, users: int) -> None:
+    """A first interaction of each user: from then on all of them are known, and have lists.
+
+    Raises PartFailedError when lists stop coming before all are there.
+    """
+    throughput.drain(
+        settings.kafka, INTERACTIONS.name, RECOMMENDATIONS.name, count=users, users=users, kind="interactions"
+    )
+
+
 def warm_up(settings: Settings, *, rate: float, seconds: float, users: int) -> None:
     """Interactions until the items are known and the machine code is there. Raises PartFailedError without answers."""
     answered = _timeline(settings, rate, seconds, users)
@@ -56,8 +71,18 @@ def warm_up(settings: Settings, *, rate: float, seconds: float, users: int) -> N
         raise PartFailedError("no interaction had a list; see `sluice status` for the job recommend")
 
 
-def measure(settings: Settings, *, rate: float, seconds: float, users: int) -> ClickToList:
-    """Send interactions at the rate and watch Redis. Raises OperatorError when a part is down or no list arrives."""
+def measure(
+    settings: Settings,
+    *,
+    rate: float,
+    seconds: float,
+    users: int,
+    begun: Callable[[float], None] = lambda _begin_ms: None,
+) -> ClickToList:
+    """Send interactions at the rate and watch Redis; `begun` is called with the start, just before it, and returns.
+
+    Raises OperatorError when a part is down or no list arrives.
+    """
     workload, count = Workload(users, "interactions"), round(rate * seconds)
     store = redis_lists.connect(settings.redis)
     found: list[float] = []
@@ -67,6 +92,7 @@ def measure(settings: Settings, *, rate: float, seconds: float, users: int) -> C
         return [None if made is None else made.event_time_ms for made in lists]
 
     def look(begin_ms: float) -> None:
+        begun(begin_ms)
         found.extend(watch(times, workload.user, begin_ms, rate=rate, count=count))
 
     try:
@@ -77,7 +103,7 @@ def measure(settings: Settings, *, rate: float, seconds: float, users: int) -> C
     if not found:
         raise PartFailedError("no list arrived in Redis; see `sluice status` for the job materialize")
     unanswered = int(np.isnan(answered.answered_ms).sum())
-    return ClickToList(rate, percentiles(np.array(found)), watched(count) - len(found), unanswered)
+    return ClickToList(rate, percentiles(np.array(found)), watched(count) - len(found), unanswered, users, ITEMS)
 
 
 def _timeline(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import http.client
+import random
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from urllib.parse import quote
 
@@ -14,7 +15,7 @@ import msgspec
 import numpy as np
 
 from infra.bench.percentiles import Percentiles, percentiles
-from infra.bench.workload import Workload
+from infra.bench.workload import SEED, Workload
 from infra.stack.part import LOOPBACK
 from schemas.errors import PartFailedError
 from schemas.settings import Settings
@@ -27,42 +28,63 @@ RATE = 100.0
 
 
 class Endpoint(msgspec.Struct, frozen=True):
-    """Times of answered requests from when each was due; `from_list` of them were answered from the user's own list."""
+    """Times of answered requests from when each was due; `from_list` of them were answered from the user's own list.
+
+    They were for `users` different users.
+    """
 
     rate: float
     answers: Percentiles
     from_list: int
+    users: int = 0
 
 
-def measure(settings: Settings, *, seconds: float, users: int) -> Endpoint:
-    """Ask for lists of the workload's users in turn. Raises PartFailedError when the API does not answer."""
+class Asking:
+    """A client of the API that asks for lists of users drawn at random."""
+
+    def __init__(self, ask: Callable[[str], str], users: Sequence[str]) -> None:
+        self._ask = ask
+        self._users = users
+        self._chance = random.Random(SEED)
+
+    def once(self) -> str:
+        """Where the answer came from."""
+        return self._ask(self._chance.choice(self._users))
+
+    def paced(self, begin_ms: float, count: int) -> Endpoint:
+        """`count` requests, the first at `begin_ms` since the epoch."""
+        found, from_list, asked = [], 0, set()
+        begin_s = time.perf_counter() + begin_ms / 1000 - time.time()
+        for number in range(count):
+            due_s = begin_s + number / RATE
+            while (now_s := time.perf_counter()) < due_s:
+                time.sleep(due_s - now_s)
+            user = self._chance.choice(self._users)
+            asked.add(user)
+            from_list += self._ask(user) == "list"
+            found.append((time.perf_counter() - due_s) * 1000)
+        return Endpoint(RATE, percentiles(np.array(found)), from_list, len(asked))
+
+
+@contextmanager
+def asking(settings: Settings, *, users: int) -> Iterator[Asking]:
+    """The API runs, and a client of it is warm. Raises PartFailedError when the API does not answer."""
     workload = Workload(users, "interactions")
     with _api(settings) as port:
         client = http.client.HTTPConnection(LOOPBACK, port, timeout=STARTED_S)
 
-        def ask(number: int) -> str:
-            client.request("GET", f"/recommendations/{quote(workload.user(number), safe='')}?n={N}")
+        def ask(user: str) -> str:
+            client.request("GET", f"/recommendations/{quote(user, safe='')}?n={N}")
             response = client.getresponse()
             body = response.read()
             if response.status != http.client.OK:
                 raise PartFailedError(f"GET /recommendations answered {response.status}: {body.decode()[:200]}")
             return str(msgspec.json.decode(body)["origin"])
 
-        for number in range(WARM_UP):
-            ask(number)
-        return _paced(ask, round(RATE * seconds))
-
-
-def _paced(ask: Callable[[int], str], count: int) -> Endpoint:
-    found, from_list = [], 0
-    begin = time.perf_counter()
-    for number in range(count):
-        due = begin + number / RATE
-        while (now := time.perf_counter()) < due:
-            time.sleep(due - now)
-        from_list += ask(number) == "list"
-        found.append((time.perf_counter() - due) * 1000)
-    return Endpoint(RATE, percentiles(np.array(found)), from_list)
+        made = Asking(ask, [workload.user(number) for number in range(workload.distinct)])
+        for _ in range(WARM_UP):
+            made.once()
+        yield made
 
 
 @contextmanager

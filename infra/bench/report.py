@@ -242,15 +242,16 @@ def _recommend(found: dict[str, Any]) -> list[str]:
     clicks: ClickToList = found["recommend"]["click_to_list"]
     endpoint: Endpoint = found["recommend"]["endpoint"]
     seen, answers = clicks.seen, endpoint.answers
-    late = f"{clicks.unseen:,} not seen, {clicks.unanswered:,} without a list"
-    own = f"{endpoint.from_list:,} of {answers.count:,} from the user's own list"
+    late = f"{clicks.unseen:,} not seen, {clicks.unanswered:,} without a list; "
+    shop = f"{found['recommend']['recommender']}, {clicks.users:,} users, {clicks.items:,} items"
+    own = f"{endpoint.from_list:,} of {answers.count:,} from the user's own list, {endpoint.users:,} users"
     return [
         _row(
             f"click to list at {clicks.rate:,.0f}/s, p50 / p99 ms",
             f"{seen.p50:.1f} / {seen.p99:.1f}",
             "p99 < 200",
             seen.p99 < 200 and not clicks.unseen,
-            late,
+            late + shop,
         ),
         _row(
             f"GET /recommendations at {endpoint.rate:,.0f}/s, p50 / p99 ms",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -23,6 +24,7 @@ from infra.bench import (
     latency,
     learner,
     plain_loop,
+    recommender,
     recovery,
     reference,
     state_size,
@@ -61,10 +63,11 @@ class Scale:
     recovery_s: float
     labelled: int
     alerts: int
+    shoppers: int
 
 
-FULL = Scale(60, 20, 300_000, 200_000, 20_000, 400_000, 1_000, 45, 300_000, 60)
-QUICK = Scale(3, 4, 10_000, 5_000, 2_000, 10_000, 100, 30, 20_000, 10)
+FULL = Scale(60, 20, 300_000, 200_000, 20_000, 400_000, 1_000, 45, 300_000, 60, SHOPPERS)
+QUICK = Scale(3, 4, 10_000, 5_000, 2_000, 10_000, 100, 30, 20_000, 10, 5_000)
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,7 @@ class Bench:
     settings: Settings
     scale: Scale
     control: Control
+    tell: Tell = lambda _: None
 
 
 Measure = Callable[[Bench], Any]
@@ -117,13 +121,20 @@ def _drift(bench: Bench) -> Any:
 
 
 def _recommend(bench: Bench) -> Any:
-    """Both at once: the lists that the endpoint reads are those that the clicks made."""
-    settings, scale = bench.settings, bench.scale
-    with click_to_list.shop(settings):
-        click_to_list.warm_up(settings, rate=CLICK_RATE, seconds=scale.warm_up_s, users=SHOPPERS)
-        seen = click_to_list.measure(settings, rate=CLICK_RATE, seconds=scale.seconds, users=SHOPPERS)
-        asked = endpoint.measure(settings, seconds=scale.seconds, users=SHOPPERS)
-    return {"click_to_list": seen, "endpoint": asked}
+    """Both at once: the endpoint is asked for lists of random users while clicks change them."""
+    settings, scale, users = bench.settings, bench.scale, bench.scale.shoppers
+    with click_to_list.shop(settings), recommender.in_force(settings, users, bench.tell) as label:
+        click_to_list.fill(settings, users)
+        click_to_list.warm_up(settings, rate=CLICK_RATE, seconds=scale.warm_up_s, users=users)
+        with endpoint.asking(settings, users=users) as client, ThreadPoolExecutor(1, "asking") as beside:
+            asked: list[Future[endpoint.Endpoint]] = []
+
+            def begun(begin_ms: float) -> None:
+                asked.append(beside.submit(client.paced, begin_ms, round(endpoint.RATE * scale.seconds)))
+
+            seen = click_to_list.measure(settings, rate=CLICK_RATE, seconds=scale.seconds, users=users, begun=begun)
+            (answers,) = asked
+            return {"click_to_list": seen, "endpoint": answers.result(), "recommender": label}
 
 
 def _plain_loop(bench: Bench) -> Any:

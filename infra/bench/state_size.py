@@ -5,10 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from infra.bench.in_process import NOW_MS, Step, payment
-from infra.bench.workload import Workload, catalogue
+from infra.bench.workload import acts, catalogue
 from infra.stack import flink_jobs
 from jobs.names import SCORE
-from schemas.events import Interaction
 from schemas.settings import Settings
 from serving.control import Control
 from serving.recommend.recommender import Recommender
@@ -34,12 +33,12 @@ def bytes_by_kind(control: Control) -> dict[str, int]:
 
 
 def recommender_bytes(users: int) -> dict[str, int]:
-    """The recommender's mean state of a user and of an item, after the interactions of a bench."""
+    """The recommender's mean state of a user and of an item, after `users` acts of a shop: about six a user."""
     recommender, now_ms = Recommender(), NOW_MS
     recommender.learn(catalogue(now_ms))
-    workload = Workload(users, "interactions")
-    decode = msgspec.json.Decoder(Interaction).decode
-    recommender.learn(decode(workload.record("", n, now_ms + n)[1]) for n in range(workload.distinct))
+    recommender.learn(
+        msgspec.structs.replace(act, event_id=f"act-{n}", event_time_ms=now_ms + n) for n, act in enumerate(acts(users))
+    )
     sizes: dict[str, list[int]] = {}
     for key, value in recommender.take_writes().items():
         sizes.setdefault(key.partition(":")[0], []).append(len(value or b""))

@@ -31,10 +31,13 @@ Kind = Literal["payments", "small_payments", "interactions"]
 
 
 class Workload:
-    """Events of `users` people; number n is the same event in every process that makes an equal workload."""
+    """Events of `users` people; number n is the same event in every process that makes an equal workload.
+
+    Interactions are one of each user, in turn, and with as many of the items as a fifth of them can add.
+    """
 
     def __init__(self, users: int, kind: Kind = "payments") -> None:
-        pool = _interactions(users) if kind == "interactions" else _payments(users, small=kind == "small_payments")
+        pool = _shoppers(users) if kind == "interactions" else _payments(users, small=kind == "small_payments")
         self._users = [event.user_id for event in pool]
         self._keys = [user.encode() for user in self._users]
         self._tails = [_HEAD.sub(b"", encode(event), count=1) for event in pool]
@@ -124,15 +127,34 @@ def _own(transaction: Transaction, small: bool) -> Transaction:
     )
 
 
-def _interactions(users: int) -> Sequence[Interaction]:
-    acts = (event for event in events(_shop(users)) if isinstance(event, Interaction))
+def acts(count: int) -> list[Interaction]:
+    """The first acts in a shop of so many users; a few of them do most of it, about six each."""
+    found = (event for event in events(_shop(count)) if isinstance(event, Interaction))
     return [
         # Lists of the generated shop were shown to nobody here.
         msgspec.structs.replace(
             act, user_id=f"bench-{act.user_id}", item_id=f"bench-{act.item_id}", list_id="", position=None
         )
-        for act in islice(acts, users)
+        for act in islice(found, count)
     ]
+
+
+def _shoppers(users: int) -> Sequence[Interaction]:
+    """An act of each user: all of them, where a shop as it is would show the busy ones again and again."""
+    found = acts(users)
+    touched: set[str] = set()
+    again = []
+    for place, act in enumerate(found):
+        if act.item_id in touched:
+            again.append(place)
+        touched.add(act.item_id)
+    # The items that nobody came to take the place of some that came again, spread evenly.
+    missing = [item.item_id for item in catalogue(0) if item.item_id not in touched]
+    missing = missing[: min(users // 5, len(again))]
+    for number, item_id in enumerate(missing):
+        place = again[number * len(again) // len(missing)]
+        found[place] = msgspec.structs.replace(found[place], item_id=item_id)
+    return [msgspec.structs.replace(act, user_id=f"bench-shopper-{n}") for n, act in enumerate(found)]
 
 
 def _shop(users: int) -> Shop:

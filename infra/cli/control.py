@@ -12,18 +12,34 @@ import msgspec
 
 from infra import control_topic
 from schemas import control
-from schemas.control import Blocklist, Flag, Maturity, OnlineModel, Policy, Rule, Thresholds
+from schemas.control import (
+    Blocklist,
+    Flag,
+    KindWeight,
+    Maturity,
+    OnlineModel,
+    Policy,
+    RecommendPolicy,
+    Rule,
+    SourceShare,
+    Thresholds,
+)
 from schemas.errors import EventError, InputError, NotFoundError
 from schemas.events import ControlRecord, DecisionKind
 from schemas.models import FRAUD, RECOMMEND
 from schemas.settings import Settings
 from serving.control import Control
 from serving.model import Model
+from serving.recommend.artifact import Artifact
+from serving.recommend.control import RecommendControl
+from serving.recommend.rules.catalogue import RULES
+from serving.recommend.sources.catalogue import NAMES as SOURCES
+from serving.recommend.sources.catalogue import shares
 from serving.rules.catalogue import KINDS
 
 ENTITIES = ("user", "merchant", "device", "card", "ip", "country")
-P = TypeVar("P", Policy, Blocklist)
-M = TypeVar("M", OnlineModel, Maturity)
+P = TypeVar("P", Policy, Blocklist, RecommendPolicy)
+M = TypeVar("M", OnlineModel, Maturity, RecommendPolicy, SourceShare, KindWeight)
 NOTE = click.option("--note", default="", help="Why: it is kept beside the record.")
 
 
@@ -166,13 +182,70 @@ def set_maturity(settings: Settings, *, name: str, source: str, days: float, sha
     _publish(settings, "maturity", name, _converted({"source": source, "days": days, "share": share}, Maturity), note)
 
 
+@command.command(name="set-recommend")
+@click.option("--source", "sources", multiple=True, help="NAME=QUOTA or NAME=QUOTA:WEIGHT; quota 0 switches it off.")
+@click.option("--kind", "kinds", multiple=True, help="KIND=WEIGHT, KIND=WEIGHT:LEAST or KIND=WEIGHT:LEAST:WHOLE.")
+@click.option("--rule", "rules", multiple=True, help="Switch a rule on.")
+@click.option("--no-rule", "no_rules", multiple=True, help="Switch a rule off.")
+@click.option("--banned-flag", "flags", multiple=True, help="A flag of items that bans them; replaces those of before.")
+@click.option("--candidates", type=int, help="What sources bring.")
+@click.option("--ranked", type=int, help="What the ranker scores.")
+@click.option("--length", type=int, help="Items of a list.")
+@click.option("--diversity", type=float, help="How much unlikeness weighs beside relevance.")
+@click.option("--explore", type=float, help="Share of the places that are drawn.")
+@click.option("--explore-new-user", type=float, help="The same for a user of whom little is known.")
+@click.option("--new-user-events", type=int, help="A user with fewer interactions is new.")
+@click.option("--new-item-boost", type=float, help="What newness adds to a score.")
+@click.option("--new-item-days", type=float, help="The boost halves so often.")
+@click.option("--rebuy-hours", help="What was bought is offered again after so long, or `never`.")
+@click.option("--most-per-minute", type=int, help="More of one user teach the shop nothing; 0 = no limit.")
+@click.option("--answer-impressions/--no-answer-impressions", default=None, help="Whether what was shown gets lists.")
+@NOTE
+@click.pass_obj
+def set_recommend(
+    settings: Settings,
+    /,
+    *,
+    sources: tuple[str, ...],
+    kinds: tuple[str, ...],
+    rules: tuple[str, ...],
+    no_rules: tuple[str, ...],
+    flags: tuple[str, ...],
+    rebuy_hours: str | None,
+    note: str,
+    **numbers: float | None,
+) -> None:
+    """Change how lists are made; what is not given stays as it is."""
+    present = _present(settings, "recommend_policy", RECOMMEND, RecommendPolicy) or RecommendPolicy()
+    if unknown := sorted(set(no_rules) - set(RULES)):
+        raise InputError(f"--no-rule {unknown[0]}: no such rule; known: {', '.join(RULES)}")
+    kept = dict.fromkeys((*present.rules, *rules))
+    fields: dict[str, object] = {
+        "sources": present.sources | dict(_source(text, present) for text in sources),
+        "kinds": present.kinds | dict(_kind(text) for text in kinds),
+        "rules": tuple(name for name in kept if name not in no_rules),
+        "banned_flags": flags or present.banned_flags,
+        **{name: value for name, value in numbers.items() if value is not None},
+    }
+    if rebuy_hours is not None:
+        fields["rebuy_hours"] = None if rebuy_hours == "never" else _number("--rebuy-hours", rebuy_hours)
+    given = msgspec.to_builtins(msgspec.structs.asdict(present) | fields)
+    policy = _converted(given, RecommendPolicy)
+    if policy == present:
+        raise InputError("nothing is given that would change a list; see `sluice control set-recommend --help`")
+    _publish(settings, "recommend_policy", RECOMMEND, policy, note)
+
+
 @command.command()
-@click.argument("kind", type=click.Choice(["rule", "blocklist", "policy", "flag", "online_model", "maturity"]))
+@click.argument(
+    "kind",
+    type=click.Choice(["rule", "blocklist", "policy", "flag", "online_model", "maturity", "recommend_policy"]),
+)
 @click.argument("name")
 @NOTE
 @click.pass_obj
 def remove(settings: Settings, kind: str, name: str, note: str) -> None:
-    """Delete a record; thresholds and maturity go back to the defaults."""
+    """Delete a record; thresholds, maturity and the policy of lists go back to the defaults."""
     if f"{kind}/{name}" not in control_topic.current(settings.kafka):
         raise NotFoundError(f"control has no {kind}/{name}; see `sluice control list`")
     _publish(settings, kind, name, None, note)
@@ -188,9 +261,9 @@ def _changed(settings: Settings, name: str, entity: str, *, add: set[str], remov
     return msgspec.convert({"entity": entity, "ids": sorted((ids | add) - remove)}, Blocklist)
 
 
-def _converted(fields: Mapping[str, object], kind: type[M]) -> M:
+def _converted(fields: Mapping[str, object], kind: type[M], *, strict: bool = True) -> M:
     try:
-        return msgspec.convert(fields, kind)
+        return msgspec.convert(fields, kind, strict=strict)
     except msgspec.ValidationError as error:
         raise InputError(f"{error}; see `sluice control --help`") from error
 
@@ -199,6 +272,37 @@ def _present(settings: Settings, kind: str, name: str, type_: type[P]) -> P | No
     record = control_topic.current(settings.kafka).get(f"{kind}/{name}")
     found = control.payload(record) if record else None
     return found if isinstance(found, type_) else None
+
+
+def _source(text: str, present: RecommendPolicy) -> tuple[str, SourceShare]:
+    name, (quota, weight) = _split("--source", text, "QUOTA or NAME=QUOTA:WEIGHT", 2)
+    if name not in SOURCES:
+        raise InputError(f"--source {name}: no such source; known: {', '.join(SOURCES)}")
+    before = dict(zip(SOURCES, shares(present), strict=True))[name]
+    fields = {"quota": quota, "weight": before.weight if weight is None else weight}
+    return name, _converted(fields, SourceShare, strict=False)
+
+
+def _kind(text: str) -> tuple[str, KindWeight]:
+    name, (weight, least, whole) = _split("--kind", text, "WEIGHT, KIND=WEIGHT:LEAST or KIND=WEIGHT:LEAST:WHOLE", 3)
+    return name, _converted({"weight": weight, "least": least, "whole": whole}, KindWeight)
+
+
+def _split(option: str, text: str, shape: str, most: int) -> tuple[str, list[float | None]]:
+    name, equals, rest = text.partition("=")
+    numbers = rest.split(":")
+    if not equals or not name or len(numbers) > most:
+        raise InputError(f"{option} {text}: give NAME={shape}")
+    # An empty place is one that is not given, as in KIND=1::30.
+    found = [_number(option, number) if number else None for number in numbers]
+    return name, found + [None] * (most - len(found))
+
+
+def _number(option: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise InputError(f"{option}: {text!r} is no number") from None
 
 
 def _parameter(text: str) -> tuple[str, float | str]:
@@ -226,10 +330,15 @@ def _publish(settings: Settings, kind: str, name: str, payload: control.Payload 
     try:
         record = msgspec.convert(fields, ControlRecord)
         Control(_no_model).apply(record)
+        RecommendControl(_no_artifact).apply(record)
     except (EventError, msgspec.ValidationError) as error:
         raise InputError(str(error)) from error
     control_topic.send(settings.kafka, [record])
     click.echo(f"{kind}/{name} " + ("is in force" if payload is not None else "is removed"))
+
+
+def _no_artifact(_pointer: control.ModelPointer) -> Artifact:
+    raise InputError("models are promoted with `sluice models promote`")
 
 
 def _no_model(_pointer: control.ModelPointer) -> Model:

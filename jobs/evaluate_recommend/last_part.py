@@ -48,7 +48,7 @@ def measure(
     return HeldOut(
         last[0].event_time_ms if last else 0,
         last[-1].event_time_ms if last else 0,
-        len(last),
+        own.events,
         digest.hexdigest(),
         _next_items(own, FUNNEL),
         _next_items(own, "popular"),

@@ -24,6 +24,7 @@ from serving.recommend.artifact import Artifact
 from serving.recommend.beyond import Beyond, Meter
 from serving.recommend.control import RecommendControl
 from serving.recommend.funnel import Listed
+from serving.recommend.interest import interest
 from serving.recommend.recommender import Arrived, Recommender, Waiting
 
 K = 20
@@ -92,7 +93,7 @@ class Run:
                 self._recommender.learn([event])
                 continue
             if number < learned:
-                self._recommender.learn([event])
+                self._recommender.learn([event], self._parameters.policy)
                 number += 1
                 continue
             if number in due and number:
@@ -100,12 +101,14 @@ class Run:
                 rebuilds += 1
             if number % 1000 == 0:
                 self._tell(f"{number:,} of {len(interactions):,}: {self._so_far(number - learned)}")
-            self._compare(event, sampled=number % SAMPLED == 0)
+            # What a list showed, or what speaks for nothing, is no next item that a list should have named.
+            if interest(event, self._parameters.policy) > 0:
+                self._compare(event, sampled=number % SAMPLED == 0)
             self._recommender.step([Arrived(event)], self._control, self._watch)
             if self._made is not None:
                 self._pending[event.user_id] = self._made
             number += 1
-        asked = interactions[learned:]
+        asked = [event for event in interactions[learned:] if interest(event, self._parameters.policy) > 0]
         count = max(len(asked), 1)
         return Result(
             len(asked),

@@ -47,7 +47,7 @@ def run(data: DataSet, parameters: Parameters, *, validate: bool, threads: int, 
         train, test = stratified(train, SHARE, parameters.seed)
     artifact = fit(data, train, parameters, threads=threads, tell=tell)
     tell("listing for every user")
-    meter, wanted = Meter(K), truths(test)
+    meter, wanted = Meter(K), held_out.items_by_user(test, parameters.policy)
 
     def watch(waiting: Waiting, listed: Listed) -> None:
         items, numbers = waiting.ask.items, waiting.ranked.items[listed.rows][:K]
@@ -73,11 +73,3 @@ def lists_of(
 ) -> Lists:
     """A list for each user after all of the training part, made by the stream's own step."""
     return held_out.lists_after(data.items, train, artifact, parameters.policy, watch)
-
-
-def truths(test: Sequence[Interaction]) -> dict[str, set[str]]:
-    """What each user touched."""
-    found: dict[str, set[str]] = {}
-    for event in test:
-        found.setdefault(event.user_id, set()).add(event.item_id)
-    return found

@@ -62,7 +62,8 @@ def _two_tower(history: History, parameters: Parameters) -> Learned:
         ) from error
     ids = history.touches.item_ids
     given = parameters.two_tower
-    found = tower_examples.examples(history.items, history.interactions, ids, before=given.learn_from == "before")
+    before = given.learn_from == "before"
+    found = tower_examples.examples(history.items, history.interactions, ids, parameters.policy, before=before)
     towers = tower_graph.towers(training.train(found, given, parameters.seed))
     model = TwoTower("new", ids, towers, dimension=given.dimension, inputs=TOWER_INPUTS)
     return Learned(np.zeros((0, 0), np.float32), towers, model.items(found.rows, found.inputs))

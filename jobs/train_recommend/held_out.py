@@ -17,6 +17,7 @@ from schemas.recommend_models import RecommendSignature
 from serving.recommend.artifact import Artifact
 from serving.recommend.control import RecommendControl
 from serving.recommend.funnel import Listed
+from serving.recommend.interest import interest
 from serving.recommend.recommender import Recommender, Waiting, Watch
 
 Split = Callable[[Sequence[Interaction], float, int], tuple[list[Interaction], list[Interaction]]]
@@ -69,7 +70,7 @@ def fit(
     for number in range(parameters.splits):
         tell(f"examples for the ranker: split {number + 1} of {parameters.splits}")
         seen, held = split(interactions, 1.0 - parameters.holdout, parameters.seed + 1000 + number)
-        wanted = _items_by_user(held)
+        wanted = items_by_user(held, parameters.policy)
         part = Examples(wanted, lists)
         artifact = item_model.unranked(item_model.build(items, seen, parameters), parameters)
         lists_after(items, seen, artifact, parameters.policy, part.watch)
@@ -98,7 +99,7 @@ def lists_after(
     control.artifact = artifact
     recommender = Recommender()
     recommender.learn(items)
-    recommender.learn(interactions)
+    recommender.learn(interactions, policy)
     now_ms = max((event.event_time_ms for event in interactions), default=0)
     users = dict.fromkeys(event.user_id for event in interactions)
     return {
@@ -134,8 +135,10 @@ class Examples:
         return boosting.Lists(np.concatenate(self._vectors), np.concatenate(self._taken), np.concatenate(self._lists))
 
 
-def _items_by_user(events: Sequence[Interaction]) -> dict[str, set[str]]:
+def items_by_user(events: Sequence[Interaction], policy: RecommendPolicy) -> dict[str, set[str]]:
+    """What each user wanted of what was held out; what was only shown, or speaks for nothing, is no wish."""
     found: dict[str, set[str]] = {}
     for event in events:
-        found.setdefault(event.user_id, set()).add(event.item_id)
+        if interest(event, policy) > 0:
+            found.setdefault(event.user_id, set()).add(event.item_id)
     return found

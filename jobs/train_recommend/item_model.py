@@ -19,6 +19,7 @@ from serving.recommend.artifact import Artifact
 from serving.recommend.embeddings.tower_inputs import TOWER_INPUTS
 from serving.recommend.features.catalogue import FEATURE_SET, NAMES
 from serving.recommend.index import Index, sound
+from serving.recommend.interest import interest
 from serving.recommend.item_model import ItemModel
 
 INPUT_TENSOR, OUTPUT_TENSOR = "features", "variable"
@@ -38,12 +39,16 @@ class Built:
 def build(items: Sequence[Item], interactions: Sequence[Interaction], parameters: Parameters) -> Built:
     """Learn from a catalogue and interactions with it. The same history and parameters give the same model.
 
+    What speaks for nothing is left out, impressions above all: a model that learned them would learn the lists of the
+    one before it.
+
     Raises InputError when there are no interactions, or too many items; MissingPartError when torch is needed and not
     installed.
     """
+    interactions = [event for event in interactions if interest(event, parameters.policy) > 0]
     if not interactions:
         raise InputError("no interactions to learn from; give a history that has some")
-    found = touches(interactions)
+    found = touches(interactions, parameters.policy)
     dense = linear.weights(
         found,
         regularisation=parameters.linear.regularisation,

@@ -30,7 +30,7 @@ def weights(found: Touches, *, regularisation: float, length_power: float, item_
         raise InputError(f"{count:,} items, the linear model takes {MOST_ITEMS:,}; train on a shorter history")
     lengths = np.maximum(np.bincount(found.users, minlength=found.user_count), 1)
     scale = np.maximum(np.bincount(found.items, minlength=count), 1) ** -item_power
-    values = scale[found.items] / lengths[found.users] ** length_power
+    values = found.weights * scale[found.items] / lengths[found.users] ** length_power
     rows = csr_array((values, (found.users, found.items)), shape=(found.user_count, count))
     gram: NDArray[np.float64] = (rows.T @ rows).toarray()
     gram[np.diag_indices(count)] += regularisation * scale.mean() ** 2

@@ -9,9 +9,11 @@ from operator import attrgetter
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.control import RecommendPolicy
 from schemas.events import Interaction, Item
 from serving.recommend.embeddings.tower_inputs import MOST_POOLED, USER_NUMBERS, facts, newest, user_numbers
 from serving.recommend.embeddings.two_tower import UNKNOWN
+from serving.recommend.interest import DEFAULT_POLICY
 from serving.recommend.user import User
 from serving.recommend.workspace import Numbers, Scores
 from serving.recommend.world import World
@@ -40,7 +42,12 @@ class TowerExamples:
 
 
 def examples(
-    items: Sequence[Item], interactions: Sequence[Interaction], ids: Sequence[str], *, before: bool
+    items: Sequence[Item],
+    interactions: Sequence[Interaction],
+    ids: Sequence[str],
+    policy: RecommendPolicy = DEFAULT_POLICY,
+    *,
+    before: bool,
 ) -> TowerExamples:
     """The examples of a history, in order of time; `ids` are the items that have a row of the table, from 1.
 
@@ -55,11 +62,11 @@ def examples(
     told = _Told(min(len(ordered), MOST_EXAMPLES))
     kept = ordered[len(ordered) - len(told.wanted) :]
     for event in ordered[: len(ordered) - len(kept)]:
-        world.learn(event)
+        world.learn(event, policy)
     for place, event in enumerate(kept):
         if before:
             told.take(place, world, event, event.event_time_ms, without_itself=False)
-        world.learn(event)
+        world.learn(event, policy)
     if not before:
         for place, event in enumerate(kept):
             told.take(place, world, event, now_ms, without_itself=True)

@@ -6,8 +6,9 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from schemas.control import SourceShare
+from schemas.control import RecommendPolicy, SourceShare
 from serving.recommend import rerank
 from serving.recommend.ask import Ask
 from serving.recommend.chance import chance
@@ -15,10 +16,12 @@ from serving.recommend.features.catalogue import vectors
 from serving.recommend.features.group import Shortlist
 from serving.recommend.rules.catalogue import RULES
 from serving.recommend.sources.catalogue import NAMES, SOURCES, shares
-from serving.recommend.workspace import Numbers, Scores, Workspace, blend, take
+from serving.recommend.workspace import Numbers, Scores, Workspace, blend, take, turns
 
 FALLBACK = "fallback"
 DAY_MS = 86_400_000.0
+# As many of a shortlist as may take part in a draw for being new (serving/recommend/rerank.py).
+NEWCOMERS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,10 @@ class Funnel:
         room, items, policy = self._room, ask.items, ask.policy
         portions = shares(policy)
         pooled = gather(room, ask, portions)
-        kept = np.flatnonzero(allowed(ask, room.pool[:pooled], hard_only=False))[: policy.candidates]
+        kept = np.flatnonzero(allowed(ask, room.pool[:pooled], hard_only=False))
+        if len(kept) > policy.candidates:
+            quotas = np.array([share.quota for share in portions], np.float32)
+            kept = kept[turns(room.scores[kept], quotas, policy.candidates)]
         candidates, scores = room.pool[kept], room.scores[kept]
         fallback = len(candidates) < policy.length
         if fallback:
@@ -70,7 +76,10 @@ class Funnel:
         weights = np.array([share.weight for share in portions], np.float32)
         blended, lead = np.zeros(len(candidates), np.float32), np.full(len(candidates), -1, np.int32)
         blend(scores, len(candidates), weights, blended, lead)
-        best = np.argsort(-blended, kind="stable")[: policy.ranked]
+        order = np.argsort(-blended, kind="stable")
+        best = order[: policy.ranked]
+        if policy.new_item_boost > 0 or policy.explore > 0:
+            best = _with_newcomers(best, order[len(best) :], ask.now_ms - items.created_ms[candidates], policy)
         chosen = candidates[best]
         features = vectors(ask, Shortlist(chosen, scores[best], blended[best]))
         return Ranked(
@@ -85,6 +94,19 @@ class Funnel:
             items.looks[chosen],
             fallback,
         )
+
+
+def _with_newcomers(
+    best: NDArray[np.int64], rest: NDArray[np.int64], ages_ms: NDArray[np.int64], policy: RecommendPolicy
+) -> NDArray[np.int64]:
+    """The last places of a shortlist go to new items, for what no source knows yet has no other way in."""
+    young_ms = policy.new_item_days * DAY_MS
+    wanted = min(NEWCOMERS, policy.ranked // 4) - np.count_nonzero(ages_ms[best] <= young_ms)
+    waiting = rest[ages_ms[rest] <= young_ms]
+    if wanted <= 0 or len(waiting) == 0:
+        return best
+    newest = waiting[np.argsort(ages_ms[waiting], kind="stable")[:wanted]]
+    return np.concatenate([best[: len(best) - len(newest)], newest])
 
 
 def gather(room: Workspace, ask: Ask, portions: Sequence[SourceShare], only: Container[str] = NAMES) -> int:

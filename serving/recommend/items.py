@@ -48,15 +48,17 @@ _COLUMNS: dict[str, tuple[type, int, int]] = {
 
 
 @compiled
-def count(popularity: NDArray[np.float64], popular_ms: NDArray[np.int64], item: int, time_ms: int) -> None:
-    """One more interaction with an item, in each of its decayed counts (half-lives hour, day, week)."""
+def count(
+    popularity: NDArray[np.float64], popular_ms: NDArray[np.int64], item: int, time_ms: int, weight: float
+) -> None:
+    """One more interaction with an item, by its weight in each decayed count (half-lives hour, day, week)."""
     passed = time_ms - popular_ms[item]
     for window in range(3):
         half = (3_600_000.0, 86_400_000.0, 604_800_000.0)[window]
         if passed > 0:
-            popularity[item, window] = popularity[item, window] * 2.0 ** (-passed / half) + 1.0
+            popularity[item, window] = popularity[item, window] * 2.0 ** (-passed / half) + weight
         else:
-            popularity[item, window] += 2.0 ** (passed / half)
+            popularity[item, window] += weight * 2.0 ** (passed / half)
     popular_ms[item] = max(popular_ms[item], time_ms)
 
 

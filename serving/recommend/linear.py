@@ -45,7 +45,7 @@ def gather(
     size = 0
     for place in range(max(0, known_size - MOST_VOICES), known_size):
         row = row_of[known[place, 1]]
-        if row < 0:
+        if row < 0 or known[place, 2] == 0:
             continue
         for index in range(starts[row], starts[row + 1]):
             item = number_of[columns[index]]

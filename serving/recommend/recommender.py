@@ -8,6 +8,7 @@ from hashlib import blake2b
 
 import numpy as np
 
+from schemas.control import RecommendPolicy
 from schemas.events import Interaction, Item, SourcePosition
 from serving.entities import stable_hash
 from serving.entity_cache import Read, Writes
@@ -16,6 +17,7 @@ from serving.recommend.ask import Ask, asked
 from serving.recommend.control import RecommendControl
 from serving.recommend.features.catalogue import FEATURE_SET
 from serving.recommend.funnel import Funnel, Listed, Ranked, listed, source_name
+from serving.recommend.interest import DEFAULT_POLICY
 from serving.recommend.online import ranked_with, told
 from serving.recommend.outgoing import OutgoingList, outgoing_items
 from serving.recommend.user import User
@@ -48,13 +50,17 @@ class Waiting:
 
 @dataclass
 class Counts:
-    """What a step met: repeats taught nothing and got no list; unknown items taught nothing; refused had no room."""
+    """What a step met: repeats taught nothing and got no list; unknown items taught nothing; refused had no room.
+
+    Limited interactions were too many of one user for a minute: they got lists, and taught the shop nothing.
+    """
 
     interactions: int = 0
     items: int = 0
     repeats: int = 0
     unknown_items: int = 0
     refused_items: int = 0
+    limited: int = 0
     fallbacks: int = 0
 
 
@@ -87,10 +93,12 @@ class Recommender:
         waiting: list[Waiting] = []
         for arrived in batch:
             event = arrived.event
-            user = self._learn(event)
+            user = self._learn(event, control.policy)
             if learned is not None:
                 learned(event.event_time_ms)
             if user is None or isinstance(event, Item):
+                continue
+            if event.impression and not control.policy.answer_impressions:
                 continue
             now_ms = max(user.newest_ms, event.event_time_ms)
             waiting.append(self._wait(control, user, event.user_id, event.event_id, now_ms, arrived.source))
@@ -99,10 +107,10 @@ class Recommender:
                 waiting = []
         return lists + self._finish(waiting, control, watch)
 
-    def learn(self, batch: Iterable[Interaction | Item]) -> None:
+    def learn(self, batch: Iterable[Interaction | Item], policy: RecommendPolicy = DEFAULT_POLICY) -> None:
         """The step without its lists: for a backfill over history."""
         for event in batch:
-            self._learn(event)
+            self._learn(event, policy)
 
     def recommend(
         self,
@@ -124,7 +132,7 @@ class Recommender:
         """State that changed since the last call, by key; to be stored before the lists leave."""
         return self.world.take_writes()
 
-    def _learn(self, event: Interaction | Item) -> User | None:
+    def _learn(self, event: Interaction | Item, policy: RecommendPolicy) -> User | None:
         """Take an event in; returns the user who is to get a list."""
         if isinstance(event, Item):
             self.counts.items += 1
@@ -132,9 +140,10 @@ class Recommender:
             return None
         self.counts.interactions += 1
         self.counts.unknown_items += event.item_id not in self.world.items.numbers
-        user, new = self.world.learn(event)
-        self.counts.repeats += not new
-        return user if new else None
+        learned = self.world.learn(event, policy)
+        self.counts.repeats += not learned.new
+        self.counts.limited += learned.limited
+        return learned.user if learned.new else None
 
     def _take(self, control: RecommendControl) -> None:
         """What is in force now; the artifact's rows follow the items that came."""

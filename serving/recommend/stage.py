@@ -77,7 +77,7 @@ class RecommendStage:
         """What a list showed is not taken yet; what names its list was a hit of it."""
         items = self._recommender.world.items
         number = items.numbers.get(event.item_id)
-        if number is not None and not (event.kind == "view" and event.position is not None):
+        if number is not None and not event.impression:
             self._meter.take(items, number, hit=bool(event.list_id))
 
     def _tell(self, before: Counts, now: Counts) -> None:
@@ -85,6 +85,7 @@ class RecommendStage:
             (metrics.INTERACTIONS, now.interactions - before.interactions),
             (metrics.REPEATS, now.repeats - before.repeats),
             (metrics.UNKNOWN_ITEMS, now.unknown_items - before.unknown_items),
+            (metrics.LIMITED_INTERACTIONS, now.limited - before.limited),
             (metrics.REFUSED_ITEMS, now.refused_items - before.refused_items),
         ):
             if by:

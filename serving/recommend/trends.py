@@ -24,14 +24,14 @@ class Trends:
         self.times_ms = np.zeros(rows, np.int64)
         self.rows = {name: row for row, name in enumerate(GENERAL)}
 
-    def learn(self, item: int, time_ms: int, segment: str) -> list[str]:
+    def learn(self, item: int, time_ms: int, segment: str, weight: float) -> list[str]:
         """Count an interaction; returns the names of the rows that changed."""
         changed = list(GENERAL)
         for row, half_ms in enumerate(HALF_LIVES_MS):
-            leaders.touch(self.items, self.weights, self.times_ms, row, item, 1.0, time_ms, float(half_ms))
+            leaders.touch(self.items, self.weights, self.times_ms, row, item, weight, time_ms, float(half_ms))
         own = self.row(segment, new=True)
         if own is not None:
-            leaders.touch(self.items, self.weights, self.times_ms, own, item, 1.0, time_ms, float(SEGMENT_HALF_MS))
+            leaders.touch(self.items, self.weights, self.times_ms, own, item, weight, time_ms, float(SEGMENT_HALF_MS))
             changed.append(segment)
         return changed
 

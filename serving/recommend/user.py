@@ -15,7 +15,8 @@ DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
 _FIRST_ROOM = 8
 
-# Columns of `known`, sorted by LAST_MS: the item touched last stands last.
+# Columns of `known`, sorted by LAST_MS: the item touched last stands last. COUNT is of the touches that speak for the
+# item: one with 0 was touched, but is liked no better for it.
 LAST_MS, ITEM, COUNT, BOUGHT_S = range(4)
 # Columns of `recent`, sorted by time; `days`: day since the epoch, interactions, purchases.
 KINDS = ("view", "click", "cart", "purchase", "rating", "time_spent")
@@ -41,7 +42,7 @@ def _make_room(rows: Table, size: int, key: int) -> int:
 
 
 @compiled
-def touch(known: Table, size: int, item: int, time_ms: int, bought: bool) -> int:
+def touch(known: Table, size: int, item: int, time_ms: int, bought: bool, liked: bool) -> int:
     """Move an item to its place by time, or put it there; the one touched longest ago falls out of a full table.
 
     Returns the new size.
@@ -62,7 +63,7 @@ def touch(known: Table, size: int, item: int, time_ms: int, bought: bool) -> int
         return size
     known[place, 0] = time_ms
     known[place, 1] = item
-    known[place, 2] = count + 1
+    known[place, 2] = count + liked
     known[place, 3] = bought_s
     return min(size + 1, len(known))
 
@@ -121,13 +122,18 @@ class User:
         """Whether this event id is among the newest; it is remembered from now on."""
         return is_repeat(self.ids, event_id)
 
-    def learn(self, item: int, time_ms: int, kind: int) -> None:
-        """Take one interaction in, in any order of time."""
+    def since(self, from_ms: int, to_ms: int) -> int:
+        """How many of the newest MOST_RECENT interactions are after `from_ms`, up to `to_ms`."""
+        times = self.recent[: self.recent_size, 0]
+        return int(np.count_nonzero((times > from_ms) & (times <= to_ms)))
+
+    def learn(self, item: int, time_ms: int, kind: int, *, liked: bool = True) -> None:
+        """Take one interaction in, in any order of time; `liked` = it speaks for the item."""
         self.known = _roomy(self.known, self.known_size, MOST_KNOWN)
         self.recent = _roomy(self.recent, self.recent_size, MOST_RECENT)
         self.days = _roomy(self.days, self.days_size, MOST_DAYS)
         bought = kind == PURCHASE
-        self.known_size = touch(self.known, self.known_size, item, time_ms, bought)
+        self.known_size = touch(self.known, self.known_size, item, time_ms, bought, liked)
         self.recent_size = keep(self.recent, self.recent_size, time_ms, item, kind)
         self.days_size = count_day(self.days, self.days_size, time_ms // DAY_MS, bought)
         self.first_ms = min(self.first_ms, time_ms) if self.events else time_ms

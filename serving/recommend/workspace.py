@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from serving.compiled import compiled
 
-MOST_CANDIDATES = 1000
+# The largest quota of a source: all sources together bring at most so many each.
+MOST_QUOTA = 1000
 
 Scores = NDArray[np.float32]
 Numbers = NDArray[np.int32]
@@ -39,7 +40,7 @@ def take(
 ) -> int:
     """Put a source's best `quota` into the pool, and clean `score`; returns the new size of the pool.
 
-    `scores` has shape (MOST_CANDIDATES, sources), `place` an item's row in the pool or -1. Ties go to what was found
+    `scores` has shape (rows, sources), `place` an item's row in the pool or -1. Ties go to what was found
     first.
     """
     least, ties = np.float32(-np.inf), size
@@ -96,6 +97,20 @@ def blend(scores: Scores, size: int, weights: Scores, out: Scores, lead: Numbers
         out[row] = total
 
 
+def turns(scores: Scores, quotas: NDArray[np.float32], most: int) -> NDArray[np.int64]:
+    """The `most` rows that are left when sources put theirs in by turns, the best first; rows in the order given.
+
+    `scores` has shape (rows, sources). A source has turns in proportion to its quota, so none that comes late in the
+    catalogue is crowded out by those before it.
+    """
+    first = np.full(len(scores), np.inf)
+    for source in range(scores.shape[1]):
+        rows = np.flatnonzero(scores[:, source])
+        ranked = rows[np.argsort(-scores[rows, source], kind="stable")]
+        first[ranked] = np.minimum(first[ranked], (1.0 + np.arange(len(ranked))) / max(quotas[source], 1.0))
+    return np.sort(np.argsort(first, kind="stable")[:most])
+
+
 class Workspace:
     """Room for `items` items and `sources` sources."""
 
@@ -103,10 +118,8 @@ class Workspace:
         self.score: Scores = np.zeros(0, np.float32)
         self.found: Numbers = np.zeros(0, np.int32)
         self.place: Numbers = np.zeros(0, np.int32)
-        self.pool: Numbers = np.zeros(MOST_CANDIDATES, np.int32)
-        self.scores: Scores = np.zeros((MOST_CANDIDATES, sources), np.float32)
-        self.blend: Scores = np.zeros(MOST_CANDIDATES, np.float32)
-        self.lead: Numbers = np.zeros(MOST_CANDIDATES, np.int32)
+        self.pool: Numbers = np.zeros(MOST_QUOTA * sources, np.int32)
+        self.scores: Scores = np.zeros((MOST_QUOTA * sources, sources), np.float32)
 
     def fit(self, items: int) -> None:
         """Make room for so many items."""

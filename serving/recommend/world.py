@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.control import RecommendPolicy
 from schemas.events import Interaction, Item
 from serving.compiled import compiled
 from serving.entity_cache import Read, Writes
 from serving.recommend import state
 from serving.recommend.clicks import look
+from serving.recommend.interest import DEFAULT_POLICY, interest
 from serving.recommend.items import Items, count
 from serving.recommend.leaders import touch
 from serving.recommend.trends import GENERAL, Trends
@@ -22,8 +25,17 @@ from serving.recommend.workspace import Numbers, Scores
 # How many of the items touched before become neighbours of the next, and how fast neighbours are forgotten.
 COMPANIONS = 10
 NEIGHBOUR_HALF_MS = 60 * 86_400_000.0
+MINUTE_MS = 60_000
 _CLICKED = frozenset({"click", "cart", "purchase"})
 _KIND_NUMBERS = {kind: number for number, kind in enumerate(KINDS)}
+
+
+class Learned(NamedTuple):
+    """Whose interaction it was, whether it was new, and whether it was one too many to teach the shop anything."""
+
+    user: User
+    new: bool
+    limited: bool = False
 
 
 class World:
@@ -62,37 +74,52 @@ class World:
         self.untold_trends.update(dict.fromkeys(GENERAL))
         return True
 
-    def learn(self, event: Interaction) -> tuple[User, bool]:
-        """Take an interaction in; returns its user, and whether it was new.
+    def learn(self, event: Interaction, policy: RecommendPolicy = DEFAULT_POLICY) -> Learned:
+        """Take an interaction in.
 
-        A repeat teaches nothing; neither does an item that no catalogue entry made known.
+        A repeat teaches nothing; neither does an item that no catalogue entry made known. An impression is a look at
+        its place: the shop chose that item, nobody else did. What
+        speaks for nothing, and what is too much for a minute, is known of its user alone.
         """
         user = self.users.get(event.user_id)
         if user.is_repeat(event.event_id):
-            return user, False
+            return Learned(user, new=False)
         self._changed_users[event.user_id] = user
         segment = event.context.get("segment", "")
         if segment:
             user.segment = segment
         item = self.items.numbers.get(event.item_id)
         if item is None:
-            return user, True
+            return Learned(user, new=True)
         items, time_ms = self.items, event.event_time_ms
-        companions = accompany(
-            user.known, user.known_size, item, time_ms, items.near, items.near_weights, items.near_ms
-        )
-        count(items.popularity, items.popular_ms, item, time_ms)
-        items.totals[item] += 1
-        if event.position is not None and (event.kind == "view" or event.kind in _CLICKED):
+        most = policy.most_per_minute
+        limited = most > 0 and user.since(time_ms - MINUTE_MS, time_ms) >= most
+        weight = 0.0 if limited else interest(event, policy)
+        if not limited and event.position is not None and (event.impression or event.kind in _CLICKED):
             look(items.clicks, items.looks, item, event.position, event.kind in _CLICKED)
-        for name in self.trends.learn(item, time_ms, user.segment):
+            self._changed_items[item] = None
+        if weight > 0:
+            self._teach(user, item, time_ms, weight)
+        if not event.impression:
+            # Of a bot, too: what it bought is not offered again.
+            liked = limited or weight > 0
+            user.learn(item, time_ms, _KIND_NUMBERS[event.kind], liked=liked)
+        return Learned(user, new=True, limited=limited)
+
+    def _teach(self, user: User, item: int, time_ms: int, weight: float) -> None:
+        """What all users get to see of an interaction."""
+        items = self.items
+        companions = accompany(
+            user.known, user.known_size, item, time_ms, items.near, items.near_weights, items.near_ms, weight
+        )
+        count(items.popularity, items.popular_ms, item, time_ms, weight)
+        items.totals[item] += 1
+        for name in self.trends.learn(item, time_ms, user.segment, weight):
             self._changed_trends[name] = None
             self.untold_trends[name] = None
-        user.learn(item, time_ms, _KIND_NUMBERS[event.kind])
         for number in (item, *companions.tolist()):
             self._changed_items[number] = None
             self.untold_items[number] = None
-        return user, True
 
     def take_writes(self) -> Writes:
         """State that changed since the last call, by key."""
@@ -144,6 +171,7 @@ def accompany(
     near: Numbers,
     weights: Scores,
     near_ms: NDArray[np.int64],
+    strength: float,
 ) -> Numbers:
     """Make an item and the items touched before it neighbours, the nearer in order the more; returns those items."""
     companions = np.empty(COMPANIONS, np.int32)
@@ -151,8 +179,8 @@ def accompany(
     place = known_size - 1
     while place >= 0 and size < COMPANIONS:
         other = known[place, 1]
-        if other != item:
-            weight = 1.0 / np.sqrt(1.0 + size)
+        if other != item and known[place, 2] > 0:
+            weight = strength / np.sqrt(1.0 + size)
             touch(near, weights, near_ms, other, item, weight, time_ms, NEIGHBOUR_HALF_MS)
             touch(near, weights, near_ms, item, other, weight, time_ms, NEIGHBOUR_HALF_MS)
             companions[size] = other

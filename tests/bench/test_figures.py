@@ -90,7 +90,11 @@ def _found():
         "freshness": Freshness(1000, slow, 2),
         "store-read": fast,
         "memory": {"kafka": 300.0, "redis": 10.0},
-        "recommend": {"click_to_list": ClickToList(500, slow, 1, 0), "endpoint": Endpoint(100, fast, 80)},
+        "recommend": {
+            "click_to_list": ClickToList(500, slow, 1, 0, 50_000, 10_000),
+            "endpoint": Endpoint(100, fast, 80, 70),
+            "recommender": "recommend@3",
+        },
         "state": {
             "bytes": {"user": 900, "card": 500},
             "recommend_bytes": {"user": 316, "item": 419},
@@ -130,6 +134,7 @@ def test_the_table_says_of_each_budget_whether_it_was_met():
     assert "MISSED" in lines["longest silence after SIGKILL, s"]
     # Fast enough, but one list was never seen.
     assert "MISSED" in lines["click to list at 500/s, p50 / p99 ms"]
+    assert "recommend@3, 50,000 users, 10,000 items" in lines["click to list at 500/s, p50 / p99 ms"]
     assert " met" in lines["GET /recommendations at 100/s, p50 / p99 ms"]
     assert " met" in lines["reference work, payments/s"]
     assert "13,400" in lines["Bytewax 0.21"]

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.bench.workload import POOL, Workload, catalogue, event_id, number_of
+from infra.bench.workload import ITEMS, POOL, Workload, catalogue, event_id, number_of
 from schemas import codec
 from schemas.events import Interaction, Transaction
 
@@ -52,3 +52,13 @@ def test_a_shop_that_closes_is_the_same_items_sold_out():
     assert [item.item_id for item in opened] == [item.item_id for item in closed]
     assert {item.stock for item in opened} == {None}
     assert {item.stock for item in closed} == {0}
+
+
+def test_as_many_users_and_items_are_in_the_interactions_as_are_stated():
+    workload = Workload(50_000, "interactions")
+    users = {workload.user(number) for number in range(workload.distinct)}
+    items = {
+        codec.decode(Interaction, workload.record("run", number, 1_800_000_000_000)[1]).item_id
+        for number in range(workload.distinct)
+    }
+    assert (len(users), len(items)) == (50_000, ITEMS)

@@ -36,7 +36,8 @@ def test_linear_weights_solve_the_ridge_regression_with_a_zero_diagonal():
     found = touches(EVENTS)
     made = linear.weights(found, regularisation=5.0, length_power=0.0, item_power=0.0)
     x = np.zeros((found.user_count, len(found.item_ids)))
-    x[found.users, found.items] = 1.0
+    x[found.users, found.items] = found.weights
+    assert len(set(found.weights.tolist())) > 1
     item = 7
     others = [n for n in range(x.shape[1]) if n != item]
     ridge = np.linalg.solve(x[:, others].T @ x[:, others] + 5.0 * np.eye(len(others)), x[:, others].T @ x[:, item])

@@ -72,7 +72,8 @@ def test_users_that_left_the_cache_come_back_from_their_bytes():
 
 def test_a_repeat_teaches_nothing_and_gets_no_list():
     made, rules = recommender(ITEMS), control()
-    assert len(made.step(arrived([EVENTS[0], EVENTS[0], EVENTS[0]]), rules)) == 1
+    event = next(event for event in EVENTS if not event.impression)
+    assert len(made.step(arrived([event, event, event]), rules)) == 1
     assert made.counts.repeats == 2
     assert made.world.items.totals.sum() == 1
 

@@ -10,11 +10,24 @@ from click.testing import CliRunner
 from infra import control_topic
 from infra.cli import control as commands
 from schemas import control
-from schemas.control import Blocklist, Flag, Maturity, OnlineModel, Policy, Rule, Thresholds
+from schemas.control import (
+    Blocklist,
+    Flag,
+    KindWeight,
+    Maturity,
+    OnlineModel,
+    Policy,
+    RecommendPolicy,
+    Rule,
+    SourceShare,
+    Thresholds,
+)
 from schemas.errors import InputError, NotFoundError
 from schemas.events import ControlRecord
 from schemas.settings import Settings
 from serving.control import Control
+from serving.recommend.control import RecommendControl
+from serving.recommend.sources import trending
 
 
 @pytest.fixture
@@ -128,3 +141,54 @@ def test_an_online_model_and_a_maturity_are_published_as_the_jobs_read_them(log)
         _run("set-online", "one", "--learner", "fraud-logistic", "--weight", "2")
     _run("remove", "maturity", "click-30min")
     assert _newest(log) is None
+
+
+def test_the_policy_of_lists_changes_in_what_is_given_and_goes_back_to_the_defaults(log):
+    _run("set-recommend", "--diversity", "0.5", "--source", "trending=0", "--no-rule", "bought", "--note", "why")
+    first = _newest(log)
+    assert (first.diversity, first.explore, first.rules) == (0.5, 0.1, ("stock", "banned"))
+    assert first.sources == {"trending": SourceShare(0, trending.SHARE.weight)}
+    _run("set-recommend", "--explore", "0.2", "--source", "linear=50:0.25", "--rule", "seen", "--rebuy-hours", "24")
+    second = _newest(log)
+    assert (second.diversity, second.explore, second.rules) == (0.5, 0.2, ("stock", "banned", "seen"))
+    assert second.sources == first.sources | {"linear": SourceShare(50, 0.25)}
+    assert second.rebuy_hours == 24.0
+    _run("set-recommend", "--kind", "rating=1:3", "--kind", "time_spent=0.2::10", "--banned-flag", "recalled")
+    third = _newest(log)
+    assert third.kinds == {"rating": KindWeight(1.0, least=3.0), "time_spent": KindWeight(0.2, whole=10.0)}
+    assert third.banned_flags == ("recalled",)
+    _run("set-recommend", "--rebuy-hours", "never", "--no-answer-impressions", "--most-per-minute", "0")
+    assert (_newest(log).rebuy_hours, _newest(log).answer_impressions) == (None, False)
+    job = RecommendControl(lambda _: pytest.fail("no model is loaded"))
+    for record in log:
+        job.apply(record)
+    assert job.policy == _newest(log)
+    assert "recommend_policy/recommend" in _run("list", "--kind", "recommend_policy")
+    _run("remove", "recommend_policy", "recommend")
+    job.apply(log[-1])
+    assert job.policy == RecommendPolicy()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--source", "nonsense=1"], "no such source; known: linear"),
+        (["--source", "linear"], "give NAME=QUOTA"),
+        (["--source", "linear=1:2:3"], "give NAME=QUOTA"),
+        (["--source", "linear=1001"], "<= 1000"),
+        (["--source", "linear=many"], "'many' is no number"),
+        (["--rule", "nonsense"], "no rule 'nonsense'"),
+        (["--no-rule", "nonsense"], "no such rule"),
+        (["--kind", "nonsense=1"], "nonsense"),
+        (["--kind", "rating=-1"], ">= 0"),
+        (["--diversity", "1.1"], "<= 1"),
+        (["--most-per-minute", "65"], "<= 64"),
+        (["--rebuy-hours", "soon"], "'soon' is no number"),
+        ([], "nothing is given"),
+        (["--diversity", "0.3"], "nothing is given"),
+    ],
+)
+def test_a_policy_of_lists_that_no_job_would_take_is_refused(log, words, message):
+    with pytest.raises(InputError, match=message):
+        _run("set-recommend", *words)
+    assert log == []

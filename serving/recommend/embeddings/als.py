@@ -60,6 +60,8 @@ def fold_in(
     matrix = gram.copy()
     right = np.zeros(dimension)
     for place in range(max(0, known_size - MOST_FOLDED), known_size):
+        if known[place, 2] == 0:
+            continue
         row = known[place, 1]
         for i in range(dimension):
             scaled = confidence * vectors[row, i]

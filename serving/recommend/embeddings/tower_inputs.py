@@ -75,12 +75,16 @@ def user_numbers(user: User, segment: str, now_ms: int) -> Scores:
 
 @compiled
 def newest(known: NDArray[np.int64], known_size: int) -> Numbers:
-    """Numbers of the items touched last, at most MOST_POOLED, the last one first."""
-    size = min(known_size, MOST_POOLED)
-    out = np.empty(size, np.int32)
-    for back in range(size):
-        out[back] = known[known_size - 1 - back, 1]
-    return out
+    """Numbers of the items touched last that speak for something, at most MOST_POOLED, the last one first."""
+    out = np.empty(min(known_size, MOST_POOLED), np.int32)
+    size = 0
+    place = known_size - 1
+    while place >= 0 and size < len(out):
+        if known[place, 2] > 0:
+            out[size] = known[place, 1]
+            size += 1
+        place -= 1
+    return out[:size]
 
 
 @compiled

@@ -24,6 +24,8 @@ def gather(ask: Ask, score: Scores, found: Numbers) -> int:
 def _gather(known: NDArray[np.int64], known_size: int, now_ms: int, score: Scores, found: Numbers) -> int:
     size = 0
     for place in range(known_size):
+        if known[place, 2] == 0:
+            continue
         weeks = max(now_ms - known[place, 0], 0) / _WEEK_MS
         size = add(score, found, size, known[place, 1], known[place, 2] / (1.0 + weeks))
     return size

@@ -33,6 +33,8 @@ def _gather(
 ) -> int:
     size = 0
     for place in range(max(0, known_size - VOICES), known_size):
+        if known[place, 2] == 0:
+            continue
         item = known[place, 1]
         total = np.float32(0.0)
         for slot in range(near.shape[1]):

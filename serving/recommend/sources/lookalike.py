@@ -5,7 +5,7 @@ from __future__ import annotations
 from schemas.control import SourceShare
 from serving.compiled import compiled
 from serving.recommend.ask import Ask
-from serving.recommend.user import ITEM
+from serving.recommend.user import COUNT, ITEM
 from serving.recommend.workspace import Numbers, Scores, add
 
 NAME = "lookalike"
@@ -19,7 +19,10 @@ def gather(ask: Ask, score: Scores, found: Numbers) -> int:
     user, items = ask.user, ask.items
     size = 0
     for back in range(min(VOICES, user.known_size)):
-        item = int(user.known[user.known_size - 1 - back, ITEM])
+        touched = user.known[user.known_size - 1 - back]
+        if touched[COUNT] == 0:
+            continue
+        item = int(touched[ITEM])
         items.like(item)
         size = _gather(items.lookalikes, items.likeness, item, 1.0 / (1.0 + back), score, found, size)
     return size
