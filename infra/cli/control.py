@@ -11,6 +11,7 @@ import click
 import msgspec
 
 from infra import control_topic
+from infra.cli.bounds import Finite
 from schemas import control
 from schemas.control import Blocklist, Flag, Maturity, OnlineModel, Policy, Rule, Thresholds
 from schemas.errors import EventError, InputError, NotFoundError
@@ -95,9 +96,9 @@ def unblock(settings: Settings, *, entity: str, ids: tuple[str, ...], name: str 
 
 
 @command.command()
-@click.option("--review", type=float, help="Scores above it are reviewed.")
-@click.option("--challenge", type=float, help="Scores above it are challenged.")
-@click.option("--block", type=float, help="Scores above it are blocked.")
+@click.option("--review", type=Finite(0), help="Scores above it are reviewed.")
+@click.option("--challenge", type=Finite(0), help="Scores above it are challenged.")
+@click.option("--block", type=Finite(0), help="Scores above it are blocked.")
 @click.option("--segment", help="For this segment in place of everybody's.")
 @NOTE
 @click.pass_obj
@@ -143,7 +144,7 @@ def flag(settings: Settings, name: str, state: str, note: str) -> None:
 @click.option("--learner", required=True, help="Whose newest snapshot scores.")
 @click.option("--mode", type=click.Choice(["shadow", "member", "champion", "off"]), default="shadow", show_default=True)
 @click.option("--task", type=click.Choice([FRAUD, RECOMMEND]), default=FRAUD, show_default=True)
-@click.option("--weight", type=float, help="A member's part in the score.  [default: by recent performance]")
+@click.option("--weight", type=Finite(0), help="A member's part in the score.  [default: by recent performance]")
 @NOTE
 @click.pass_obj
 def set_online(
@@ -157,8 +158,8 @@ def set_online(
 @command.command(name="set-maturity")
 @click.argument("name")
 @click.option("--source", type=click.Choice(["chargeback", "click", "conversion"]), required=True)
-@click.option("--days", type=float, required=True, help="So long after the answer.")
-@click.option("--share", type=float, default=0.01, show_default=True, help="Of the answers; they stand for all.")
+@click.option("--days", type=Finite(0), required=True, help="So long after the answer.")
+@click.option("--share", type=Finite(0), default=0.01, show_default=True, help="Of the answers; they stand for all.")
 @NOTE
 @click.pass_obj
 def set_maturity(settings: Settings, *, name: str, source: str, days: float, share: float, note: str) -> None:
