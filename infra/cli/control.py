@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import time
 from collections.abc import Mapping
-from typing import TypeVar, cast
+from typing import TypeVar, cast, get_args
 
 import click
 import msgspec
@@ -23,6 +23,7 @@ from serving.model import Model
 from serving.rules.catalogue import KINDS
 
 ENTITIES = ("user", "merchant", "device", "card", "ip", "country")
+ACTIONS = get_args(DecisionKind)
 P = TypeVar("P", Policy, Blocklist)
 M = TypeVar("M", OnlineModel, Maturity)
 NOTE = click.option("--note", default="", help="Why: it is kept beside the record.")
@@ -46,7 +47,7 @@ def list_records(settings: Settings, kind: str | None) -> None:
 @command.command(name="set-rule")
 @click.argument("name")
 @click.option("--kind", type=click.Choice(list(KINDS)), required=True, help="What the rule looks at.")
-@click.option("--action", type=click.Choice(["REVIEW", "CHALLENGE", "BLOCK"]), required=True)
+@click.option("--action", type=click.Choice(ACTIONS), required=True, help="APPROVE: on trial, told of and no more.")
 @click.option("--reason", required=True, help="The reason code that decisions carry.")
 @click.option("--parameter", "parameters", multiple=True, help="KEY=VALUE, as often as needed.")
 @click.option("--segment", default="", help="Only payments of this segment.")

@@ -64,6 +64,12 @@ def test_a_rule_is_published_as_the_job_reads_it(log):
     assert "rule/big" in _run("list")
 
 
+def test_a_rule_may_be_put_on_trial(log):
+    """It stands in the trace of decisions and changes none."""
+    _run("set-rule", "big", "--kind", "amount", "--action", "APPROVE", "--reason", "x", "--parameter", "limit=1")
+    assert _newest(log) == Rule("amount", "APPROVE", "x", {"limit": 1.0})
+
+
 def test_a_rule_that_no_job_would_take_is_refused(log):
     with pytest.raises(InputError, match="limit"):
         _run("set-rule", "big", "--kind", "amount", "--action", "BLOCK", "--reason", "x")
