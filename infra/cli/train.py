@@ -28,6 +28,7 @@ from schemas.settings import Settings
 from serving.history import log_file, reader
 from serving.history.mapping import load
 from serving.registry import Registry
+from serving.stores import cassandra_history
 from serving.windows import DAY_MS
 
 GENERATED, DECISIONS = "generated", "decisions"
@@ -45,7 +46,7 @@ command.add_command(recommend)
 
 @command.command()
 @click.option(
-    "--history", default=GENERATED, show_default=True, help="generated, decisions (the log in Kafka), or a file."
+    "--history", default=GENERATED, show_default=True, help="generated, decisions (the log in Cassandra), or a file."
 )
 @click.option("--mapping", help="How the rows of the file become events: a TOML file or a shipped name.")
 @click.option("--users", type=click.IntRange(1), default=900, show_default=True, help="Generated customers.")
@@ -141,7 +142,9 @@ def _events(settings: Settings, history: str, mapping: str | None, generated: Co
     if history == GENERATED:
         return stream.events(generated)
     if history == DECISIONS:
-        return decision_log.events(settings.kafka)
+        return decision_log.events(
+            cassandra_history.connect(settings.cassandra), decision_log.readable_labels(settings.kafka)
+        )
     file = Path(history)
     if mapping is not None:
         return reader.events(file, load(mapping))
