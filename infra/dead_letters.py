@@ -28,6 +28,7 @@ WRONG_KEY = "wrong_key"
 # Why a letter stays where it is, and what to do about it.
 NEEDS_REKEY = "a wrong key stays wrong: give --rekey to use the event's user id"
 TOO_LARGE = f"more than {MAX_EVENT_BYTES} bytes, which no job reads"
+CUT = "the record or its key is too long for a letter, which holds only the beginning: its producer has to send it anew"
 NO_USER = "no readable event with a user id to use as key"
 OLD_CONTROL = "an old control record would replace a newer one: publish it anew with `sluice control` or `models`"
 
@@ -164,6 +165,9 @@ def _plans(kafka: Kafka, waiting: set[str], done: Replayed, rekey: bool) -> Iter
 def _obstacle(letter: DeadLetter, rekey: bool) -> str | None:
     if letter.source.topic == CONTROL.name:
         return OLD_CONTROL
+    new_key = rekey and letter.reason == WRONG_KEY
+    if letter.raw_bytes or (letter.key_bytes and not new_key):
+        return CUT
     if len(letter.raw) > MAX_EVENT_BYTES:
         return TOO_LARGE
     return NEEDS_REKEY if letter.reason == WRONG_KEY and not rekey else None

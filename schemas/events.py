@@ -188,10 +188,12 @@ class LateEvent(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class DeadLetter(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A record that could not be processed, whole, with the reason and where it came from.
+    """A record that could not be processed, with the reason and where it came from.
 
     `event_time_ms` is the time of its arrival on the broker, the only trustworthy time it has. A letter with
     `replayed_ms` is a mark without `raw`: the letter of the same id was played back to its topic at that time.
+    `raw_bytes` and `key_bytes` are 0 where `raw` and `key` are whole; where they hold only the beginning of something
+    very long, they say how long it was.
     """
 
     reason: str
@@ -201,6 +203,8 @@ class DeadLetter(Event, frozen=True, kw_only=True, omit_defaults=True):
     key: bytes | None
     raw: bytes
     replayed_ms: TimeMs = 0
+    raw_bytes: Annotated[int, Meta(ge=0)] = 0
+    key_bytes: Annotated[int, Meta(ge=0)] = 0
 
 
 class Recommended(msgspec.Struct, frozen=True, omit_defaults=True):

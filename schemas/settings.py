@@ -6,6 +6,7 @@ Unknown keys and bad values stop the start with one line.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Literal, get_args
@@ -87,9 +88,17 @@ class Cassandra(_Section, frozen=True):
 
 
 class Flink(_Section, frozen=True):
-    """The cluster that runs the jobs. An empty `rest` is the local stack's."""
+    """The cluster that runs the jobs. An empty `rest` is the local stack's; HOST:PORT and http://HOST:PORT are one."""
 
     rest: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.rest:
+            return
+        given = re.fullmatch(r"(?:http://)?([A-Za-z0-9._-]+):([0-9]{1,5})/?", self.rest)
+        if given is None or not 1 <= int(given[2]) <= 65535:
+            raise ValueError(f"{self.rest!r} is no address of Flink's REST interface; give HOST:PORT, without https")
+        msgspec.structs.force_setattr(self, "rest", f"http://{given[1]}:{int(given[2])}")
 
 
 class Job(_Section, frozen=True):

@@ -60,7 +60,7 @@ LATE_EVENTS = Topic(
     "late-events", "user_id", events.LateEvent, "Events too late to touch their windows, with the lateness."
 )
 DEAD_LETTERS = Topic(
-    "dead-letters", "as received", events.DeadLetter, "Records that could not be processed, whole, with the reason."
+    "dead-letters", "as received", events.DeadLetter, "Records that could not be processed, with the reason."
 )
 LABELLED_EXAMPLES = Topic(
     "labelled-examples",

@@ -15,6 +15,9 @@ from serving import onnx_session
 from serving.artifact_folder import ArtifactFolder
 from serving.features.catalogue import NAMES
 
+# A batch has any number of payments, and a model may have been exported for one alone.
+TRIAL_ROWS = (1, 3)
+
 
 class Model:
     """A loaded model. `label` is `name@version`, as decisions record it."""
@@ -30,7 +33,8 @@ class Model:
         self._columns = None if columns == list(range(len(NAMES))) else np.array(columns)
         self._raw = np.array(signature.calibration.raw)
         self._probability = np.array(signature.calibration.probability)
-        self.score(np.zeros((1, len(NAMES))))
+        for rows in TRIAL_ROWS:
+            self._try(rows)
 
     def score(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
         """Fraud probabilities, shape (n,), of feature vectors in catalogue order, shape (n, features)."""
@@ -46,6 +50,18 @@ class Model:
             raise ModelError(f"model {self.label} gave a score that is no number; roll it back with `sluice models`")
         probability: NDArray[np.float64] = np.interp(raw, self._raw, self._probability)
         return probability
+
+    def _try(self, rows: int) -> None:
+        """Score once before the model is in force: what fails here would fail at every payment."""
+        try:
+            scores = self.score(np.zeros((rows, len(NAMES))))
+        except ModelError:
+            raise
+        except Exception as error:  # the library raises its own kinds, and its numbers may be of any shape
+            said = " ".join(str(error).split())[:300]
+            raise SignatureError(f"model {self.label} can not score what its signature says: {said}") from error
+        if scores.shape != (rows,):
+            raise SignatureError(f"model {self.label} gives scores of shape {scores.shape} for {rows} payments")
 
 
 def load(pointer: ModelPointer, root: Path) -> Model:

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from schemas import settings
-from schemas.errors import InputError, SluiceError
+from schemas.errors import InputError, MissingPartError, SluiceError
 
 # Command -> its line in `sluice --help`, in that order. The module of that name (- is _) defines `command`.
 COMMANDS = {
@@ -46,7 +46,12 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"infra.cli.{name.replace('-', '_')}").command
+        try:
+            command: click.Command = importlib.import_module(f"infra.cli.{name.replace('-', '_')}").command
+        except ModuleNotFoundError as error:
+            # The light client installs the command and little of what it needs. Which extra has the rest is not worth
+            # a table: `local` has all of them.
+            raise MissingPartError(f"`sluice {name}` needs {error.name}: pip install 'sluice[local]'") from error
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

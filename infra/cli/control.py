@@ -5,12 +5,13 @@ from __future__ import annotations
 import getpass
 import time
 from collections.abc import Mapping
-from typing import TypeVar, cast
+from typing import TypeVar, cast, get_args
 
 import click
 import msgspec
 
 from infra import control_topic
+from infra.cli.bounds import Finite
 from schemas import control
 from schemas.control import (
     Blocklist,
@@ -38,6 +39,7 @@ from serving.recommend.sources.catalogue import shares
 from serving.rules.catalogue import KINDS
 
 ENTITIES = ("user", "merchant", "device", "card", "ip", "country")
+ACTIONS = get_args(DecisionKind)
 P = TypeVar("P", Policy, Blocklist, RecommendPolicy)
 M = TypeVar("M", OnlineModel, Maturity, RecommendPolicy, SourceShare, KindWeight)
 NOTE = click.option("--note", default="", help="Why: it is kept beside the record.")
@@ -61,7 +63,7 @@ def list_records(settings: Settings, kind: str | None) -> None:
 @command.command(name="set-rule")
 @click.argument("name")
 @click.option("--kind", type=click.Choice(list(KINDS)), required=True, help="What the rule looks at.")
-@click.option("--action", type=click.Choice(["REVIEW", "CHALLENGE", "BLOCK"]), required=True)
+@click.option("--action", type=click.Choice(ACTIONS), required=True, help="APPROVE: on trial, told of and no more.")
 @click.option("--reason", required=True, help="The reason code that decisions carry.")
 @click.option("--parameter", "parameters", multiple=True, help="KEY=VALUE, as often as needed.")
 @click.option("--segment", default="", help="Only payments of this segment.")
@@ -111,9 +113,9 @@ def unblock(settings: Settings, *, entity: str, ids: tuple[str, ...], name: str 
 
 
 @command.command()
-@click.option("--review", type=float, help="Scores above it are reviewed.")
-@click.option("--challenge", type=float, help="Scores above it are challenged.")
-@click.option("--block", type=float, help="Scores above it are blocked.")
+@click.option("--review", type=Finite(0), help="Scores above it are reviewed.")
+@click.option("--challenge", type=Finite(0), help="Scores above it are challenged.")
+@click.option("--block", type=Finite(0), help="Scores above it are blocked.")
 @click.option("--segment", help="For this segment in place of everybody's.")
 @NOTE
 @click.pass_obj
@@ -159,7 +161,7 @@ def flag(settings: Settings, name: str, state: str, note: str) -> None:
 @click.option("--learner", required=True, help="Whose newest snapshot scores.")
 @click.option("--mode", type=click.Choice(["shadow", "member", "champion", "off"]), default="shadow", show_default=True)
 @click.option("--task", type=click.Choice([FRAUD, RECOMMEND]), default=FRAUD, show_default=True)
-@click.option("--weight", type=float, help="A member's part in the score.  [default: by recent performance]")
+@click.option("--weight", type=Finite(0), help="A member's part in the score.  [default: by recent performance]")
 @NOTE
 @click.pass_obj
 def set_online(
@@ -173,8 +175,8 @@ def set_online(
 @command.command(name="set-maturity")
 @click.argument("name")
 @click.option("--source", type=click.Choice(["chargeback", "click", "conversion"]), required=True)
-@click.option("--days", type=float, required=True, help="So long after the answer.")
-@click.option("--share", type=float, default=0.01, show_default=True, help="Of the answers; they stand for all.")
+@click.option("--days", type=Finite(0), required=True, help="So long after the answer.")
+@click.option("--share", type=Finite(0), default=0.01, show_default=True, help="Of the answers; they stand for all.")
 @NOTE
 @click.pass_obj
 def set_maturity(settings: Settings, *, name: str, source: str, days: float, share: float, note: str) -> None:

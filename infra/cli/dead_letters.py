@@ -87,15 +87,18 @@ def show(settings: Settings, letter_id: str, raw: bool) -> None:
         "arrived": _instant(letter.event_time_ms),
         "source": f"{source.topic}, partition {source.partition}, offset {source.offset}",
         "job": letter.job,
-        "key": "none" if letter.key is None else _text(letter.key),
+        "key": _key(letter),
         "replayed": "no" if replayed_ms is None else _instant(replayed_ms),
-        "bytes": str(len(letter.raw)),
+        "bytes": f"{letter.raw_bytes}, the letter holds the first {len(letter.raw)}"
+        if letter.raw_bytes
+        else str(len(letter.raw)),
     }
     for name, text in lines.items():
         click.echo(f"{name:<10}{printable(text)}")
     click.echo(printable(_text(letter.raw[:SHOWN_BYTES])))
     if len(letter.raw) > SHOWN_BYTES:
-        click.echo(f"... and {len(letter.raw) - SHOWN_BYTES} bytes more; all of them with --raw")
+        which = "what the letter holds of them" if letter.raw_bytes else "all of them"
+        click.echo(f"... and {(letter.raw_bytes or len(letter.raw)) - SHOWN_BYTES} bytes more; {which} with --raw")
 
 
 @command.command()
@@ -139,6 +142,14 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def _key(letter: DeadLetter) -> str:
+    if letter.key is None:
+        return "none"
+    shown = _text(letter.key[:SHOWN_BYTES])
+    whole_bytes = letter.key_bytes or len(letter.key)
+    return shown if whole_bytes <= SHOWN_BYTES else f"{shown}... of {whole_bytes} bytes"
+
+
 def _text(raw: bytes) -> str:
     return raw.decode(errors="backslashreplace")
 
@@ -150,8 +161,9 @@ def _replayed(found: dead_letters.Overview) -> int:
 def _described(letter: DeadLetter, found: dead_letters.Overview) -> dict[str, Any]:
     """The letter without its bytes, which may be many: `show --raw` has them."""
     replayed_ms = found.replayed.get(letter.event_id)
-    shown: dict[str, Any] = {**msgspec.structs.asdict(letter), "bytes": len(letter.raw), "replayed_ms": replayed_ms}
-    return {name: value for name, value in shown.items() if name not in {"raw", "schema_version"}}
+    shown: dict[str, Any] = {**msgspec.structs.asdict(letter), "bytes": letter.raw_bytes or len(letter.raw)}
+    shown["replayed_ms"] = replayed_ms
+    return {name: value for name, value in shown.items() if name not in {"raw", "raw_bytes", "schema_version"}}
 
 
 def _since_ms(since: int | None) -> int:

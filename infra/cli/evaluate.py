@@ -9,6 +9,7 @@ import click
 import msgspec
 from rich.console import Console
 
+from infra.cli.bounds import THREADS
 from infra.cli.evaluate_drift import command as drift
 from infra.cli.evaluate_learners import command as learners
 from infra.cli.evaluate_recommend import command as recommend
@@ -37,7 +38,7 @@ command.add_command(learners)
     default=evaluate.PARAMETERS,
     help="TOML file of tree parameters.  [default: those chosen on the earlier weeks]",
 )
-@click.option("--threads", default=1, show_default=True, help="Threads that grow trees.")
+@click.option("--threads", type=THREADS, default=1, show_default=True, help="Threads that grow trees.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on the last line.")
 def fraud(*, data: Path, folds: bool, parameters: Path, threads: int, as_json: bool) -> None:
     """The fraud handbook's protocol: a week of training, a week of waiting for labels, a week of test."""

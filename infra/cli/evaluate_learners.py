@@ -8,6 +8,7 @@ import click
 import msgspec
 from rich.console import Console
 
+from infra.cli.bounds import THREADS
 from jobs.evaluate_learners import data_set, drift, fraud_report, fraud_stream, run
 from jobs.evaluate_learners.published import Published, published
 from online_learning.benchmark.contender import Entry
@@ -34,7 +35,7 @@ _COLUMNS = {"classification": ("accuracy", "f1", "average_precision"), "regressi
     "--cache", type=click.Path(path_type=Path), help="fraud-handbook: folder that keeps the features between runs."
 )
 @click.option("--plot", type=click.Path(path_type=Path), help="fraud-handbook: write the weeks as an SVG picture.")
-@click.option("--threads", default=1, show_default=True, help="fraud-handbook: threads that grow trees.")
+@click.option("--threads", type=THREADS, default=1, show_default=True, help="fraud-handbook: threads that grow trees.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on the last line.")
 def command(
     *,

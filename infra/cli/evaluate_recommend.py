@@ -10,6 +10,7 @@ from click.core import ParameterSource
 from rich.console import Console
 
 from infra.cli import off_policy as estimates
+from infra.cli.bounds import THREADS, Finite
 from jobs.evaluate_recommend import data_set, prequential, random_split
 from jobs.train_recommend import parameters as training
 from schemas.errors import InputError
@@ -38,16 +39,14 @@ _OFF_POLICY = ("target", "clip")
 @click.option(
     "--parameters", "file", type=click.Path(path_type=Path), help="TOML file.  [default: those chosen for the data set]"
 )
-@click.option("--threads", default=1, show_default=True, help="Threads that grow trees.")
+@click.option("--threads", type=THREADS, default=1, show_default=True, help="Threads that grow trees.")
 @click.option("--off-policy", is_flag=True, help="What a policy would earn, from the log of another: IPS, SNIPS, DR.")
 @click.option(
     "--target",
     type=click.Path(path_type=Path),
     help="Off-policy: a .jsonl file of the same lists with another policy's propensities.  [default: the log's own]",
 )
-@click.option(
-    "--clip", type=click.FloatRange(min=1), help="Off-policy: largest weight of a row.  [default: root of the rows]"
-)
+@click.option("--clip", type=Finite(min=1), help="Off-policy: largest weight of a row.  [default: root of the rows]")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on the last line.")
 @click.pass_context
 def command(

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from infra.cli import generation
+from infra.cli.bounds import Finite
 from infra.generator.shoppers.config import Config
 from infra.generator.shoppers.stream import events
 from schemas.errors import InputError
@@ -24,12 +25,16 @@ KINDS: dict[str, tuple[type[Event], ...]] = {
 
 
 @click.command("interactions")
-@click.option("--users", default=5_000, show_default=True, help="Shoppers at the start.")
-@click.option("--items", default=2_000, show_default=True, help="Items at the start.")
-@click.option("--sessions-per-user-day", type=float, help="Sessions of a mean shopper a day.  [default: 0.5]")
-@click.option("--new-users", default=0.01, show_default=True, help="New shoppers a day, as a share of the first.")
-@click.option("--new-items", default=0.01, show_default=True, help="New items a day, as a share of the first.")
-@click.option("--bots-per-day", default=1.0, show_default=True, help="Programs that call on a day.")
+@click.option("--users", type=click.IntRange(1), default=5_000, show_default=True, help="Shoppers at the start.")
+@click.option("--items", type=click.IntRange(1), default=2_000, show_default=True, help="Items at the start.")
+@click.option("--sessions-per-user-day", type=Finite(0), help="Sessions of a mean shopper a day.  [default: 0.5]")
+@click.option(
+    "--new-users", type=Finite(0), default=0.01, show_default=True, help="New shoppers a day, as a share of the first."
+)
+@click.option(
+    "--new-items", type=Finite(0), default=0.01, show_default=True, help="New items a day, as a share of the first."
+)
+@click.option("--bots-per-day", type=Finite(0), default=1.0, show_default=True, help="Programs that call on a day.")
 @click.option("--impressions", is_flag=True, help="Also a view, with list and position, of each item that was shown.")
 @click.option(
     "--only", type=click.Choice(list(KINDS)), default="both", show_default=True, help="Which events of the stream."

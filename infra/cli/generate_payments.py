@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from infra.cli import generation
+from infra.cli.bounds import Finite
 from infra.generator.payments.config import Config
 from infra.generator.payments.stream import events
 from schemas.errors import InputError
@@ -14,10 +15,12 @@ from schemas.settings import Settings
 
 
 @click.command("payments")
-@click.option("--users", default=5_000, show_default=True, help="Customers.")
-@click.option("--merchants", default=1_000, show_default=True, help="Merchants.")
-@click.option("--per-user-day", type=float, help="Transactions of a mean customer a day.  [default: 3]")
-@click.option("--fraud-share", default=0.007, show_default=True, help="Share of transactions that are fraud.")
+@click.option("--users", type=click.IntRange(1), default=5_000, show_default=True, help="Customers.")
+@click.option("--merchants", type=click.IntRange(1), default=1_000, show_default=True, help="Merchants.")
+@click.option("--per-user-day", type=Finite(0), help="Transactions of a mean customer a day.  [default: 3]")
+@click.option(
+    "--fraud-share", type=Finite(0), default=0.007, show_default=True, help="Share of transactions that are fraud."
+)
 @click.option("--labels/--no-labels", default=True, show_default=True, help="Chargebacks and review verdicts.")
 @click.option("--drain-labels", is_flag=True, help="Also labels that become known after the last transaction.")
 @generation.options

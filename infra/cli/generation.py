@@ -14,6 +14,7 @@ import click
 
 from infra import publish
 from infra.cli import publishing
+from infra.cli.bounds import Finite
 from schemas.errors import InputError
 from schemas.events import Event
 from schemas.settings import Settings
@@ -27,12 +28,20 @@ QUIET = 0.6
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _OPTIONS = (
-    click.option("--days", type=float, help="Days of event time.  [default: 7, without --count and --start now]"),
-    click.option("--count", type=int, help="Stop after so many of them."),
-    click.option("--seed", default=1, show_default=True, help="The same seed and start give the same bytes."),
+    click.option("--days", type=Finite(0), help="Days of event time.  [default: 7, without --count and --start now]"),
+    click.option("--count", type=click.IntRange(0), help="Stop after so many of them."),
+    click.option(
+        "--seed",
+        type=click.IntRange(0),
+        default=1,
+        show_default=True,
+        help="The same seed and start give the same bytes.",
+    ),
     click.option("--start", help="First event time: ISO 8601, or now.  [default: so that the last event is about now]"),
-    click.option("--rate", type=float, help="Events a second; with --start now people come as often as this needs."),
-    click.option("--speed-up", type=float, help="Event time times this.  [default with --start now: 1]"),
+    click.option(
+        "--rate", type=Finite(0), help="Events a second; with --start now people come as often as this needs."
+    ),
+    click.option("--speed-up", type=Finite(0), help="Event time times this.  [default with --start now: 1]"),
     click.option("--full-speed", is_flag=True, help="As fast as the broker takes it: the default."),
     click.option("--compression", type=click.Choice(["none", "lz4"]), default="none", show_default=True),
     click.option(

@@ -11,6 +11,7 @@ import click
 import msgspec
 
 from infra import control_topic, learner_promotion
+from infra.cli.bounds import Finite
 from infra.learner_promotion import By
 from infra.promotion import Force
 from infra.topic_reader import read
@@ -85,7 +86,7 @@ def show(settings: Settings, name: str) -> None:
 @click.option(
     "--mode", type=click.Choice(["shadow", "member", "champion", "off"]), default="champion", show_default=True
 )
-@click.option("--weight", type=click.FloatRange(0, 1), help="A member's part.  [default: by recent performance]")
+@click.option("--weight", type=Finite(0, 1), help="A member's part.  [default: by recent performance]")
 @click.option("--yes", is_flag=True, help="Answer the question: a gain that is smaller than asked for is enough.")
 @click.option("--force", is_flag=True, help="Override the refusal; needs --note.")
 @NOTE

@@ -13,6 +13,7 @@ import click
 import msgspec
 
 from infra import control_topic, promotion
+from infra.cli.bounds import Finite
 from schemas.control import Thresholds
 from schemas.errors import InputError, NotFoundError
 from schemas.models import FRAUD, RECOMMEND, Metrics, Promotion, Stage, Task
@@ -138,23 +139,47 @@ def rollback(settings: Settings, name: str, note: str) -> None:
 @click.argument("name")
 @click.argument("version", required=False)
 @click.option(
-    "--chargeback", default=Costs().chargeback, show_default=True, help="Cost of a fraud on top of its amount."
+    "--chargeback",
+    type=Finite(0),
+    default=Costs().chargeback,
+    show_default=True,
+    help="Cost of a fraud on top of its amount.",
 )
 @click.option(
-    "--margin", default=Costs().margin, show_default=True, help="What a lost good payment costs, of its amount."
+    "--margin",
+    type=Finite(0, 1),
+    default=Costs().margin,
+    show_default=True,
+    help="What a lost good payment costs, of its amount.",
 )
 @click.option(
-    "--abandoned", default=Costs().abandoned, show_default=True, help="Share of challenged good payers who leave."
+    "--abandoned",
+    type=Finite(0, 1),
+    default=Costs().abandoned,
+    show_default=True,
+    help="Share of challenged good payers who leave.",
 )
 @click.option(
-    "--passed", default=Costs().passed, show_default=True, help="Share of challenged frauds that come through."
+    "--passed",
+    type=Finite(0, 1),
+    default=Costs().passed,
+    show_default=True,
+    help="Share of challenged frauds that come through.",
 )
-@click.option("--review", default=Costs().review, show_default=True, help="Cost of one review.")
+@click.option("--review", type=Finite(0), default=Costs().review, show_default=True, help="Cost of one review.")
 @click.option(
-    "--recovered", default=Costs().recovered, show_default=True, help="Share of reviewed frauds still stopped."
+    "--recovered",
+    type=Finite(0, 1),
+    default=Costs().recovered,
+    show_default=True,
+    help="Share of reviewed frauds still stopped.",
 )
 @click.option(
-    "--capacity", default=Costs().review_capacity, show_default=True, help="Largest share of traffic reviewed."
+    "--capacity",
+    type=Finite(0, 1),
+    default=Costs().review_capacity,
+    show_default=True,
+    help="Largest share of traffic reviewed.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on the last line.")
 @click.pass_obj

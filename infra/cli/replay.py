@@ -13,6 +13,7 @@ import msgspec
 
 from infra import publish
 from infra.cli import publishing
+from infra.cli.bounds import Finite
 from schemas.codec import encode
 from schemas.errors import InputError
 from schemas.events import Event
@@ -28,8 +29,8 @@ DRY_RUN_SHOWN = 5
     "--file", type=click.Path(path_type=Path), required=True, help="CSV (also .gz), Parquet, or a generated file."
 )
 @click.option("--mapping", help="A TOML file or a shipped name; not needed for files of `sluice generate --out`.")
-@click.option("--rate", type=float, help="Events a second.")
-@click.option("--speed-up", type=float, help="Event time times this.  [default: full speed]")
+@click.option("--rate", type=Finite(0), help="Events a second.")
+@click.option("--speed-up", type=Finite(0), help="Event time times this.  [default: full speed]")
 @click.option("--limit", type=click.IntRange(min=1), help="Stop after so many events.")
 @click.option(
     "--labels",

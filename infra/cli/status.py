@@ -74,7 +74,9 @@ def _print_jobs(jobs: list[JobState], now_s: float) -> None:
         lag = "-" if job.lag_records is None else job.lag_records
         when = "none yet" if last is None else f"{duration(now_s - last.completed_ms / 1000)} ago"
         cost = "" if last is None else f", {last.duration_ms} ms, {last.bytes / 2**20:.1f} MiB"
-        click.echo(JOB_LINE.format(job.name, job.state.lower(), job.restarts, lag, when + cost))
+        click.echo(JOB_LINE.format(job.name, job.works, job.restarts, lag, when + cost))
+        if job.works == "waiting":
+            click.echo(f"  {job.running_tasks} of its {job.tasks} tasks run; see `sluice doctor`")
         if job.root_cause and job.state != "RUNNING":
             click.echo(f"  {job.root_cause}")
 

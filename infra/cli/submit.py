@@ -7,12 +7,13 @@ import msgspec
 
 from infra import checkpoints, flink_client
 from jobs.names import JOB_NAMES
+from schemas.errors import InputError
 from schemas.settings import Flink, Settings
 
 
 @click.command()
 @click.argument("job", type=click.Choice(JOB_NAMES))
-@click.option("--flink", metavar="ADDRESS", help="REST address of the cluster; default is the local stack's.")
+@click.option("--flink", metavar="HOST:PORT", help="REST address of the cluster; default is the local stack's.")
 @click.option(
     "--from",
     "state",
@@ -26,7 +27,7 @@ def command(settings: Settings, job: str, flink: str | None, state: str | None) 
     Only the local stack's checkpoints are known here: on another cluster, JOB starts fresh without --from.
     """
     if flink is not None:
-        settings = msgspec.structs.replace(settings, flink=Flink(flink))
+        settings = msgspec.structs.replace(settings, flink=_cluster(flink))
     begun = "with a fresh state"
     if state is None and checkpoints.kept_here(settings):
         state = checkpoints.newest(settings, job)
@@ -43,3 +44,10 @@ def command(settings: Settings, job: str, flink: str | None, state: str | None) 
             "or raise task_managers in [stack] and run `sluice up`",
             err=True,
         )
+
+
+def _cluster(address: str) -> Flink:
+    try:
+        return Flink(address)
+    except ValueError as error:
+        raise InputError(f"--flink: {error}") from error

@@ -14,6 +14,7 @@ import msgspec
 from rich.console import Console
 
 from infra import decision_log
+from infra.cli.bounds import DAYS, THREADS
 from infra.cli.train_recommend import command as recommend
 from infra.generator.payments import stream
 from infra.generator.payments.config import Config
@@ -27,6 +28,7 @@ from schemas.settings import Settings
 from serving.history import log_file, reader
 from serving.history.mapping import load
 from serving.registry import Registry
+from serving.stores import cassandra_history
 from serving.windows import DAY_MS
 
 GENERATED, DECISIONS = "generated", "decisions"
@@ -44,23 +46,31 @@ command.add_command(recommend)
 
 @command.command()
 @click.option(
-    "--history", default=GENERATED, show_default=True, help="generated, decisions (the log in Kafka), or a file."
+    "--history", default=GENERATED, show_default=True, help="generated, decisions (the log in Cassandra), or a file."
 )
 @click.option("--mapping", help="How the rows of the file become events: a TOML file or a shipped name.")
-@click.option("--users", default=900, show_default=True, help="Generated customers.")
-@click.option("--days", default=75.0, show_default=True, help="Generated days.")
-@click.option("--seed", default=TRAINING_SEED, show_default=True, help="Seed of the generated history.")
+@click.option("--users", type=click.IntRange(1), default=900, show_default=True, help="Generated customers.")
+@click.option("--days", type=DAYS, default=75.0, show_default=True, help="Generated days.")
+@click.option(
+    "--seed", type=click.IntRange(0), default=TRAINING_SEED, show_default=True, help="Seed of the generated history."
+)
 @click.option("--train-from", help="First payment to learn from, ISO 8601.  [default: after a warm-up]")
 @click.option("--train-to", help="End of the payments to learn from (exclusive), ISO 8601.")
 @click.option(
-    "--calibrate-days", default=3.0, show_default=True, help="With --train-to: days after it to calibrate on."
+    "--calibrate-days",
+    type=DAYS,
+    default=3.0,
+    show_default=True,
+    help="With --train-to: days after it to calibrate on.",
 )
-@click.option("--delay-days", default=21.0, show_default=True, help="Days that labels are waited for.")
-@click.option("--validate-days", default=7.0, show_default=True, help="With --train-to: days to validate on.")
+@click.option("--delay-days", type=DAYS, default=21.0, show_default=True, help="Days that labels are waited for.")
+@click.option(
+    "--validate-days", type=DAYS, default=7.0, show_default=True, help="With --train-to: days to validate on."
+)
 @click.option(
     "--parameters", type=click.Path(path_type=Path), help="TOML file of tree parameters, or light.  [default: FRD-4]"
 )
-@click.option("--threads", default=1, show_default=True, help="Threads that grow trees.")
+@click.option("--threads", type=THREADS, default=1, show_default=True, help="Threads that grow trees.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on the last line.")
 @click.pass_obj
 def fraud(
@@ -132,7 +142,9 @@ def _events(settings: Settings, history: str, mapping: str | None, generated: Co
     if history == GENERATED:
         return stream.events(generated)
     if history == DECISIONS:
-        return decision_log.events(settings.kafka)
+        return decision_log.events(
+            cassandra_history.connect(settings.cassandra), decision_log.readable_labels(settings.kafka)
+        )
     file = Path(history)
     if mapping is not None:
         return reader.events(file, load(mapping))

@@ -12,6 +12,7 @@ import click
 import msgspec
 from rich.console import Console
 
+from infra.cli.bounds import THREADS
 from jobs.evaluate_recommend import data_set, last_part
 from jobs.evaluate_recommend.split import stratified
 from jobs.train_recommend import held_out, register
@@ -34,7 +35,7 @@ from serving.registry import PRODUCTION, Registry
     type=click.Choice(get_args(EmbeddingKind)),
     help="als, or two-tower, which needs torch: sluice[train-torch].  [default: as the parameters say, als]",
 )
-@click.option("--threads", default=1, show_default=True, help="Threads that grow trees.")
+@click.option("--threads", type=THREADS, default=1, show_default=True, help="Threads that grow trees.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on the last line.")
 @click.pass_obj
 def command(

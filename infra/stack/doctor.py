@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from infra import topics
 from infra.stack import flink_jobs, install, part_state, ports, topology
+from infra.stack.flink_jobs import JobState
 from infra.stack.home import Home
 from infra.stack.part_state import PartState
+from jobs.names import FRAUD_JOBS
 from schemas.errors import PartFailedError, PortInUseError, UnansweredError
 from schemas.settings import Settings
 
 MIN_FREE_MB = 2048
+# A job that restores state, and a busy machine, may take so long before all tasks run and a checkpoint is complete.
+STARTING_MS = 120_000
+# So many intervals without a checkpoint: a crash loop that is seen between two restarts, or checkpoints that fail.
+OLD_CHECKPOINTS = 6
 # Packages whose code a TaskManager keeps in memory once it has run a job.
 JOB_PACKAGES = ("jobs", "serving", "schemas", "online_learning")
 
@@ -89,7 +96,11 @@ def _topics(settings: Settings) -> Iterator[Finding]:
 
 
 def _jobs(settings: Settings) -> Iterator[Finding]:
-    for job in flink_jobs.jobs(settings):
+    found = flink_jobs.jobs(settings)
+    if not found:
+        yield Finding("no job was submitted, so nothing is decided", f"sluice submit {FRAUD_JOBS[0]}")
+    now_ms = time.time_ns() // 1_000_000
+    for job in found:
         cause = f": {job.root_cause}" if job.root_cause else ""
         if job.state in {"FAILED", "SUSPENDED"}:
             yield Finding(f"job {job.name} has failed{cause}", f"mend the cause, then: sluice submit {job.name}")
@@ -98,6 +109,28 @@ def _jobs(settings: Settings) -> Iterator[Finding]:
                 f"job {job.name} is {job.state.lower()} (restart {job.restarts}){cause}",
                 f"see {Home.of(settings).root}/log/task-manager-*.log",
             )
+        elif job.state in {"CANCELED", "FINISHED"}:
+            yield Finding(f"job {job.name} was stopped and is not running", f"sluice submit {job.name}")
+        elif job.state == "RUNNING":
+            yield from _working(settings, job, now_ms)
+
+
+def _working(settings: Settings, job: JobState, now_ms: int) -> Iterator[Finding]:
+    """What a job lacks that Flink calls running."""
+    age_ms = now_ms - max(job.started_ms, job.checkpoint.completed_ms if job.checkpoint else 0)
+    logs = f"see {Home.of(settings).root}/log/task-manager-*.log"
+    cause = f", last for: {job.root_cause}" if job.root_cause else ""
+    if job.works == "waiting" and now_ms - job.started_ms > STARTING_MS:
+        yield Finding(
+            f"job {job.name} waits: {job.running_tasks} of its {job.tasks} tasks run{cause}",
+            "sluice up, for dead TaskManagers; else stop another job, or raise task_managers in [stack]",
+        )
+    elif age_ms > max(OLD_CHECKPOINTS * settings.job.checkpoint_ms, STARTING_MS):
+        yield Finding(
+            f"job {job.name} has completed no checkpoint for {age_ms // 1000} s ({job.failed_checkpoints} failed, "
+            f"{job.restarts} restarts{cause})",
+            logs,
+        )
 
 
 def _old_code(settings: Settings, states: list[PartState]) -> Iterator[Finding]:

@@ -29,17 +29,28 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class JobState:
-    """A job; `lag_records` are records in Kafka that its sources have not read, None when not known."""
+    """A job; `lag_records` are records in Kafka that its sources have not read, None when not known.
+
+    `state` is Flink's. Flink calls a job RUNNING from the moment it may start tasks: `tasks` and `running_tasks` say
+    whether it works.
+    """
 
     name: str
     job_id: str
     state: str
+    tasks: int
+    running_tasks: int
     started_ms: int
     restarts: int
     failed_checkpoints: int
     checkpoint: Checkpoint | None
     lag_records: int | None
     root_cause: str | None
+
+    @property
+    def works(self) -> str:
+        """Its state as it is for who waits for answers: `waiting` is RUNNING with tasks that do not run."""
+        return _works(self.state, self.tasks, self.running_tasks)
 
 
 def jobs(settings: Settings) -> list[JobState]:
@@ -77,10 +88,10 @@ def wait_running(settings: Settings, names: Collection[str], timeout_s: float) -
     while True:
         try:
             states = _states(settings)
-            waiting = {name: states.get(name, "not there") for name in names if states.get(name) != "RUNNING"}
+            waiting = {name: states.get(name, "not there") for name in names if states.get(name) != "running"}
             if not waiting:
                 return
-            said = ", ".join(f"{name} is {state.lower()}" for name, state in sorted(waiting.items()))
+            said = ", ".join(f"{name} is {state}" for name, state in sorted(waiting.items()))
         except UnansweredError as error:
             said = str(error)
         if time.monotonic() > deadline:
@@ -101,9 +112,21 @@ def runner(settings: Settings, job_id: str) -> str | None:
 
 
 def _states(settings: Settings) -> dict[str, str]:
-    """The state of the newest job of each name."""
+    """The state of the newest job of each name, as `JobState.works` has it."""
     overview = flink_rest.ask(settings, "/jobs/overview")["jobs"]
-    return {job["name"]: job["state"] for job in sorted(overview, key=lambda job: int(job["start-time"]))}
+    newest_last = sorted(overview, key=lambda job: int(job["start-time"]))
+    return {job["name"]: _works(job["state"], *_tasks(job)) for job in newest_last}
+
+
+def _tasks(job: dict[str, Any]) -> tuple[int, int]:
+    """How many tasks the job has, and how many of them run or have done all they had to."""
+    counted = job["tasks"]
+    return int(counted["total"]), int(counted["running"]) + int(counted.get("finished", 0))
+
+
+def _works(state: str, tasks: int, running_tasks: int) -> str:
+    # While it restores state a task is initializing, and takes nothing in.
+    return "waiting" if state == "RUNNING" and not 0 < tasks == running_tasks else state.lower()
 
 
 def _ended(state: str) -> bool:
@@ -114,11 +137,14 @@ def _state(settings: Settings, job: dict[str, Any], lag_records: int | None) -> 
     path = f"/jobs/{job['jid']}"
     checkpoints = flink_rest.ask(settings, f"{path}/checkpoints")
     last = (checkpoints.get("latest") or {}).get("completed")
+    tasks, running_tasks = _tasks(job)
     metrics = {m["id"]: m["value"] for m in flink_rest.ask(settings, f"{path}/metrics?get=numRestarts")}
     return JobState(
         name=job["name"],
         job_id=job["jid"],
         state=job["state"],
+        tasks=tasks,
+        running_tasks=running_tasks,
         started_ms=job["start-time"],
         restarts=int(float(metrics.get("numRestarts", 0))),
         failed_checkpoints=(checkpoints.get("counts") or {}).get("failed", 0),

@@ -59,7 +59,7 @@ class Letters:
             letter.detail,
             letter.job,
             letter.source,
-            len(letter.raw),
+            letter.raw_bytes or len(letter.raw),
             letter.raw[:PREVIEW_BYTES].decode(errors="backslashreplace"),
         )
         if len(self._letters) > MAX_LETTERS:

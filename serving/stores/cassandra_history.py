@@ -66,6 +66,11 @@ class CassandraHistory:
         found = self._by_id("event id", schema.GET_BY_ID, event_ids)
         return {event_id: _decision_decoder.decode(body) for event_id, body in found.items()}
 
+    def every_decision(self) -> Iterator[Decision]:
+        with self._session.translated():
+            for row in self._session.execute(schema.GET_ALL):
+                yield _decision_decoder.decode(row.body)
+
     def aggregates(self, user_id: str, days: int, as_of_ms: int) -> UserAggregates:
         first, last = first_day(days, as_of_ms), day_of(as_of_ms)
         rows = (

@@ -52,6 +52,7 @@ PUT_BY_USER = (
     "VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?"
 )
 GET_BY_ID = "SELECT body FROM {keyspace}.decisions WHERE event_id = ?"
+GET_ALL = "SELECT body FROM {keyspace}.decisions"
 GET_BY_USER = (
     "SELECT event_time_ms, event_id AS id, body FROM {keyspace}.decisions_by_user WHERE user_id = ? AND day IN ? "
     "AND event_time_ms >= ? AND event_time_ms < ? PER PARTITION LIMIT ?"
@@ -81,6 +82,7 @@ STATEMENTS = (
     PUT_BY_ID,
     PUT_BY_USER,
     GET_BY_ID,
+    GET_ALL,
     GET_BY_USER,
     PUT_LIST,
     GET_LISTS,

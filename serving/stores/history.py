@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Protocol
 
 import msgspec
@@ -67,6 +67,10 @@ class HistoryStore(Protocol):
 
     def decisions(self, event_ids: Collection[str]) -> dict[str, Decision]:
         """The whole decisions of those ids that there are."""
+        ...
+
+    def every_decision(self) -> Iterator[Decision]:
+        """Every whole decision that is kept, in no order, a page at a time."""
         ...
 
     def aggregates(self, user_id: str, days: int, as_of_ms: int) -> UserAggregates:

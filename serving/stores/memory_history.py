@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from schemas.events import Decision, RecommendationList
 from serving.labels.words import Words, pack_words, unpack_words
@@ -46,6 +46,10 @@ class MemoryHistory:
     def decisions(self, event_ids: Collection[str]) -> dict[str, Decision]:
         found = {event_id: self.decision(event_id) for event_id in event_ids}
         return {event_id: decision for event_id, decision in found.items() if decision is not None}
+
+    def every_decision(self) -> Iterator[Decision]:
+        now_ms = self._clock()
+        yield from [decision for decision, expires_ms in self._by_id.values() if expires_ms > now_ms]
 
     def decisions_of(self, user_id: str, since_ms: int, until_ms: int, limit: int) -> list[Decision]:
         check_range(since_ms, until_ms, limit)

@@ -96,6 +96,7 @@ def test_a_run_that_began_with_a_state_from_elsewhere_goes_back_to_nobody(settin
 def submitted(monkeypatch):
     """What the cluster is asked to begin with."""
     states = []
+    monkeypatch.setattr(flink_client, "free_slots", lambda settings: 1)
     monkeypatch.setattr(flink_client, "submit", lambda job, settings, state=None: states.append(state) or D)
     monkeypatch.setattr(flink_client, "free_slots", lambda _: 1)
     return states

@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,15 @@ def test_flinks_image_is_built_from_the_same_versions():
     dockerfile = (ROOT / "infra/docker/Dockerfile").read_text()
     assert f"FROM flink:{versions.FLINK}-java{versions.JAVA}" in dockerfile
     assert f"-Dconnector.version={versions.FLINK_KAFKA_CONNECTOR}" in dockerfile
+
+
+def test_flinks_image_holds_the_packages_of_every_command():
+    """It also runs the router and the topics, and submits; `local` is the extra that any command needs at most."""
+    extras = re.findall(r"--extra (\S+)", (ROOT / "infra/docker/Dockerfile").read_text())
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    held = " ".join(package for extra in extras for package in project["optional-dependencies"][extra])
+    assert extras == ["local"]
+    assert all(package in held for package in ("psutil", "rich", "sluice[jobs,api,"))
 
 
 def test_the_topics_are_created_from_the_table():

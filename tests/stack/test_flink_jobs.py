@@ -2,18 +2,24 @@
 
 import http.server
 import json
+import re
+import socket
 import threading
+import time
 from pathlib import Path
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 
-from infra import flink_client
+from infra import flink_client, topics
+from infra.cli.status import command as status
 from infra.cli.submit import command as submit
-from infra.stack import doctor, flink_jobs
+from infra.stack import doctor, flink_jobs, part_state
 from infra.stack.flink_jobs import Checkpoint
 from infra.stack.part_state import PartState
-from schemas.settings import Flink, Ports, Settings, Stack
+from schemas.settings import Flink, Job, Ports, Settings, Stack
+from tests.stack.stack_parts import free_port
 
 TRACE = """org.apache.flink.runtime.JobException: Recovery is suppressed
 \tat org.apache.flink.A.b(A.java:1)
@@ -47,9 +53,9 @@ def cluster():
     server.server_close()
 
 
-def add_job(answers, jid, name, state, *, restarts=0, started_ms=1, trace=None, completed=None):
+def add_job(answers, jid, name, state, *, restarts=0, started_ms=1, trace=None, completed=None, running=3):
     answers.setdefault("/jobs/overview", {"jobs": []})["jobs"].append(
-        {"jid": jid, "name": name, "state": state, "start-time": started_ms}
+        {"jid": jid, "name": name, "state": state, "start-time": started_ms, "tasks": {"total": 3, "running": running}}
     )
     answers[f"/jobs/{jid}/checkpoints"] = {"counts": {"failed": 2}, "latest": {"completed": completed}}
     answers[f"/jobs/{jid}/metrics"] = [{"id": "numRestarts", "value": str(restarts)}]
@@ -97,6 +103,92 @@ def test_the_doctor_says_how_to_bring_back_a_failed_job(cluster):
     add_job(answers, "a", "score", "FAILED", trace=TRACE)
     (finding,) = doctor._jobs(settings)
     assert finding.mend == "mend the cause, then: sluice submit score"
+
+
+def ago_ms(seconds):
+    return round((time.time() - seconds) * 1000)
+
+
+def checkpoint(seconds):
+    return {"latest_ack_timestamp": ago_ms(seconds), "end_to_end_duration": 120, "state_size": 1}
+
+
+@pytest.mark.parametrize(("age_s", "found"), [(100, False), (140, True)])
+def test_the_doctor_finds_a_job_whose_tasks_wait_for_slots_although_flink_says_running(cluster, age_s, found):
+    answers, settings = cluster
+    add_job(answers, "a", "score", "RUNNING", started_ms=ago_ms(age_s), running=2, completed=checkpoint(1))
+    said = [finding.what for finding in doctor._jobs(settings)]
+    assert said == (["job score waits: 2 of its 3 tasks run"] if found else [])
+
+
+@pytest.mark.parametrize(("age_s", "found"), [(100, False), (140, True)])
+def test_the_doctor_finds_a_crash_loop_between_two_restarts_by_the_age_of_its_checkpoint(cluster, age_s, found):
+    answers, settings = cluster
+    last = checkpoint(age_s)
+    add_job(answers, "a", "score", "RUNNING", started_ms=ago_ms(900), restarts=7, trace=TRACE, completed=last)
+    said = [finding.what for finding in doctor._jobs(settings)]
+    assert len(said) == found
+    assert not found or "(2 failed, 7 restarts, last for: ModuleNotFoundError: No module named 'pemja')" in said[0]
+
+
+def test_the_doctor_finds_a_job_that_never_completed_a_checkpoint_and_lets_a_new_one_start(cluster):
+    answers, settings = cluster
+    add_job(answers, "a", "old", "RUNNING", started_ms=ago_ms(900))
+    add_job(answers, "b", "new", "RUNNING", started_ms=ago_ms(30))
+    (finding,) = doctor._jobs(settings)
+    assert finding.what.startswith("job old has completed no checkpoint for 90")
+
+
+def test_checkpoints_that_are_far_apart_by_intent_are_not_late(cluster):
+    answers, settings = cluster
+    settings = msgspec.structs.replace(settings, job=Job(checkpoint_ms=600_000))
+    add_job(answers, "a", "score", "RUNNING", started_ms=ago_ms(9000), completed=checkpoint(900))
+    assert list(doctor._jobs(settings)) == []
+
+
+def test_the_doctor_finds_a_stopped_job_and_that_there_is_none(cluster):
+    answers, settings = cluster
+    answers["/jobs/overview"] = {"jobs": []}
+    assert [finding.mend for finding in doctor._jobs(settings)] == ["sluice submit score_transactions"]
+    add_job(answers, "a", "score", "CANCELED")
+    (finding,) = doctor._jobs(settings)
+    assert (finding.what, finding.mend) == ("job score was stopped and is not running", "sluice submit score")
+
+
+def test_the_status_shows_that_a_job_waits(cluster, monkeypatch):
+    answers, settings = cluster
+    add_job(answers, "a", "score", "RUNNING", running=1)
+    monkeypatch.setattr(part_state, "parts", lambda _: [PartState("job-manager", "2", 1, None, 1, 1.0, 1.0)])
+    shown = CliRunner().invoke(status, [], obj=settings).stdout
+    assert re.search("score +waiting .*\n  1 of its 3 tasks run; see `sluice doctor`", shown)
+
+
+@pytest.mark.parametrize("missing", ["program", "jars", "port", "topic"])
+def test_the_doctor_names_what_is_missing_and_what_brings_it(monkeypatch, tmp_path, missing):
+    settings = Settings(stack=Stack(home=str(tmp_path), ports=Ports(redis=free_port())))
+    if missing == "program":
+        monkeypatch.setattr(doctor.install, "missing_programs", lambda _: ["java"])
+        monkeypatch.setattr(doctor.install, "missing_jars", lambda *_: [])
+        (finding,) = doctor._missing(settings)
+        assert finding.what == "program java is missing"
+        assert finding.mend.startswith("sluice up, or as root: apt-get install -y openjdk")
+    elif missing == "jars":
+        monkeypatch.setattr(doctor.install, "missing_programs", lambda _: [])
+        findings = list(doctor._missing(settings))
+        assert any(f"the jars of flink are missing in {tmp_path}" in finding.what for finding in findings)
+        assert {finding.mend for finding in findings} == {"sluice up"}
+    elif missing == "port":
+        with socket.create_server(("127.0.0.1", settings.stack.ports.redis)):
+            down = PartState("redis", "7", settings.stack.ports.redis, "not running")
+            findings = list(doctor._parts(settings, [down]))
+        assert findings[0].what == "redis is not running"
+        assert str(settings.stack.ports.redis) in findings[1].what
+    else:
+        there_not = topics.Difference("decisions", "exists", "yes", "no")
+        monkeypatch.setattr(doctor.topics, "differences", lambda _: [there_not])
+        (finding,) = doctor._topics(settings)
+        assert "decisions" in finding.what
+        assert finding.mend == "sluice topics --create"
 
 
 @pytest.mark.parametrize(("free", "age_s", "old"), [(0, 1, True), (0, -1, False), (1, 1, False)])

@@ -17,8 +17,10 @@ from schemas.errors import NotFoundError, PartFailedError, UnansweredError
 from schemas.settings import Flink, Settings
 from tests.stack.stack_parts import free_port
 
-RUNNING = {"jobs": [{"jid": "a", "name": "score", "state": "RUNNING", "start-time": 2}]}
-ENDED = {"jobs": [{"jid": "z", "name": "score", "state": "FAILED", "start-time": 1}]}
+ALL = {"total": 3, "running": 3}
+RUNNING = {"jobs": [{"jid": "a", "name": "score", "state": "RUNNING", "start-time": 2, "tasks": ALL}]}
+NO_SLOTS = {"jobs": [RUNNING["jobs"][0] | {"tasks": {"total": 3, "running": 2, "scheduled": 1}}]}
+ENDED = {"jobs": [{"jid": "z", "name": "score", "state": "FAILED", "start-time": 1, "tasks": ALL}]}
 
 
 @pytest.fixture
@@ -75,14 +77,19 @@ def test_a_refusal_is_an_answer(cluster):
 
 def test_who_waits_for_a_job_asks_again_until_it_runs(cluster):
     answers, settings = cluster
-    answers += [503, 0.5, {"jobs": []}, ENDED, {"jobs": ENDED["jobs"] + RUNNING["jobs"]}]
+    answers += [503, 0.5, {"jobs": []}, ENDED, NO_SLOTS, {"jobs": ENDED["jobs"] + RUNNING["jobs"]}]
     flink_jobs.wait_running(settings, ["score"], 30)
     assert len(answers) == 1
 
 
 @pytest.mark.parametrize(
     ("answer", "said"),
-    [(503, "does not answer"), ({"jobs": []}, "score is not there"), (ENDED, "score is failed")],
+    [
+        (503, "does not answer"),
+        ({"jobs": []}, "score is not there"),
+        (ENDED, "score is failed"),
+        (NO_SLOTS, "score is waiting"),
+    ],
 )
 def test_who_waits_in_vain_is_told_what_the_job_is_instead(cluster, answer, said):
     answers, settings = cluster

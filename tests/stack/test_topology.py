@@ -59,9 +59,9 @@ def test_addresses_that_are_given_are_kept():
         kafka=Kafka(bootstrap="broker:1"),
         redis=Redis(url="redis://r/1"),
         cassandra=Cassandra(port=5),
-        flink=Flink(rest="http://f"),
+        flink=Flink(rest="http://f:1"),
     )
     assert given.kafka.bootstrap == "broker:1"
     assert given.redis.url == "redis://r/1"
     assert given.cassandra.port == 5
-    assert given.flink.rest == "http://f"
+    assert given.flink.rest == "http://f:1"

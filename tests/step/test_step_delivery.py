@@ -11,9 +11,12 @@ from histories import NOON_MS
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from infra.stack.kafka import MAX_MESSAGE_BYTES
 from schemas import codec
+from schemas.errors import InvalidError
 from schemas.events import DeadLetter, FeatureUpdate, Label, LateEvent, Transaction
 from schemas.topics import DEAD_LETTERS, FEATURE_UPDATES, LABELS, TRANSACTIONS
+from serving.dead_letter import MAX_KEY_BYTES, MAX_RAW_BYTES, dead_letter
 from serving.inflight import Record
 
 fuzz = settings(max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
@@ -219,6 +222,24 @@ def test_a_wrong_key_is_refused_and_named(key):
     assert letter.key == key
     assert "'ann'" in letter.detail
     assert len(letter.detail) <= 500
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.one_of(st.integers(0, 300), st.integers(-2, 2).map(lambda more: MAX_RAW_BYTES + more), st.just(9_000_000)),
+    st.one_of(st.integers(0, 300), st.integers(-2, 2).map(lambda more: MAX_KEY_BYTES + more), st.just(4_000_000)),
+    st.sampled_from((b"x", b"\0", b"\xff", b"\x7f")),
+)
+def test_a_letter_fits_into_a_record_however_long_its_record_is(raw_bytes, key_bytes, filling):
+    """A letter that Kafka refuses would stop the job at the same record for ever."""
+    given = raw_record(filling * raw_bytes, filling * key_bytes)
+    error = InvalidError("\0" * 1000)
+    output = dead_letter(given, error, "score_transactions")
+    assert len(output.value) + len(output.key) < MAX_MESSAGE_BYTES - 64 * 1024
+    letter = msgspec.json.decode(output.value, type=DeadLetter)
+    assert (letter.raw, letter.key, letter.key) == (given.value[:MAX_RAW_BYTES], given.key[:MAX_KEY_BYTES], output.key)
+    assert letter.raw_bytes == (raw_bytes if raw_bytes > MAX_RAW_BYTES else 0)
+    assert letter.key_bytes == (key_bytes if key_bytes > MAX_KEY_BYTES else 0)
 
 
 def test_a_record_without_a_time_stamp_still_becomes_a_readable_letter():

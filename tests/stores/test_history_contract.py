@@ -203,3 +203,11 @@ def test_any_history_adds_up_like_a_naive_reference(history, fresh, log, days):
     assert found.totals.amount_max == max((cents for *_, cents, _ in rows), default=0) / 100
     assert found.totals.by_decision == {k: n for k in KINDS if (n := sum(kind == k for *_, kind in rows))}
     assert [day.day for day in found.daily] == sorted({day.day for day in found.daily})
+
+
+def test_every_decision_is_read_whole(history, fresh):
+    made = [decision(fresh("e"), user_id=fresh("u"), features=[1.0, 2.0]) for _ in range(30)]
+    history.write_decisions(made)
+    ids = {one.event_id for one in made}
+    read = {one.event_id: one for one in history.every_decision() if one.event_id in ids}
+    assert read == {one.event_id: one for one in made}

