@@ -45,8 +45,9 @@ def submit(job: str, settings: Settings, savepoint: str | None = None) -> str:
     if savepoint is not None:
         command += ["--from-savepoint", savepoint]
     here = checkpoints.kept_here(settings)
-    if here:
-        command += ["--checkpoints", checkpoints.folder(settings, job).as_uri()]
+    kept_in = checkpoints.folder(settings, job).as_uri() if here else settings.job.checkpoint_dir
+    if kept_in:
+        command += ["--checkpoints", kept_in]
     absolute = msgspec.structs.replace(
         settings, registry=msgspec.structs.replace(settings.registry, path=str(Path(settings.registry.path).resolve()))
     )
@@ -93,6 +94,8 @@ def stop(job: str, settings: Settings) -> str:
     wanted: dict[str, Any] = {"drain": False}
     if checkpoints.kept_here(settings):
         wanted["targetDirectory"] = checkpoints.savepoints(settings, job).as_uri()
+    elif settings.job.savepoint_dir:
+        wanted["targetDirectory"] = settings.job.savepoint_dir
     trigger = flink_rest.ask(settings, f"/jobs/{job_id}/stop", wanted)["request-id"]
     deadline = time.monotonic() + STOP_TIMEOUT_S
     while time.monotonic() < deadline:

@@ -19,6 +19,7 @@ from schemas.errors import SettingsError
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Count = Annotated[int, Meta(ge=1, le=10_000)]
 Millis = Annotated[int, Meta(ge=1, le=86_400_000)]
+Folder = Annotated[str, Meta(pattern="^([a-z][a-z0-9]*:/.*)?$")]
 Megabytes = Annotated[int, Meta(ge=64, le=1_000_000)]
 
 
@@ -104,13 +105,16 @@ class Flink(_Section, frozen=True):
 class Job(_Section, frozen=True):
     """How a job runs. `buckets` is a deployment constant: changing it needs a fresh state (DECISIONS.md, 2).
 
-    `batch_ms` is the width of a micro-batch; `delivery` at_least_once waits for no checkpoint.
+    `batch_ms` is the width of a micro-batch; `delivery` at_least_once waits for no checkpoint. On another cluster than
+    the local stack's, `checkpoint_dir` and `savepoint_dir` are URIs that all of it sees; empty: the cluster's own.
     """
 
     parallelism: Count = 1
     buckets: Count = 1
     batch_ms: Millis = 10
     checkpoint_ms: Millis = 10_000
+    checkpoint_dir: Folder = ""
+    savepoint_dir: Folder = ""
     state_backend: Literal["hashmap", "rocksdb"] = "rocksdb"
     delivery: Literal["at_least_once", "exactly_once"] = "at_least_once"
     cached_entities: Annotated[int, Meta(ge=100, le=10_000_000)] = 200_000

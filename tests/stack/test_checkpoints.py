@@ -1,13 +1,15 @@
 """The state that a job goes on with is the newest whole one of its name, and nobody else's."""
 
 import os
+import subprocess
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 
 from infra import checkpoints, flink_client
 from infra.cli import stop, submit
-from schemas.settings import Flink, Settings, Stack
+from schemas.settings import Flink, Job, Settings, Stack
 
 JOB = "score_transactions"
 A, B, C, D = ("a" * 32, "b" * 32, "c" * 32, "d" * 32)
@@ -147,3 +149,43 @@ def test_stop_names_the_command_that_resumes(local, monkeypatch):
         (Settings(stack=local.stack, flink=Flink("http://f:1")), f"`sluice submit {JOB} --from file:/kept`"),
     ):
         assert command in CliRunner().invoke(stop.command, [JOB], obj=settings, catch_exceptions=False).stdout
+
+
+ELSEWHERE = Settings(
+    flink=Flink("flink.example:8081"),
+    job=Job(checkpoint_dir="s3://kept/checkpoints", savepoint_dir="s3://kept/savepoints"),
+)
+
+
+def test_on_another_cluster_checkpoints_go_to_the_folder_of_the_settings(monkeypatch):
+    asked = []
+    monkeypatch.setattr(flink_client, "running", lambda settings: {})
+    monkeypatch.setattr(flink_client.install, "jars", lambda *_: None)
+    monkeypatch.setattr(flink_client, "distribution", lambda: "flink")
+    monkeypatch.setattr(flink_client, "link_jars", lambda home: "lib")
+
+    def run(command, **_):
+        asked.append(command)
+        return subprocess.CompletedProcess(command, 0, D.encode(), b"")
+
+    monkeypatch.setattr(flink_client.subprocess, "run", run)
+    assert flink_client.submit(JOB, ELSEWHERE) == D
+    assert asked[0][-2:] == ["--checkpoints", "s3://kept/checkpoints"]
+
+
+def test_on_another_cluster_a_savepoint_goes_to_the_folder_of_the_settings(monkeypatch):
+    asked = []
+
+    def ask(settings, path, body=None, method=None):
+        asked.append(body)
+        done = {"status": {"id": "COMPLETED"}, "operation": {"location": "s3://kept/savepoints/1"}}
+        return {"jobs": [{"name": JOB, "jid": D, "state": "RUNNING"}], "request-id": "r", **done}
+
+    monkeypatch.setattr(flink_client.flink_rest, "ask", ask)
+    assert flink_client.stop(JOB, ELSEWHERE) == "s3://kept/savepoints/1"
+    assert {"drain": False, "targetDirectory": "s3://kept/savepoints"} in asked
+
+
+def test_a_folder_that_is_no_uri_is_refused():
+    with pytest.raises(msgspec.ValidationError, match=r"job\.checkpoint_dir"):
+        msgspec.convert({"job": {"checkpoint_dir": "kept"}}, Settings)
