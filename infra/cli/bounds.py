@@ -18,5 +18,6 @@ class Finite(click.FloatRange):
         return number
 
 
+SHARE = Finite(0, 1)
 DAYS = Finite(0, 3650)
 THREADS = click.IntRange(1, 1024)

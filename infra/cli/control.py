@@ -11,7 +11,7 @@ import click
 import msgspec
 
 from infra import control_topic
-from infra.cli.bounds import Finite
+from infra.cli.bounds import DAYS, SHARE, Finite
 from schemas import control
 from schemas.control import (
     Blocklist,
@@ -190,17 +190,19 @@ def set_maturity(settings: Settings, *, name: str, source: str, days: float, sha
 @click.option("--rule", "rules", multiple=True, help="Switch a rule on.")
 @click.option("--no-rule", "no_rules", multiple=True, help="Switch a rule off.")
 @click.option("--banned-flag", "flags", multiple=True, help="A flag of items that bans them; replaces those of before.")
-@click.option("--candidates", type=int, help="What sources bring.")
-@click.option("--ranked", type=int, help="What the ranker scores.")
-@click.option("--length", type=int, help="Items of a list.")
-@click.option("--diversity", type=float, help="How much unlikeness weighs beside relevance.")
-@click.option("--explore", type=float, help="Share of the places that are drawn.")
-@click.option("--explore-new-user", type=float, help="The same for a user of whom little is known.")
-@click.option("--new-user-events", type=int, help="A user with fewer interactions is new.")
-@click.option("--new-item-boost", type=float, help="What newness adds to a score.")
-@click.option("--new-item-days", type=float, help="The boost halves so often.")
+@click.option("--candidates", type=click.IntRange(20, 1000), help="What sources bring.")
+@click.option("--ranked", type=click.IntRange(20, 200), help="What the ranker scores.")
+@click.option("--length", type=click.IntRange(1, 20), help="Items of a list.")
+@click.option("--diversity", type=SHARE, help="How much unlikeness weighs beside relevance.")
+@click.option("--explore", type=SHARE, help="Share of the places that are drawn.")
+@click.option("--explore-new-user", type=SHARE, help="The same for a user of whom little is known.")
+@click.option("--new-user-events", type=click.IntRange(0, 1000), help="A user with fewer interactions is new.")
+@click.option("--new-item-boost", type=SHARE, help="What newness adds to a score.")
+@click.option("--new-item-days", type=DAYS, help="The boost halves so often.")
 @click.option("--rebuy-hours", help="What was bought is offered again after so long, or `never`.")
-@click.option("--most-per-minute", type=int, help="More of one user teach the shop nothing; 0 = no limit.")
+@click.option(
+    "--most-per-minute", type=click.IntRange(0, 64), help="More of one user teach the shop nothing; 0 = no limit."
+)
 @click.option("--answer-impressions/--no-answer-impressions", default=None, help="Whether what was shown gets lists.")
 @NOTE
 @click.pass_obj

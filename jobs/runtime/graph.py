@@ -24,7 +24,7 @@ MAX_PARALLELISM = 128
 SHORTEST_FETCH_MS = 5
 # How long records of one task may wait for others on their way to the next.
 SHORTEST_FLUSH_MS = 2
-# A dead letter holds its record whole, a third longer as base64; the broker of the local stack takes as much.
+# A dead letter holds up to 2 MiB of its record, a third longer as base64; the broker of the local stack takes as much.
 MAX_REQUEST_BYTES = 4 * 1024 * 1024
 _BYTES = Types.PRIMITIVE_ARRAY(Types.BYTE())
 _PACKED = Types.ROW_NAMED(["bucket", "messages"], [Types.INT(), _BYTES])
