@@ -187,8 +187,6 @@ def test_the_policy_of_lists_changes_in_what_is_given_and_goes_back_to_the_defau
         (["--no-rule", "nonsense"], "no such rule"),
         (["--kind", "nonsense=1"], "nonsense"),
         (["--kind", "rating=-1"], ">= 0"),
-        (["--diversity", "1.1"], "<= 1"),
-        (["--most-per-minute", "65"], "<= 64"),
         (["--rebuy-hours", "soon"], "'soon' is no number"),
         ([], "nothing is given"),
         (["--diversity", "0.3"], "nothing is given"),
@@ -198,3 +196,10 @@ def test_a_policy_of_lists_that_no_job_would_take_is_refused(log, words, message
     with pytest.raises(InputError, match=message):
         _run("set-recommend", *words)
     assert log == []
+
+
+@pytest.mark.parametrize(("option", "value"), [("--diversity", "1.1"), ("--most-per-minute", "65"), ("--ranked", "19")])
+def test_a_number_of_a_policy_beyond_its_bounds_is_refused_at_the_keyboard(log, option, value):
+    found = CliRunner().invoke(commands.command, ["set-recommend", option, value], obj=Settings())
+    assert (found.exit_code, log) == (2, [])
+    assert option in found.stderr
