@@ -16,6 +16,7 @@ from online_learning.merge import Held, Merge, Position, Record
 from schemas.codec import encode
 from schemas.errors import MissingPartError, PartFailedError
 from schemas.events import DeadLetter, Event, Snapshot
+from schemas.letters import MAX_LETTER_BYTES
 from schemas.settings import Kafka
 from schemas.topics import ALERTS, DEAD_LETTERS, DRIFT_REPORTS, LABELLED_EXAMPLES, SNAPSHOTS
 from schemas.watching import Alert, DriftReport
@@ -191,7 +192,13 @@ class Told:
     def __init__(self, kafka: Kafka) -> None:
         self._bootstrap = kafka.bootstrap
         self._producer = Producer(
-            {"bootstrap.servers": kafka.bootstrap, "enable.idempotence": True, "linger.ms": 5, "log_level": 0}
+            {
+                "bootstrap.servers": kafka.bootstrap,
+                "enable.idempotence": True,
+                "linger.ms": 5,
+                "log_level": 0,
+                "message.max.bytes": MAX_LETTER_BYTES,
+            }
         )
         self._failed = ""
 

@@ -19,6 +19,7 @@ from online_learning.merge import Held, Position, Record, earliest
 from schemas import codec
 from schemas.errors import EventError, LogGapError
 from schemas.events import DeadLetter, Event, LabelledExample, Snapshot, SourcePosition
+from schemas.letters import letter
 from schemas.settings import Promotion
 from schemas.topics import LABELLED_EXAMPLES
 
@@ -137,13 +138,12 @@ def newest(told: Sequence[Event]) -> list[Event]:
 
 
 def _letter(record: Record, error: EventError) -> DeadLetter:
-    return DeadLetter(
-        event_id=f"learn-{record.partition}-{record.offset}",
-        event_time_ms=record.stamp_ms,
-        reason=error.reason,
-        detail=str(error),
+    return letter(
+        SourcePosition(LABELLED_EXAMPLES.name, record.partition, record.offset),
+        record.stamp_ms,
+        record.key,
+        record.value,
+        error,
         job=JOB,
-        source=SourcePosition(LABELLED_EXAMPLES.name, record.partition, record.offset),
-        key=record.key,
-        raw=record.value or b"",
+        event_id=f"learn-{record.partition}-{record.offset}",
     )

@@ -16,6 +16,7 @@ from pyflink.table import DataTypes, Schema, StatementSet, StreamTableEnvironmen
 from jobs.runtime.fused import Fused
 from jobs.runtime.operator import StageOperator
 from jobs.runtime.stage import Flow, Job
+from schemas.letters import MAX_LETTER_BYTES
 from schemas.settings import Settings
 from serving.inflight import PARTITIONS, SOURCES
 
@@ -24,8 +25,6 @@ MAX_PARALLELISM = 128
 SHORTEST_FETCH_MS = 5
 # How long records of one task may wait for others on their way to the next.
 SHORTEST_FLUSH_MS = 2
-# A dead letter holds up to 2 MiB of its record, a third longer as base64; the broker of the local stack takes as much.
-MAX_REQUEST_BYTES = 4 * 1024 * 1024
 _BYTES = Types.PRIMITIVE_ARRAY(Types.BYTE())
 _PACKED = Types.ROW_NAMED(["bucket", "messages"], [Types.INT(), _BYTES])
 # A micro-batch in columns, one value a record: where it stands (serving/inflight.py), arrival, key, value.
@@ -243,7 +242,7 @@ def _insert(tables: StreamTableEnvironment, stream: DataStream, job: Job, flow: 
             'properties.bootstrap.servers' = '{settings.kafka.bootstrap}',
             'properties.linger.ms' = '2',
             'properties.compression.type' = 'lz4',
-            'properties.max.request.size' = '{MAX_REQUEST_BYTES}',
+            'properties.max.request.size' = '{MAX_LETTER_BYTES}',
             {exactly_once}
             'key.format' = 'raw',
             'key.fields' = 'key',

@@ -15,10 +15,11 @@ from infra.topic_reader import Read
 from schemas.codec import encode
 from schemas.errors import InvalidError, UnreadableError
 from schemas.events import DeadLetter, Transaction
+from schemas.letters import MAX_KEY_BYTES, MAX_RAW_BYTES
 from schemas.settings import Settings
 from schemas.topics import TRANSACTIONS
 from serving.console.letters import Letters
-from serving.dead_letter import MAX_KEY_BYTES, MAX_RAW_BYTES, dead_letter
+from serving.dead_letter import dead_letter
 from serving.inflight import Record
 
 NOON_MS = 1_700_000_000_000

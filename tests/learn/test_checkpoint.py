@@ -18,6 +18,7 @@ from online_learning.merge import Held, Position, Record
 from schemas import codec
 from schemas.errors import LogGapError, OperatorError, SignatureError, StateVersionError
 from schemas.events import DeadLetter, Event, Snapshot
+from schemas.letters import MAX_LETTER_BYTES
 from schemas.settings import Settings
 from schemas.topics import LABELLED_EXAMPLES
 from schemas.watching import Alert
@@ -73,6 +74,15 @@ def test_garbage_is_told_of_and_passed(tmp_path: Path) -> None:
     assert isinstance(letter, DeadLetter)
     assert (letter.reason, letter.raw, letter.key, letter.source.offset) == ("unreadable", b"{", b"k", 0)
     assert loop.students[0].positions == {0: Position(1, 5)}
+
+
+def test_the_letter_of_an_oversized_record_is_one_that_the_broker_takes(tmp_path: Path) -> None:
+    loop = Loop([definition("fraud-logistic")], FEATURES, tmp_path)
+    loop.start([0])
+    (letter,) = loop.take([Record(5, 0, 0, b"k", b"x" * 3_900_000)])
+    assert isinstance(letter, DeadLetter)
+    assert letter.raw_bytes == 3_900_000
+    assert len(codec.encode(letter)) < MAX_LETTER_BYTES
 
 
 def test_of_several_snapshots_at_once_only_the_newest_is_told() -> None:

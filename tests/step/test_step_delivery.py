@@ -15,8 +15,9 @@ from infra.stack.kafka import MAX_MESSAGE_BYTES
 from schemas import codec
 from schemas.errors import InvalidError
 from schemas.events import DeadLetter, FeatureUpdate, Label, LateEvent, Transaction
+from schemas.letters import MAX_KEY_BYTES, MAX_RAW_BYTES
 from schemas.topics import DEAD_LETTERS, FEATURE_UPDATES, LABELS, TRANSACTIONS
-from serving.dead_letter import MAX_KEY_BYTES, MAX_RAW_BYTES, dead_letter
+from serving.dead_letter import dead_letter
 from serving.inflight import Record
 
 fuzz = settings(max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
