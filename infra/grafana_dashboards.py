@@ -120,6 +120,72 @@ DASHBOARDS: dict[str, tuple[str, tuple[Panel, ...]]] = {
             Panel("Unknown items", {JOB: ratio(metrics.UNKNOWN_ITEMS, metrics.INTERACTIONS)}, "percentunit"),
         ),
     ),
+    "watching": (
+        "Sluice: drift, business, alerts",
+        (
+            Panel(
+                "Subjects at the highest level of drift",
+                {"{{subject}}": f"max by (subject) ({metrics.DRIFTED.exported})"},
+                about="By what drifted: features, scores, decisions; of the newest reports of every model.",
+            ),
+            Panel(
+                "Largest PSI",
+                {"{{subject}}": f"max by (subject) ({metrics.DRIFT_PSI.exported})"},
+                limit=200,
+                about=PERMILLE + " Significant from 200 on.",
+            ),
+            Panel("Drift reports per second", {"{{level}}": rate(metrics.DRIFT_REPORTS, "level")}),
+            Panel(
+                "Train-serve skew: values that came out another way, of those computed again",
+                {
+                    "{{feature}}": f"sum by (feature) (rate({metrics.PARITY_MISMATCHES.exported}[15m])) / on () "
+                    f"group_left () sum by () (rate({metrics.PARITY_COMPARED.exported}[15m]))"
+                },
+                "percentunit",
+            ),
+            Panel(
+                "Business figures of five minutes",
+                {"{{figure}}": f"max by (figure) ({metrics.AGGREGATE.exported}) / 1000"},
+            ),
+            Panel("Unusual windows per second", {"{{figure}}": rate(metrics.ANOMALIES, "figure")}),
+            Panel(
+                "Alerts heard for people, per second",
+                {"{{outcome}}": "sum by (outcome) (rate(sluice_alerts_notices_total[5m]))"},
+            ),
+            Panel(
+                "Attempts to deliver, per second",
+                {"{{channel}} {{outcome}}": "sum by (channel, outcome) (rate(sluice_alerts_deliveries_total[5m]))"},
+            ),
+            Panel("Notices that wait", {"{{person}}": "sluice_alerts_waiting"}),
+            Panel("Since the newest record of a topic", {"{{topic}}": "sluice_alerts_topic_age_seconds"}, "s"),
+        ),
+    ),
+    "learning": (
+        "Sluice: learners",
+        (
+            Panel(
+                "Newest examples, as predicted before they were learned",
+                {"{{learner}} {{metric}}": "sluice_learner_rolling"},
+            ),
+            Panel(
+                "Examples learned per second", {"{{learner}}": "sum by (learner) (rate(sluice_learner_learned[1m]))"}
+            ),
+            Panel(
+                "What became of examples, per second",
+                {"{{learner}} {{what}}": "sum by (learner, what) (rate(sluice_learner_events_total[1m]))"},
+            ),
+            Panel("Examples behind", {"behind": "sluice_learner_lag"}),
+            Panel("Held back by a quarantine", {"{{learner}}": "sluice_learner_withheld"}),
+            Panel("Forgetting", {"{{learner}}": "sluice_learner_forgetting"}, "percentunit"),
+            Panel("Online models that score", {JOB: gauge(metrics.ONLINE_MODELS.exported)}, "none"),
+            Panel("Their part in the score", {JOB: gauge(metrics.ONLINE_WEIGHT.exported)}, about=PERMILLE),
+            Panel(
+                "Snapshots",
+                {"taken": rate(metrics.SNAPSHOTS_TAKEN, ""), "refused": rate(metrics.SNAPSHOTS_REFUSED, "")},
+            ),
+            Panel("Label joins per second", {JOB: rate(metrics.LABEL_JOINS)}),
+        ),
+    ),
     "api": (
         "Sluice: API and console",
         (

@@ -7,10 +7,13 @@ import subprocess
 
 import pytest
 import yaml
+from prometheus_client import generate_latest
 from test_alert_rules import FLINKS
 
 from infra import grafana_dashboards
+from infra.alerts.metrics import RouterMetrics
 from infra.grafana_dashboards import DASHBOARDS, FOLDER
+from online_learning.process_metrics import ProcessMetrics
 from schemas import metrics
 from serving.api.metrics import Metrics
 
@@ -18,8 +21,9 @@ from serving.api.metrics import Metrics
 EXPORTED = (
     FLINKS | {metric.exported for metric in metrics.METRICS} | {"flink_jobmanager_job_lastCheckpointDuration", "up"}
 )
-# What the API's own page of metrics names, labelled or not yet.
-OF_THE_API = set(re.findall(r"^# TYPE (\w+)", Metrics().exposed(None, None).decode(), re.MULTILINE))
+# What the pages of metrics of the processes beside Flink name, labelled or not yet.
+PAGES = (Metrics().exposed(None, None), RouterMetrics().exposed(), generate_latest(ProcessMetrics().registry))
+OF_PROCESSES = {name for page in PAGES for name in re.findall(r"^# TYPE (\w+)", page.decode(), re.MULTILINE)}
 QUERIES = [
     (name, panel.title, query)
     for name, (_, panels) in DASHBOARDS.items()
@@ -43,8 +47,8 @@ def test_there_is_no_dashboard_without_code():
 def test_every_panel_asks_for_metrics_that_are_exported(name, title, query):
     named = set(re.findall(r"\b(?:flink|sluice)_\w+", query)) or {"up"}
     assert {
-        re.sub(r"_bucket$", "", one) if one.startswith("sluice_api") else one for one in named
-    } <= EXPORTED | OF_THE_API
+        re.sub(r"_bucket$", "", one) if one.startswith("sluice_") else one for one in named
+    } <= EXPORTED | OF_PROCESSES
 
 
 def test_prometheus_can_read_every_query(tmp_path):
