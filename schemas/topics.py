@@ -81,14 +81,39 @@ SNAPSHOTS = Topic(
     retention_ms=-1,
     cleanup="compact",
 )
+# What was watched is looked at again: 90 days of what was found, a year of figures (MON-7).
 DRIFT_REPORTS = Topic(
-    "drift-reports", "model", watching.DriftReport, "What drifted, by how much, and by which measure.", partitions=1
+    "drift-reports",
+    "model",
+    watching.DriftReport,
+    "What drifted, by how much, and by which measure.",
+    partitions=1,
+    retention_ms=90 * DAY_MS,
 )
 AGGREGATES = Topic(
-    "aggregates", "name", watching.Aggregate, "Business figures of windows of minutes, by segment.", partitions=1
+    "aggregates",
+    "name",
+    watching.Aggregate,
+    "Business figures of windows of minutes, by segment.",
+    partitions=1,
+    retention_ms=365 * DAY_MS,
 )
-ANOMALIES = Topic("anomalies", "name", watching.Anomaly, "Figures that their past makes unlikely.", partitions=1)
-ALERTS = Topic("alerts", "name", watching.Alert, "What a person should hear of, and when it is over.", partitions=1)
+ANOMALIES = Topic(
+    "anomalies",
+    "name",
+    watching.Anomaly,
+    "Figures that their past makes unlikely.",
+    partitions=1,
+    retention_ms=90 * DAY_MS,
+)
+ALERTS = Topic(
+    "alerts",
+    "name",
+    watching.Alert,
+    "What a person should hear of, and when it is over.",
+    partitions=1,
+    retention_ms=90 * DAY_MS,
+)
 CONTROL = Topic(
     "control",
     "kind/name",
