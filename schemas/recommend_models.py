@@ -65,8 +65,8 @@ class NextItems(msgspec.Struct, frozen=True):
 class HeldOut(msgspec.Struct, frozen=True):
     """The last part of a history, from which the model did not learn, and how lists did on it.
 
-    `sha256` is of its interactions. `popular` are lists of the most popular items; `rival` those of the model that was
-    in Production then, named by `rival_model`.
+    `interactions` are those that say what somebody wanted; `sha256` is of all of the part. `popular` are lists of the
+    most popular items; `rival` those of the model that was in Production then, named by `rival_model`.
     """
 
     from_ms: int
