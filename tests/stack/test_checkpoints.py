@@ -182,6 +182,7 @@ def test_on_another_cluster_a_savepoint_goes_to_the_folder_of_the_settings(monke
         return {"jobs": [{"name": JOB, "jid": D, "state": "RUNNING"}], "request-id": "r", **done}
 
     monkeypatch.setattr(flink_client.flink_rest, "ask", ask)
+    monkeypatch.setattr(flink_client.control_topic, "send", lambda *_: None)
     assert flink_client.stop(JOB, ELSEWHERE) == "s3://kept/savepoints/1"
     assert {"drain": False, "targetDirectory": "s3://kept/savepoints"} in asked
 

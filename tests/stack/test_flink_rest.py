@@ -98,11 +98,15 @@ def test_who_waits_in_vain_is_told_what_the_job_is_instead(cluster, answer, said
         flink_jobs.wait_running(settings, ["score"], 0.2)
 
 
-def test_a_savepoint_is_waited_for_while_the_job_manager_is_too_busy_to_answer(cluster):
+def test_a_savepoint_is_waited_for_while_the_job_manager_is_too_busy_to_answer(cluster, monkeypatch):
     answers, settings = cluster
+    told = []
+    monkeypatch.setattr(flink_client.control_topic, "send", lambda _, records: told.extend(records))
     done = {"status": {"id": "COMPLETED"}, "operation": {"location": "file:/savepoint"}}
     answers += [RUNNING, {"request-id": "r"}, 503, {"status": {"id": "IN_PROGRESS"}}, done]
     assert flink_client.stop("score", settings) == "file:/savepoint"
+    # No alert that it is down is to follow.
+    assert [record.name for record in told] == ["stopped-score"]
 
 
 def test_a_job_that_does_not_run_can_not_be_stopped(cluster):
