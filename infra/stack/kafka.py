@@ -96,6 +96,15 @@ def _java(home: Home, heap_mb: int) -> list[str]:
     ]
 
 
+def cluster_id(random: uuid.UUID) -> str:
+    """`random` as Kafka spells its ids: 22 characters of base64 for URLs.
+
+    The first bit is dropped: one uuid in 64 is spelled with a dash in front, which Kafka's own tool reads as an option.
+    """
+    first, *rest = random.bytes
+    return base64.urlsafe_b64encode(bytes([first & 0x7F, *rest])).decode().rstrip("=")
+
+
 def _prepare(settings: Settings, home: Home) -> None:
     """Write the configuration, and format the log folder once.
 
@@ -109,8 +118,7 @@ def _prepare(settings: Settings, home: Home) -> None:
         return
     # Without the mark the broker never ran here: whatever lies there is a format that was cut short.
     home.fresh(data)
-    cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-    tool = [*_java(home, 128), "kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(file)]
+    tool = [*_java(home, 128), "kafka.tools.StorageTool", "format", "-t", cluster_id(uuid.uuid4()), "-c", str(file)]
     done = subprocess.run(tool, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
     if done.returncode != 0:
         reason = (done.stderr or done.stdout).strip().splitlines()[-1:]
