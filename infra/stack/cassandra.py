@@ -88,6 +88,8 @@ def part(settings: Settings) -> Part:
         command=lambda: _command(settings, home, conf),
         probe=lambda _: probe.exchange(ports.cassandra, OPTIONS_FRAME, SUPPORTED_HEAD),
         stop_timeout_s=30,
+        # History is for people and for training: who answers goes first.
+        niceness=5,
     )
 
 

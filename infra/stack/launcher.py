@@ -112,7 +112,7 @@ def _start(settings: Settings, parts: tuple[Part, ...], progress: Progress) -> l
 
 def _launch(home: Home, part: Part, progress: Progress) -> Running:
     part.prepare()
-    running = process.spawn(home, part.name, part.command(), part.env)
+    running = process.spawn(home, part.name, part.command(), part.env, part.niceness)
     progress(part.name, f"starting (pid {running.pid}, log {home.log(part.name)})")
     return running
 

@@ -25,7 +25,8 @@ class Part:
     `ports` are the loopback ports it listens on, by what they serve; the first is its own. `programs` and `jars`
     (profiles of infra/pom.xml) must be installed before `prepare` writes its configuration and data folder and
     before `command` is asked for. `probe` gives the reason why it is not healthy, or None.
-    `service` is its name in docker-compose.yml, shared by equal parts.
+    `service` is its name in docker-compose.yml, shared by equal parts. `niceness` is how far it stands back from the
+    others.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Part:
     jars: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     stop_timeout_s: float = 20.0
+    niceness: int = 0
 
     @property
     def port(self) -> int:

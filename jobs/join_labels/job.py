@@ -23,6 +23,8 @@ from serving.stores.history import HistoryStore
 
 # Longer than the longest maturity (90 days): an answer that is followed must not be forgotten before.
 STATE_DAYS = 100
+# A label has waited for days.
+NICENESS = 5
 
 
 class _Join(Stage):
@@ -103,4 +105,5 @@ JOIN_LABELS = Job(
         Flow("listed", (INTERACTIONS,), (_Listed(),), (LABELLED_EXAMPLES, DEAD_LETTERS), batch_ms=100),
     ),
     state_days=STATE_DAYS,
+    niceness=NICENESS,
 )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import threading
 from collections.abc import Sequence
 
 from jobs.materialize.write import Write
@@ -19,12 +17,9 @@ from serving.stored_catalogue import stored_catalogue
 from serving.stores import cassandra_history, redis_items, redis_lists, redis_online
 from serving.stores.online import Freshness
 
-NICENESS = 10
-
-
-def _yield_to_others() -> None:
-    """A backlog of history must not take the processor from what is fresh; of the calling thread alone."""
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+# A store is to be fresh, but an answer goes first; a backlog of history takes nothing from what is fresh.
+NICENESS = 5
+HISTORY_NICENESS = 10
 
 
 class _Online(Write[Writes]):
@@ -58,7 +53,6 @@ class _History(Write[Writes]):
 
     def open(self, door: Door) -> None:
         super().open(door)
-        _yield_to_others()
         self._catalogue = stored_catalogue()
         self._store = cassandra_history.connect(door.settings.cassandra)
 
@@ -102,7 +96,6 @@ class _ListHistory(Write[ListWrites]):
 
     def open(self, door: Door) -> None:
         super().open(door)
-        _yield_to_others()
         self._store = cassandra_history.connect(door.settings.cassandra)
 
     def _read(self, batch: Sequence[Record]) -> ListWrites:
@@ -139,10 +132,18 @@ MATERIALIZE = Job(
     JOB,
     (
         Flow("online", (DECISIONS, FEATURE_UPDATES), (_Online(),), (DEAD_LETTERS,), batch_ms=40),
-        Flow("history", (DECISIONS,), (_History(),), (DEAD_LETTERS,), batch_ms=100),
+        Flow("history", (DECISIONS,), (_History(),), (DEAD_LETTERS,), batch_ms=100, niceness=HISTORY_NICENESS),
         Flow("lists", (RECOMMENDATIONS,), (_Lists(),), (DEAD_LETTERS,), batch_ms=40),
         Flow("items", (ITEMS, RANKINGS), (_Items(),), (DEAD_LETTERS,), batch_ms=100),
-        Flow("list_history", (RECOMMENDATIONS,), (_ListHistory(),), (DEAD_LETTERS,), batch_ms=250),
+        Flow(
+            "list_history",
+            (RECOMMENDATIONS,),
+            (_ListHistory(),),
+            (DEAD_LETTERS,),
+            batch_ms=250,
+            niceness=HISTORY_NICENESS,
+        ),
     ),
     keeps_state=False,
+    niceness=NICENESS,
 )

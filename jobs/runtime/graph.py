@@ -115,7 +115,7 @@ def _stages(stream: KeyedStream, job: Job, flow: Flow, settings: Settings, keys:
     for place, stage in enumerate(stages):
         last = place == len(stages) - 1
         read, written = sources if place == 0 else None, outputs if last else None
-        operator = StageOperator(stage, settings, read, written, job.state_days)
+        operator = StageOperator(stage, settings, read, written, job, flow)
         if place:
             stream = stream.key_by(lambda row: keys[row[0]], key_type=Types.INT())
         stream = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator, Sequence
 
@@ -9,8 +10,9 @@ from pyflink.common import Row, Time, Types
 from pyflink.datastream import KeyedProcessFunction, RuntimeContext
 from pyflink.datastream.state import MapStateDescriptor, StateTtlConfig
 
+from jobs.runtime import priority
 from jobs.runtime.metrics import JobMetrics
-from jobs.runtime.stage import Door, Stage
+from jobs.runtime.stage import Door, Flow, Job, Stage
 from schemas.metrics import BATCH_SIZE
 from schemas.settings import Settings
 from serving.inflight import Message, Output, Record, bucket, pack, records, unpack
@@ -30,15 +32,25 @@ class StageOperator(KeyedProcessFunction):  # type: ignore[misc]  # PyFlink has 
     """
 
     def __init__(
-        self, stage: Stage, settings: Settings, sources: list[str] | None, outputs: list[str] | None, state_days: int
+        self,
+        stage: Stage,
+        settings: Settings,
+        sources: list[str] | None,
+        outputs: list[str] | None,
+        job: Job,
+        flow: Flow,
     ) -> None:
         self._stage = stage
         self._settings = settings
         self._sources = sources
-        self._state_days = state_days
+        self._state_days = job.state_days
+        self._process_niceness, self._thread_niceness = job.niceness, flow.niceness
         self._topic_numbers = None if outputs is None else {t: b"%d" % number for number, t in enumerate(outputs)}
 
     def open(self, context: RuntimeContext) -> None:
+        # Also by a job that stands back from nobody: the process may have run another before.
+        priority.of_process(os.getpid(), self._process_niceness)
+        priority.of_thread(self._thread_niceness)
         descriptor = MapStateDescriptor("state", Types.STRING(), Types.PICKLED_BYTE_ARRAY())
         descriptor.enable_time_to_live(
             StateTtlConfig.new_builder(Time.days(self._state_days))

@@ -82,6 +82,7 @@ class Flow:
     The flows of a job share no stream: one that fails or waits holds up no other. `batch_ms` is the width of its
     micro-batches, None = the setting. `buckets` is for a flow whose keys can not be told apart, None = the setting.
     `permille` says how many of a thousand keys it reads, all topics the same ones; at 0 there is no such flow.
+    `niceness` is how far its threads in Python stand back from other flows of the job (jobs/runtime/priority.py).
     """
 
     name: str
@@ -91,6 +92,7 @@ class Flow:
     batch_ms: int | None = None
     buckets: int | None = None
     permille: Callable[[Settings], int] = everything
+    niceness: int = 0
 
 
 @dataclass(frozen=True)
@@ -98,10 +100,12 @@ class Job:
     """What is submitted, stopped and resumed as one.
 
     `keeps_state` is False where no stage keeps any: then only what waits for the end of its micro-batch is state.
-    State goes `state_days` after its last change.
+    State goes `state_days` after its last change. `niceness` is how far the process that runs it stands back from
+    others of the machine, 0 = not at all: a TaskManager takes it from the job that was opened in it last.
     """
 
     name: str
     flows: tuple[Flow, ...]
     keeps_state: bool = True
     state_days: int = STATE_DAYS
+    niceness: int = 0

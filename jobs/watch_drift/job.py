@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -40,15 +38,8 @@ from serving.registry import Registry
 
 # Nothing waits for a report: large batches cost the least.
 BATCH_MS = 1_000
-NICENESS, NICEST = 10, 19
-
-
-def _yield_to_others() -> None:
-    """A backlog of answers must not take the processor from those who answer; of the calling thread alone."""
-    thread = threading.get_native_id()
-    # Beside what the process has: one that is nice itself would else not yield to its own kind.
-    nicer = os.getpriority(os.PRIO_PROCESS, thread) + NICENESS
-    os.setpriority(os.PRIO_PROCESS, thread, min(nicer, NICEST))
+# A backlog of answers must not take the processor from those who answer.
+NICENESS = 10
 
 
 class _Answers(Stage):
@@ -57,7 +48,6 @@ class _Answers(Stage):
     uid = "watch"
 
     def open(self, door: Door) -> None:
-        _yield_to_others()
         self._door = door
         self._registry = Registry(Path(door.settings.registry.path))
         self._watch: Watch | None = None
@@ -153,7 +143,6 @@ class _Parity(Stage):
     uid = "parity"
 
     def open(self, door: Door) -> None:
-        _yield_to_others()
         self._door = door
         self._parity: Parity | None = None
 
@@ -192,4 +181,5 @@ WATCH_DRIFT = Job(
             permille=_parity_permille,
         ),
     ),
+    niceness=NICENESS,
 )
