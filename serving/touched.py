@@ -19,6 +19,7 @@ from serving.outgoing import OutgoingFeatures, OutgoingUpdate, json_rows
 SHARDS = 8
 # So many entities stay far below what a broker takes as one record.
 MOST_ENTITIES = 100
+BEFORE_PAYMENTS_MS = 0
 # A late payment's features are of its own time: the newest values stay as they are.
 _NO_VALUES = msgspec.Raw(b"[]")
 
@@ -47,17 +48,17 @@ class Touched:
     def keep(self, entities: Entities, features: NDArray[np.float64]) -> list[Output]:
         """Keep the state of all, at the end of the batch; returns the records for the stores.
 
-        `features` are the entity's of each payment, shape (payments, features of the kind). An entity without a
-        payment is kept and not told: its first payment will tell of it.
+        `features` are the entity's of each payment, shape (payments, features of the kind). An entity that only labels
+        named is told as of BEFORE_PAYMENTS_MS: whatever its first payment tells is newer.
         """
         newest_ms = entities.table(self._kind).newest_ms(list(self._rows.values()))
         written = entities.keep(self._kind, self._rows)
         values = dict(zip(self._newest, json_rows(features[list(self._newest.values())]), strict=True))
         shards: dict[int, list[OutgoingFeatures]] = {}
         for entity_id, time_ms, writes in zip(self._rows, newest_ms, written, strict=True):
-            if time_ms >= 0:
-                told = OutgoingFeatures(self._kind, entity_id, time_ms, values.get(entity_id, _NO_VALUES), writes)
-                shards.setdefault(crc32(entity_id.encode()) % SHARDS, []).append(told)
+            known_ms = max(time_ms, BEFORE_PAYMENTS_MS)
+            told = OutgoingFeatures(self._kind, entity_id, known_ms, values.get(entity_id, _NO_VALUES), writes)
+            shards.setdefault(crc32(entity_id.encode()) % SHARDS, []).append(told)
         return [
             self._record(shard, found[first : first + MOST_ENTITIES])
             for shard, found in shards.items()

@@ -7,16 +7,17 @@ import math
 import msgspec
 import pytest
 from builders import change, decisions, scoring
-from histories import NOON_MS, Step, histories, labelled, transaction_record
+from histories import NOON_MS, Step, histories, label_record, labelled, transaction_record
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from runs import clock_us, count, merge
 
 from schemas.errors import EventError
-from schemas.events import Decision, FeatureUpdate, Transaction
+from schemas.events import Decision, FeatureUpdate, Label, Transaction
 from schemas.topics import DEAD_LETTERS, FEATURE_UPDATES
 from serving.control import Control
 from serving.entity_cache import EntityCache
+from serving.features.catalogue import NAMES
 from serving.inflight import Output
 from serving.on_demand import OnDemand
 from serving.outcomes import Outcomes
@@ -90,6 +91,28 @@ def test_what_is_asked_just_before_a_payment_is_what_the_stream_says_of_it(steps
         elif isinstance(tx, Transaction) and DEAD_LETTERS.name in {output.topic for output in outputs}:
             # Only its key can be wrong, which nobody gives here, or its time.
             assert asked is None or step.record.key != tx.user_id.encode()
+
+
+def test_a_fraud_told_of_a_merchant_that_nobody_paid_yet_counts_on_demand_too():
+    both, day_ms = Both(), 86_400_000
+    label = Label(
+        event_id="l",
+        event_time_ms=NOON_MS + day_ms,
+        user_id="ann",
+        transaction_id="t",
+        transaction_time_ms=NOON_MS,
+        merchant_id="unpaid",
+        is_fraud=True,
+    )
+    both.take(Step(label_record(label, 0, NOON_MS + day_ms), label))
+    later_ms = NOON_MS + 10 * day_ms
+    tx = Transaction(event_id="e", event_time_ms=later_ms, user_id="bob", merchant_id="unpaid", amount=1.0)
+    step = Step(transaction_record(tx, 1, later_ms), tx)
+    asked = both.ask(tx, later_ms)
+    (told,) = decisions(both.take(step))
+    assert asked is not None
+    assert said(asked) == said(told)
+    assert told.features[NAMES.index("merchant_delayed_frauds_7d")] == 1
 
 
 def test_it_reads_the_sealed_pieces_of_a_busy_merchant_too():

@@ -44,7 +44,7 @@ def fate(given: Record) -> tuple[str, str]:
     topics = [o.topic for o in outputs]
     for output in outputs:
         output.value.decode()
-    if not topics:
+    if set(topics) <= {FEATURE_UPDATES.name}:
         return "label", ""
     if topics == [DEAD_LETTERS.name]:
         letter = codec.decode(DeadLetter, outputs[0].value) if len(outputs[0].value) < 200_000 else None
