@@ -24,8 +24,8 @@ types: setup
 layers: setup
 	$(RUN)lint-imports
 
-test: up ## Every test, on the running stack
-	$(RUN)pytest
+test: up ## Every test, on the running stack: one process for what needs it, one for the rest
+	$(RUN)pytest -n 2 --dist loadgroup
 
 demo: setup ## The whole system on generated payments, for a minute
 	$(RUN)sluice demo

@@ -22,6 +22,21 @@ hypothesis_settings.register_profile("untimed", deadline=None)
 hypothesis_settings.load_profile("untimed")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What needs real parts runs in one process, beside all the rest; first what brings up parts of its own.
+
+    Until somebody asks for the fixture `stack`, its jobs do not run, and leave the processor to those.
+    """
+    for item in items:
+        if item.get_closest_marker("stack"):
+            item.add_marker(pytest.mark.xdist_group("stack"))
+    items.sort(key=_uses_the_shared_stack)
+
+
+def _uses_the_shared_stack(item: pytest.Item) -> bool:
+    return item.get_closest_marker("stack") is None or "stack" in getattr(item, "fixturenames", ())
+
+
 @pytest.fixture(scope="session")
 def stack() -> Settings:
     """The settings of the local stack, with every part healthy and every job running.
