@@ -131,8 +131,8 @@ def test_jobs_are_told_the_addresses_that_the_services_have_for_each_other():
     assert f"INSIDE://{given.kafka.bootstrap}" in inside
 
 
-def test_the_readme_submits_to_the_cluster_of_the_containers():
-    shown = [line for line in (ROOT / "README.md").read_text().splitlines() if "infra/docker/sluice.toml" in line]
+def test_the_page_submits_to_the_cluster_of_the_containers():
+    shown = [line for line in (ROOT / "ARCHITECTURE.md").read_text().splitlines() if "infra/docker/sluice.toml" in line]
     context = click.Context(sluice)
     for line in shown:
         _, flag, file, name, *words = line.split()
