@@ -72,7 +72,7 @@ def features() -> str:
             feature.window,
             feature.type,
             f"{feature.default:g}",
-            f"{feature.ttl_s // DAY_S} d",
+            _span(feature.ttl_s),
             feature.owner,
             feature.description,
         )
@@ -81,6 +81,14 @@ def features() -> str:
     head = ("place", "feature", "entity", "aggregate", "window", "type", "default", "kept", "owner", "what")
     text = f"Feature set `{FEATURE_SET}`: {len(VECTOR)} values, in the order of `features` of a decision.\n"
     return f"# Features\n\n{NOTE}\n{text}\n{_table(head, rows)}"
+
+
+def _span(seconds: int) -> str:
+    """A span of whole minutes in its largest unit."""
+    for size, unit in ((DAY_S, "d"), (3600, "h")):
+        if seconds % size == 0:
+            return f"{seconds // size} {unit}"
+    return f"{seconds // 60} min"
 
 
 def rules() -> str:

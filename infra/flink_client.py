@@ -18,7 +18,7 @@ from infra.stack import flink_rest, install
 from infra.stack.flink import distribution, link_jars
 from infra.stack.home import Home
 from schemas import control
-from schemas.errors import InputError, NotFoundError, PartFailedError, UnansweredError
+from schemas.errors import InputError, NotFoundError, OperatorError, PartFailedError, UnansweredError
 from schemas.events import ControlRecord
 from schemas.settings import Settings
 
@@ -87,8 +87,8 @@ def free_slots(settings: Settings) -> int:
 def stop(job: str, settings: Settings) -> str:
     """Stop the job after a savepoint; returns where the savepoint lies.
 
-    Raises NotFoundError when no such job runs, PartFailedError when the savepoint fails, OperatorError when Kafka can
-    not be told.
+    Raises NotFoundError when no such job runs, PartFailedError when the savepoint fails, or when the job is stopped and
+    Kafka can not be told that it was to be.
     """
     job_id = _id(job, settings)
     wanted: dict[str, Any] = {"drain": False}
@@ -111,19 +111,23 @@ def stop(job: str, settings: Settings) -> str:
                     f"savepoint of {job} failed: {_cause(operation['failure-cause']['stack-trace'])}; `sluice doctor` "
                     f"says whether it runs, `sluice stop {job} --now` ends it without one"
                 )
-            _tell_stopped(job, settings)
+            _tell_stopped(job, f"stopped, its state is in {operation['location']}", settings)
             return str(operation["location"])
         time.sleep(0.2)
     raise PartFailedError(f"savepoint of {job} took longer than {STOP_TIMEOUT_S} s; see `sluice doctor`")
 
 
 def cancel(job: str, settings: Settings) -> None:
-    """End the job at once; its last checkpoint stays."""
+    """End the job at once; its last checkpoint stays.
+
+    Raises NotFoundError when no such job runs, PartFailedError when the job is cancelled and Kafka can not be told that
+    it was to be.
+    """
     flink_rest.ask(settings, f"/jobs/{_id(job, settings)}?mode=cancel", method="PATCH")
-    _tell_stopped(job, settings)
+    _tell_stopped(job, "cancelled", settings)
 
 
-def _tell_stopped(job: str, settings: Settings) -> None:
+def _tell_stopped(job: str, done: str, settings: Settings) -> None:
     """Say on `control` that it was somebody's wish: no alert that the job is down follows."""
     now_ms = time.time_ns() // 1_000_000
     record = ControlRecord(
@@ -134,7 +138,13 @@ def _tell_stopped(job: str, settings: Settings) -> None:
         payload=msgspec.Raw(msgspec.json.encode(control.Flag(enabled=True))),
         author=getpass.getuser(),
     )
-    control_topic.send(settings.kafka, [record])
+    try:
+        control_topic.send(settings.kafka, [record])
+    except OperatorError as error:
+        raise PartFailedError(
+            f"{job} is {done}, but `control` could not be told that this was wished ({error}): JobDown will fire until "
+            f"the job runs again or, once Kafka answers, `sluice control flag {record.name} on` says so"
+        ) from error
 
 
 def _id(job: str, settings: Settings) -> str:

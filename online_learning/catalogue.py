@@ -15,7 +15,9 @@ from online_learning.learners.logistic import LogisticLearner
 from online_learning.learners.selection import SelectionLearner
 from schemas.errors import NotFoundError
 
-FRAUD_SET = "fraud-1"
+FRAUD_SET = "fraud-2"
+# The date never comes back: who learned what frauds had in common in May would look for May.
+FRAUD_WITHOUT = frozenset(("day_of_month", "month"))
 CLICK_SET = "recommend-1"
 
 
@@ -57,6 +59,7 @@ LEARNERS = (
         name="fraud-logistic",
         task="fraud",
         feature_set=FRAUD_SET,
+        without=FRAUD_WITHOUT,
         make=_logistic,
         description="Logistic regression over adaptively scaled features: the fast one.",
         reactions=("raise_rate", "alert"),
@@ -65,6 +68,7 @@ LEARNERS = (
         name="fraud-tree",
         task="fraud",
         feature_set=FRAUD_SET,
+        without=FRAUD_WITHOUT,
         make=_tree,
         description="A Hoeffding adaptive tree, which replaces branches that drift.",
     ),
@@ -72,6 +76,7 @@ LEARNERS = (
         name="fraud-forest",
         task="fraud",
         feature_set=FRAUD_SET,
+        without=FRAUD_WITHOUT,
         make=_forest,
         description="An adaptive random forest of ten trees.",
         detector="ddm",
@@ -81,6 +86,7 @@ LEARNERS = (
         name="fraud-selection",
         task="fraud",
         feature_set=FRAUD_SET,
+        without=FRAUD_WITHOUT,
         make=_selection,
         description="A bandit that selects among logistic regression, tree and forest.",
     ),
@@ -88,6 +94,7 @@ LEARNERS = (
         name="fraud-anomaly",
         task="fraud",
         feature_set=FRAUD_SET,
+        without=FRAUD_WITHOUT,
         make=_anomaly,
         kind="anomaly",
         description="Half-space trees: how unusual a payment is, whatever its label.",

@@ -19,9 +19,9 @@ class Definition:
     """A learner of one task over one feature set.
 
     `make` takes the names of its features, in vector order, and a seed. `features` narrows the set to some names; empty
-    is all of it. `kind` says what a prediction is: a probability, an anomaly score, or the bound of a reward.
-    `metric` judges it, `detector` watches its errors, and each of `reactions` is asked when they drift. A snapshot
-    leaves every `snapshot_every` examples.
+    is all of it but those of `without`. `kind` says what a prediction is: a probability, an anomaly score, or the bound
+    of a reward. `metric` judges it, `detector` watches its errors, and each of `reactions` is asked when they drift. A
+    snapshot leaves every `snapshot_every` examples.
 
     With `replay` a share of what is learned is followed by an older example from the reservoir, against forgetting.
     """
@@ -32,6 +32,7 @@ class Definition:
     make: Callable[[Sequence[str], int], Learner]
     description: str
     features: tuple[str, ...] = ()
+    without: frozenset[str] = frozenset()
     kind: Literal["classifier", "anomaly", "bandit"] = "classifier"
     metric: MetricName = "average_precision"
     detector: DetectorName = "adwin"
@@ -42,4 +43,5 @@ class Definition:
 
     def learner(self, names: Sequence[str]) -> Learner:
         """A fresh learner for vectors whose values are called `names`."""
-        return self.make(tuple(n for n in names if not self.features or n in self.features), self.seed)
+        chosen = self.features or tuple(name for name in names if name not in self.without)
+        return self.make(tuple(name for name in names if name in chosen), self.seed)

@@ -13,8 +13,10 @@ DAY_S = 24 * 3600
 class Feature:
     """One number of the vector.
 
-    `default` is what a reader sees for an entity that has no history (FST-6); `ttl_s` is how long the online
-    store keeps the value after its last change; `window` is the trailing width, empty when there is none.
+    `default` is what a reader sees for an entity that has no history (FST-6); `ttl_s` is how long the value holds after
+    the entity's last event, then it reads as the default (PUSH-2); `window` is the trailing width, empty when there is
+    none. `calendar` says that the value follows from the date, which never comes back: a model gets it only when its
+    parameters name it, and its drift is not told.
     """
 
     name: str
@@ -26,3 +28,4 @@ class Feature:
     default: float = 0.0
     ttl_s: int = 40 * DAY_S
     owner: str = "fraud"
+    calendar: bool = False

@@ -18,3 +18,8 @@ def stored_catalogue() -> Catalogue:
 def defaults_by_name() -> dict[str, dict[str, float]]:
     """The default of each stored feature by entity kind and name, in the order of the stored values."""
     return {entity: {feature.name: feature.default for feature in FEATURES[entity]} for entity in ENTITIES}
+
+
+def lives_by_name() -> dict[str, dict[str, int]]:
+    """The seconds that each stored feature holds after its entity's last event, by entity kind and name."""
+    return {entity: {feature.name: feature.ttl_s for feature in FEATURES[entity]} for entity in ENTITIES}

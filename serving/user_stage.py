@@ -18,6 +18,7 @@ from serving.entity_table import EntityTable
 from serving.features.catalogue import FEATURES, TRANSACTION_GROUPS, USER_GROUPS
 from serving.features.habit import local_hour, tag
 from serving.inflight import Message, Output, Payment, Record, Verdict
+from serving.seen import Floats, Seen
 from serving.stages import JOB, Clock, Count
 from serving.touched import Touched
 from serving.windows import ALLOWED_LATENESS_MS, MINUTE_MS
@@ -95,14 +96,12 @@ class UserStage:
         )
         entered, newest = seen.entered.tolist(), seen.newest.tolist()
         lateness = np.maximum(0, seen.newest_ms - seen.times_ms).astype(np.int64).tolist()
-        firsts: list[float] = []
+        firsts = _of_payments(batch.transactions, seen)
         lasts: list[float] = []
         for place, payment in enumerate(payments):
             tx, habits = batch.transactions[place], table.habits[rows[place]]
             payment.lateness_ms = lateness[place]
             payment.late = payment.lateness_ms > ALLOWED_LATENESS_MS
-            for group in TRANSACTION_GROUPS:
-                group.compute(tx, habits, newest[place], firsts)
             for group in USER_GROUPS:
                 group.compute(tx, habits, newest[place], lasts)
             if payment.repeat:
@@ -116,8 +115,8 @@ class UserStage:
                 _form_habits(habits, tx, merchants[place], newest[place])
         features = features_of("user", seen)
         features[:, -(len(lasts) // len(payments)) :] = np.array(lasts, np.float64).reshape(len(payments), -1)
-        self._count(metrics.FEATURES_READ, "", len(firsts) + features.size)
-        hand_out(np.array(firsts, np.float64).reshape(len(payments), -1), payments)
+        self._count(metrics.FEATURES_READ, "", firsts.size + features.size)
+        hand_out(firsts, payments)
         hand_out(features, payments)
         batch.done += batch.touched.keep(entities, features)
 
@@ -153,6 +152,18 @@ class _Batch:
 
 
 _NOTHING = np.empty((0, len(FEATURES["user"])))
+_WIDTHS = [(group, len(group.features("transaction"))) for group in TRANSACTION_GROUPS]
+
+
+def _of_payments(transactions: Sequence[Transaction], seen: Seen) -> Floats:
+    """The features of the transactions themselves, shape (payments, features)."""
+    out = np.empty((len(transactions), len(FEATURES["transaction"])))
+    offsets = np.array([tx.utc_offset_min for tx in transactions], np.int64)
+    first = 0
+    for group, width in _WIDTHS:
+        group.compute(seen.times_ms, offsets, seen.amounts, out[:, first : first + width])
+        first += width
+    return out
 
 
 def _form_habits(habits: Habits, tx: Transaction, merchant: int, newest: bool) -> None:

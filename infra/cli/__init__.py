@@ -22,6 +22,7 @@ COMMANDS = {
     "stop": "Stop a job with a savepoint that `submit` can resume.",
     "api": "Serve features, decisions and on-demand scores over HTTP.",
     "topics": "Create or list the topics of the table.",
+    "tables": "Create the tables of the history store.",
     "train": "Train a model on history and put it into the registry.",
     "learn": "Learn from labelled examples as they come.",
     "models": "List, show, promote and roll back models; suggest thresholds.",

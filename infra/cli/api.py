@@ -36,7 +36,7 @@ from serving.event_writer import EventWriter
 from serving.on_demand import OnDemand
 from serving.recommend.policy_feed import PolicyFeed
 from serving.registry import Registry
-from serving.stored_catalogue import defaults_by_name, stored_catalogue
+from serving.stored_catalogue import defaults_by_name, lives_by_name, stored_catalogue
 from serving.stores import cassandra_history, redis_items, redis_lists, redis_online
 
 # A person or a service waits for the answer: a store that needs longer counts as down.
@@ -82,6 +82,7 @@ def command(settings: Settings, port: int | None) -> None:
             log=log,
             policy=PolicyFeed(feeds[1], _report),
             defaults=defaults_by_name(),
+            lives_s=lives_by_name(),
             clock=_wall_ms,
             new_id=lambda: uuid4().hex,
             console=console,

@@ -14,7 +14,7 @@ from infra.stack.part_state import PartState
 from schemas.errors import UnansweredError
 from schemas.settings import Settings
 
-PART_LINE = "{:<16}{:<10}{:>8}{:>7}{:>9}{:>9}  {}"
+PART_LINE = "{:<16}{:<18}{:>8}{:>7}{:>9}{:>9}  {}"
 JOB_LINE = "{:<24}{:<12}{:>9}{:>10}  {}"
 
 
@@ -58,8 +58,9 @@ def _print_parts(parts: list[PartState], now_s: float) -> None:
     for part in parts:
         memory = "-" if part.memory_mb is None else f"{part.memory_mb:.0f}"
         up = "-" if part.started_s is None else duration(now_s - part.started_s)
+        version = part.version if part.version_said else f"{part.version} (defined)"
         click.echo(
-            PART_LINE.format(part.name, part.version, part.pid or "-", part.port, memory, up, part.problem or "healthy")
+            PART_LINE.format(part.name, version, part.pid or "-", part.port, memory, up, part.problem or "healthy")
         )
     click.echo("")
 

@@ -44,6 +44,7 @@ def part(settings: Settings) -> Part:
         prepare=prepare,
         command=command,
         probe=lambda _: probe.http(port, "/-/ready"),
+        says_version=lambda _: probe.word(port, "/api/v2/status", "versionInfo", "version"),
     )
 
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from infra.stack import install, probe, versions
+from infra.stack import cassandra_version, install, probe, versions
 from infra.stack.home import Home
 from infra.stack.part import LOOPBACK, Part, class_path
 from schemas.settings import Settings
@@ -87,6 +87,7 @@ def part(settings: Settings) -> Part:
         prepare=prepare,
         command=lambda: _command(settings, home, conf),
         probe=lambda _: probe.exchange(ports.cassandra, OPTIONS_FRAME, SUPPORTED_HEAD),
+        says_version=lambda _: cassandra_version.release(ports.cassandra),
         stop_timeout_s=30,
         # History is for people and for training: who answers goes first.
         niceness=5,

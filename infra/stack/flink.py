@@ -8,7 +8,7 @@ import re
 import sys
 from pathlib import Path
 
-from infra.stack import install, java_classes, probe, versions
+from infra.stack import install, java_classes, probe, process, versions
 from infra.stack.flink_config import LOG4J, Memory, configuration
 from infra.stack.home import Home
 from infra.stack.part import LOOPBACK, Part, Running, class_path
@@ -50,6 +50,7 @@ def _job_manager(settings: Settings) -> Part:
         prepare=lambda: _prepare(settings, home, "job-manager"),
         command=command,
         probe=lambda _: probe.http(ports.flink_rest, "/overview"),
+        says_version=lambda _: probe.word(ports.flink_rest, "/overview", "flink-version"),
         env=_environment(home),
     )
 
@@ -91,6 +92,8 @@ def _task_manager(settings: Settings, number: int) -> Part:
         prepare=lambda: _prepare(settings, home, name),
         command=command,
         probe=lambda running: _registered(ports.flink_rest, running),
+        # It is asked nothing but by its JobManager, which does not tell.
+        says_version=lambda running: process.jar_version(running, "flink-dist"),
         env=_environment(home),
     )
 

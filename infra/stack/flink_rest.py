@@ -21,11 +21,11 @@ def ask(settings: Settings, path: str, body: dict[str, Any] | None = None, metho
     Raises UnansweredError when it is not there, too slow or still starting, PartFailedError when it refuses.
     """
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(  # noqa: S310  # the cluster's own http address
+    request = urllib.request.Request(  # noqa: S310  the cluster's own http address
         settings.flink.rest + path, data, {"Content-Type": "application/json"}, method=method
     )
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310  # the same
+        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310  the cluster's own http address
             return json.loads(answer.read() or b"{}")
     except urllib.error.HTTPError as error:
         said = error.read().decode(errors="replace")[:300]

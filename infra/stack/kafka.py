@@ -10,7 +10,7 @@ from pathlib import Path
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from infra.stack import install, probe, versions
+from infra.stack import install, probe, process, versions
 from infra.stack.home import Home
 from infra.stack.part import LOOPBACK, Part, class_path
 from schemas.errors import PartFailedError
@@ -38,6 +38,8 @@ def part(settings: Settings) -> Part:
         prepare=lambda: _prepare(settings, home),
         command=command,
         probe=lambda _: _probe(ports.kafka),
+        # Its protocol tells versions of each request, not the release.
+        says_version=lambda running: process.jar_version(running, "kafka-server"),
         stop_timeout_s=30,
     )
 

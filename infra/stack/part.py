@@ -24,7 +24,8 @@ class Part:
 
     `ports` are the loopback ports it listens on, by what they serve; the first is its own. `programs` and `jars`
     (profiles of infra/pom.xml) must be installed before `prepare` writes its configuration and data folder and
-    before `command` is asked for. `probe` gives the reason why it is not healthy, or None.
+    before `command` is asked for. `probe` gives the reason why it is not healthy, or None. `version` is the one that
+    is installed; `says_version` gives what a healthy part says of itself, None when it does not.
     `service` is its name in docker-compose.yml, shared by equal parts. `niceness` is how far it stands back from the
     others.
     """
@@ -38,6 +39,7 @@ class Part:
     prepare: Callable[[], None]
     command: Callable[[], list[str]]
     probe: Callable[[Running], str | None]
+    says_version: Callable[[Running], str | None] = lambda _: None
     jars: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     stop_timeout_s: float = 20.0

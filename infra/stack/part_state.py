@@ -11,7 +11,10 @@ from schemas.settings import Settings
 
 @dataclass(frozen=True)
 class PartState:
-    """A part; `problem` is None when it is healthy. The process fields are None when it does not run."""
+    """A part; `problem` is None when it is healthy. The process fields are None when it does not run.
+
+    `version` is what the part says of itself, or else, with `version_said` false, that of the stack's definition.
+    """
 
     name: str
     version: str
@@ -20,6 +23,7 @@ class PartState:
     pid: int | None = None
     memory_mb: float | None = None
     started_s: float | None = None
+    version_said: bool = False
 
 
 def parts(settings: Settings) -> list[PartState]:
@@ -33,5 +37,17 @@ def parts(settings: Settings) -> list[PartState]:
             continue
         memory_mb = process.rss_mb(running)
         problem = part.probe(running)
-        states.append(PartState(part.name, part.version, part.port, problem, running.pid, memory_mb, running.started_s))
+        said = None if problem else part.says_version(running)
+        states.append(
+            PartState(
+                part.name,
+                said or part.version,
+                part.port,
+                problem,
+                running.pid,
+                memory_mb,
+                running.started_s,
+                version_said=said is not None,
+            )
+        )
     return states

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -94,6 +95,16 @@ def rss_mb(running: Running) -> float:
         except (psutil.NoSuchProcess, ProcessLookupError):
             continue
     return total / 2**20
+
+
+def jar_version(running: Running, jar: str) -> str | None:
+    """The version of the jar that stands as `jar-VERSION.jar` in the class path the process was started with."""
+    try:
+        words = psutil.Process(running.pid).cmdline()
+    except psutil.Error:
+        return None
+    found = re.search(rf"(?:^|[/:]){re.escape(jar)}-([0-9][^/:]*)\.jar(?:$|[:\n])", "\n".join(words), re.MULTILINE)
+    return found[1] if found else None
 
 
 def _mark(home: Home, name: str) -> str:

@@ -50,6 +50,7 @@ def part(settings: Settings) -> Part:
         prepare=prepare,
         command=command,
         probe=lambda _: probe.http(port, "/-/ready"),
+        says_version=lambda _: probe.word(port, "/api/v1/status/buildinfo", "data", "version"),
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from infra.stack import install, probe, versions
 from infra.stack.home import Home
 from infra.stack.part import LOOPBACK, Part
@@ -9,6 +11,8 @@ from schemas.settings import Settings
 
 MEMORY_MB = 512
 REWRITE_FROM = "256mb"
+# The second line of INFO's first section.
+VERSION_WITHIN_BYTES = 256
 
 
 def part(settings: Settings) -> Part:
@@ -43,4 +47,14 @@ def part(settings: Settings) -> Part:
         prepare=lambda: home.data("redis").mkdir(parents=True, exist_ok=True),
         command=command,
         probe=lambda _: probe.exchange(port, b"PING\r\n", b"+PONG"),
+        says_version=lambda _: _version(port),
     )
+
+
+def _version(port: int) -> str | None:
+    try:
+        answer = probe.first_bytes(port, b"INFO server\r\n", VERSION_WITHIN_BYTES)
+    except OSError:
+        return None
+    found = re.search(rb"^redis_version:([0-9.]+)\r$", answer, re.MULTILINE)
+    return found[1].decode() if found else None

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from schemas.errors import SettingsError
-from serving.features.catalogue import NAMES
+from serving.features.catalogue import CALENDAR, NAMES
 
 SHIPPED = Path(__file__).parent
 
@@ -21,7 +21,7 @@ NotNegative = Annotated[float, Meta(ge=0)]
 class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """XGBoost's own names. `scale_pos_weight` "balanced" is negatives / positives of the training window (X12).
 
-    `features` are the inputs, empty for the whole catalogue.
+    `features` are the inputs, empty for the whole catalogue but what follows from the date.
     """
 
     n_estimators: Annotated[int, Meta(ge=1, le=5000)] = 500
@@ -47,7 +47,7 @@ class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def inputs(self) -> list[str]:
         """The features the model is given, in vector order."""
-        return [name for name in NAMES if name in self.features] if self.features else list(NAMES)
+        return [name for name in NAMES if (name in self.features if self.features else name not in CALENDAR)]
 
 
 def shipped() -> list[str]:

@@ -26,6 +26,7 @@ class FeaturesAnswer(msgspec.Struct, frozen=True):
 
     `origin` says whether they were stored, are the defaults of an entity that is not known, or the defaults
     that a caller asked for while the store is down. `age_ms` is the time since the newest event, null for defaults.
+    `expired` names what was stored and holds no longer: a window that has passed since that event reads as empty.
     """
 
     entity: str
@@ -34,6 +35,8 @@ class FeaturesAnswer(msgspec.Struct, frozen=True):
     origin: Literal["stored", "default", "fallback"]
     event_time_ms: int | None
     age_ms: int | None
+    as_of_ms: int
+    expired: list[str]
     features: dict[str, float]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from types import MappingProxyType
 
 from fastapi import FastAPI
 
@@ -55,12 +56,14 @@ def create_app(
     replay: Replay | None,
     runbook: Callable[[str], str | None],
     feature_set: str = "",
+    lives_s: Mapping[str, Mapping[str, int]] = MappingProxyType({}),
 ) -> FastAPI:
     """The API over these stores.
 
     `defaults` are the feature values of an unknown entity by entity kind and feature name, in the order of the
-    stored values; `clock` gives wall time in milliseconds; `feature_set` names what the stores hold. `log` takes
-    interactions and labels, which get their ids from `new_id`; `policy` gives the recommender's policy in force.
+    stored values, `lives_s` the seconds that each holds after the entity's last event; `clock` gives wall time in
+    milliseconds; `feature_set` names what the stores hold. `log` takes interactions and labels, which get their ids
+    from `new_id`; `policy` gives the recommender's policy in force.
     `console` is what the page shows, over `streams`; `replay` plays a dead letter back, and `runbook` gives the text
     of a runbook by name.
     """
@@ -73,7 +76,7 @@ def create_app(
         "Times are milliseconds since the epoch.",
         redirect_slashes=False,
     )
-    app.include_router(features.router(online, feature_set, defaults, clock))
+    app.include_router(features.router(online, feature_set, defaults, lives_s, clock))
     app.include_router(decisions.router(online, history, clock))
     app.include_router(scoring.router(scorer, online))
     app.include_router(recommendations.router(Finder(lists, items, policy, clock), history, metrics, clock))

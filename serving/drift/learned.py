@@ -9,14 +9,19 @@ import numpy as np
 from schemas.models import Distribution, Reference
 from serving.drift.describe import BINS, FINE_BINS
 from serving.drift.sketch import Sketch
+from serving.features.catalogue import CALENDAR
 
 SCORE = "score"
 
 
 def learned(names: tuple[str, ...], day: Sketch) -> Reference:
-    """The reference that the sketch of a first day makes; its last two digests are of the score and of nothing."""
+    """The reference that the sketch of a first day makes; its last two digests are of the score and of nothing.
+
+    What follows from the date is left out: it is another one tomorrow.
+    """
     columns = [_distribution(day.digests[place], day.extremes[place]) for place in range(len(names) + 1)]
-    return Reference(day.rows, dict(zip(names, columns, strict=False)), columns[-1])
+    known = {name: column for name, column in zip(names, columns, strict=False) if name not in CALENDAR}
+    return Reference(day.rows, known, columns[-1])
 
 
 def _distribution(digest: Any, extremes: np.ndarray[Any, Any]) -> Distribution:

@@ -75,6 +75,7 @@ class Parity:
         self._kept = Kept() if raw is None else _decoder.decode(raw)
         if self._kept.version != VERSION:
             raise StateVersionError(f"parity, version {self._kept.version}: this release reads {VERSION}")
+        self._forget_other_vectors()
         self._users: Writes = {}
         self._known: dict[str, bool] = {}
         self._changed = False
@@ -104,6 +105,12 @@ class Parity:
             writes[KEY] = _encoder.encode(self._kept)
             self._changed = False
         return writes
+
+    def _forget_other_vectors(self) -> None:
+        """What waits since a release with another feature set can not be compared with what comes."""
+        kept = self._kept
+        kept.payments = {event_id: values for event_id, values in kept.payments.items() if len(values) == 8 * len(OWN)}
+        kept.decided = {event_id: held for event_id, held in kept.decided.items() if len(held[0]) == len(NAMES)}
 
     def _decided(self, decided: Decided) -> Iterator[DriftReport]:
         kept = self._kept

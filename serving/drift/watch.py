@@ -79,9 +79,12 @@ class Watch:
         self._index = Index() if raw is None else _index.decode(raw)
         if self._index.version != VERSION:
             raise StateVersionError(f"watched models, version {self._index.version}: this release reads {VERSION}")
-        for model, feature_set in self._index.models.items():
-            self._open(model, feature_set).restore(read)
         self._changed = False
+        for model, feature_set in list(self._index.models.items()):
+            if feature_set in FEATURE_SETS:
+                self._open(model, feature_set).restore(read)
+            else:
+                self._drop(model, read)
 
     def step(self, records: Sequence[Record]) -> list[Output]:
         """Count a batch of both topics, into `reports` the windows that it closes; a dead letter for what is no answer.
@@ -169,6 +172,14 @@ class Watch:
             group = _gather(names, picked)
             watch.take(segment, start_ms, group)
         self._index.newest_ms[model] = newest_ms
+        self._changed = True
+
+    def _drop(self, model: str, read: Read) -> None:
+        """Forget what a release with another feature set counted: its columns are not those of the next answers."""
+        watch = ModelWatch(model, (), None, window_min=self._settings.window_min, min_samples=0)
+        watch.restore(read)
+        self._deleted |= watch.deleted()
+        del self._index.models[model], self._index.newest_ms[model]
         self._changed = True
 
     def _make_room(self) -> bool:

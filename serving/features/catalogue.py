@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from schemas.features import EntityKind, Feature
 from serving.features import deviation, habit, payment, recency, reputation, travel, velocity
-from serving.features.group import EntityGroup, TransactionGroup
+from serving.features.group import EntityGroup, TransactionGroup, UserGroup
 
 # A change of names or order is a new feature set: models and stored features name the set they were made with.
-FEATURE_SET = "fraud-1"
+FEATURE_SET = "fraud-2"
 
 TRANSACTION_GROUPS: tuple[TransactionGroup, ...] = (payment,)
-USER_GROUPS: tuple[TransactionGroup, ...] = (travel, habit)
+USER_GROUPS: tuple[UserGroup, ...] = (travel, habit)
 # Every entity has the velocity features in front; these groups follow them.
 ENTITY_GROUPS: dict[EntityKind, tuple[EntityGroup, ...]] = {
     "user": (recency, deviation),
@@ -38,4 +38,6 @@ def _features() -> dict[EntityKind, tuple[Feature, ...]]:
 FEATURES = _features()
 VECTOR = tuple(feature for features in FEATURES.values() for feature in features)
 NAMES = tuple(feature.name for feature in VECTOR)
+# What follows from the date alone, see Feature.
+CALENDAR = frozenset(feature.name for feature in VECTOR if feature.calendar)
 DEFAULTS = {entity: [feature.default for feature in features] for entity, features in FEATURES.items()}

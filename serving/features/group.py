@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from schemas.events import Transaction
 from schemas.features import EntityKind, Feature
 from serving.entities import Habits
-from serving.seen import Seen
+from serving.seen import Floats, Integers, Seen
 
 
 class EntityGroup(Protocol):
@@ -24,6 +24,16 @@ class EntityGroup(Protocol):
 
 
 class TransactionGroup(Protocol):
+    """Features of the transaction alone, for a whole batch at once."""
+
+    def features(self, entity: EntityKind) -> tuple[Feature, ...]:
+        """The definitions for that entity kind."""
+
+    def compute(self, times_ms: Integers, utc_offsets_min: Integers, amounts: Floats, out: Floats) -> None:
+        """Fill `out`, shape (payments, features)."""
+
+
+class UserGroup(Protocol):
     """Features of one transaction and of its user's habits, which do not yet hold it."""
 
     def features(self, entity: EntityKind) -> tuple[Feature, ...]:

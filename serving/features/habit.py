@@ -9,17 +9,27 @@ from schemas.features import EntityKind, Feature
 from serving.entities import Habits
 from serving.windows import HOUR_MS, MINUTE_MS
 
+# A user's typical hours until there are enough earlier payments to tell (FRD-14).
+TYPICAL_HOURS = frozenset((9, 10, 11, 14, 15, 16))
+ENOUGH_PAYMENTS = 10
+
 _NAMES = (
     ("hour_share", "share", "float", "Share of the user's earlier payments in this local hour or the ones beside it."),
     ("merchant_visits", "count", "int", "Earlier payments to this merchant, among the last 64 merchants."),
     ("new_merchant", "flag", "bool", "This merchant is not among the user's last 64."),
     ("new_device", "flag", "bool", "A device is given, and it is not among the user's last 64."),
     ("new_country", "flag", "bool", "A country is given, and it is not among the user's last 64."),
+    (
+        "unusual_time",
+        "flag",
+        "bool",
+        "Under 1/24 of the user's earlier payments were in this local hour; below 10 of them: not 9 to 11 or 14 to 16.",
+    ),
 )
 
 
 def features(entity: EntityKind) -> tuple[Feature, ...]:
-    """Hour share, merchant visits, and what is new."""
+    """Hour share, merchant visits, what is new, and an unusual time."""
     return tuple(
         Feature(name=f"{entity}_{name}", entity="user", aggregate=aggregate, type=kind, description=text)  # type: ignore[arg-type]  # literals of _NAMES
         for name, aggregate, kind, text in _NAMES
@@ -37,10 +47,12 @@ def tag(text: str) -> int:
 
 
 def compute(tx: Transaction, habits: Habits, newest: bool, out: list[float]) -> None:  # one shape for all
-    """Append the five values."""
+    """Append the six values."""
     hours, hour = habits.hours, local_hour(tx)
     total = sum(hours)
     near = hours[hour] + hours[hour - 1] + hours[(hour + 1) % 24]
+    # An hour is typical with at least the share that it would have if all hours were alike.
+    unusual = hour not in TYPICAL_HOURS if total < ENOUGH_PAYMENTS else hours[hour] * 24 < total
     visits = habits.merchants.get(tag(tx.merchant_id), 0)
     out += (
         near / total if total else 0.0,
@@ -48,4 +60,5 @@ def compute(tx: Transaction, habits: Habits, newest: bool, out: list[float]) -> 
         visits == 0,
         tx.device_id is not None and tag(tx.device_id) not in habits.devices,
         tx.merchant_country is not None and tag(tx.merchant_country) not in habits.countries,
+        unusual,
     )

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from schemas.events import Transaction
 from schemas.features import EntityKind, Feature
-from serving.entities import Habits
+from serving.compiled import compiled
+from serving.seen import Floats, Integers
 from serving.windows import DAY_MS, HOUR_MS, MINUTE_MS
 
 NIGHT_ENDS_HOUR = 6
-_WEEKEND = (5, 6)
+_SATURDAY = 5
 
 
 def features(entity: EntityKind) -> tuple[Feature, ...]:  # every group answers for its entity kind
-    """Amount, hour, weekday, weekend, night."""
+    """Amount, hour, weekday, weekend, night, day of the month, month."""
     return (
         Feature(name="amount", entity="transaction", aggregate="value", description="The amount, in major units."),
         Feature(name="hour", entity="transaction", aggregate="value", type="int", description="Local hour, 0 to 23."),
@@ -37,13 +37,45 @@ def features(entity: EntityKind) -> tuple[Feature, ...]:  # every group answers 
             type="bool",
             description="Local hour is at most 6.",
         ),
+        Feature(
+            name="day_of_month",
+            entity="transaction",
+            aggregate="value",
+            type="int",
+            description="Local day of the month, 1 to 31; for models that name it.",
+            calendar=True,
+        ),
+        Feature(
+            name="month",
+            entity="transaction",
+            aggregate="value",
+            type="int",
+            description="Local month, 1 to 12; for models that name it.",
+            calendar=True,
+        ),
     )
 
 
-def compute(tx: Transaction, habits: Habits, newest: bool, out: list[float]) -> None:  # one shape for all
-    """Append the five values."""
-    local_ms = tx.event_time_ms + tx.utc_offset_min * MINUTE_MS
-    hour = local_ms // HOUR_MS % 24
-    # Day 0 of the epoch was a Thursday.
-    weekday = (local_ms // DAY_MS + 3) % 7
-    out += (tx.amount, hour, weekday, weekday in _WEEKEND, hour <= NIGHT_ENDS_HOUR)
+@compiled
+def compute(times_ms: Integers, utc_offsets_min: Integers, amounts: Floats, out: Floats) -> None:
+    """Fill `out`, shape (payments, 7).
+
+    The date counts from March of a year 0, 400 years at a time: http://howardhinnant.github.io/date_algorithms.html
+    """
+    for i in range(len(times_ms)):
+        local_ms = times_ms[i] + utc_offsets_min[i] * MINUTE_MS
+        day = local_ms // DAY_MS
+        hour = local_ms // HOUR_MS % 24
+        # Day 0 of the epoch was a Thursday.
+        weekday = (day + 3) % 7
+        of_era = (day + 719_468) % 146_097
+        year = (of_era - of_era // 1_460 + of_era // 36_524 - of_era // 146_096) // 365
+        of_year = of_era - (365 * year + year // 4 - year // 100)
+        from_march = (5 * of_year + 2) // 153
+        out[i, 0] = amounts[i]
+        out[i, 1] = hour
+        out[i, 2] = weekday
+        out[i, 3] = weekday >= _SATURDAY
+        out[i, 4] = hour <= NIGHT_ENDS_HOUR
+        out[i, 5] = of_year - (153 * from_march + 2) // 5 + 1
+        out[i, 6] = from_march + 3 if from_march < 10 else from_march - 9

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from schemas.features import EntityKind, Feature
+from schemas.features import DAY_S, EntityKind, Feature
 from serving.risk import NEVER_DAYS, WINDOWS_DAYS, Risk
 
 
@@ -14,6 +14,8 @@ def features(entity: EntityKind) -> tuple[Feature, ...]:
             entity=entity,
             aggregate=aggregate,
             window=f"{days}d",
+            # It ends a week ago, and both of its ends are whole hours.
+            ttl_s=(days + 8) * DAY_S,
             description=f"{what} of the {entity} in the {days}d that ended 7d before this event, by whole hours.",
         )
         for days in WINDOWS_DAYS

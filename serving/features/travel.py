@@ -10,6 +10,7 @@ from serving.entities import Habits
 from serving.windows import HOUR_MS
 
 EARTH_KM = 6371.0088
+UNUSUAL_KM = 500.0
 IMPOSSIBLE_KM = 1000.0
 IMPOSSIBLE_MS = 2 * HOUR_MS
 FASTEST_KMH = 100_000.0
@@ -23,7 +24,7 @@ def distance_km(lat: float, lon: float, other_lat: float, other_lon: float) -> f
 
 
 def features(entity: EntityKind) -> tuple[Feature, ...]:
-    """Distance, speed and the impossible-travel flag."""
+    """Distance, speed, and the flags of impossible travel and of an unusual location."""
     return (
         Feature(
             name=f"{entity}_distance_km",
@@ -44,15 +45,23 @@ def features(entity: EntityKind) -> tuple[Feature, ...]:
             type="bool",
             description="More than 1,000 km from the last place in less than 2 hours.",
         ),
+        Feature(
+            name=f"{entity}_unusual_location",
+            entity="user",
+            aggregate="flag",
+            type="bool",
+            description="More than 500 km from the last place.",
+        ),
     )
 
 
 def compute(tx: Transaction, habits: Habits, newest: bool, out: list[float]) -> None:
-    """Append the three values."""
+    """Append the four values."""
     if tx.lat is None or tx.lon is None or habits.place_ms < 0 or not newest:
-        out += (0.0, 0.0, 0.0)
+        out += (0.0, 0.0, 0.0, 0.0)
         return
     distance = distance_km(habits.lat, habits.lon, tx.lat, tx.lon)
     since_ms = tx.event_time_ms - habits.place_ms
     speed = min(distance * HOUR_MS / max(since_ms, 1), FASTEST_KMH)
-    out += (distance, speed, distance > IMPOSSIBLE_KM and since_ms < IMPOSSIBLE_MS)
+    impossible = distance > IMPOSSIBLE_KM and since_ms < IMPOSSIBLE_MS
+    out += (distance, speed, impossible, distance > UNUSUAL_KM)

@@ -5,10 +5,12 @@ The table of entities gives the values (`serving/entity_table.py`), in the order
 
 from __future__ import annotations
 
-from schemas.features import EntityKind, Feature
+from schemas.features import DAY_S, EntityKind, Feature
 
 SHORT = ("5min", "30min", "1h", "24h")
 LONG = ("7d", "30d")
+# What happened a whole window ago is not in it.
+TTL_S = {"5min": 300, "30min": 1800, "1h": 3600, "24h": DAY_S, "7d": 7 * DAY_S, "30d": 30 * DAY_S}
 
 _AGGREGATES = {
     "count": "Number of transactions",
@@ -34,6 +36,7 @@ def features(entity: EntityKind) -> tuple[Feature, ...]:
             aggregate="distinct",
             window="24h",
             type="int",
+            ttl_s=TTL_S["24h"],
             description=f"Different {others} of the {entity} in the trailing 24h, this one included.",
         ),
         Feature(
@@ -42,6 +45,7 @@ def features(entity: EntityKind) -> tuple[Feature, ...]:
             aggregate="count",
             window="5min",
             type="int",
+            ttl_s=TTL_S["5min"],
             description=f"Payments of the {entity} above 1,000 in the trailing 5min, this one included.",
         ),
         Feature(
@@ -50,6 +54,7 @@ def features(entity: EntityKind) -> tuple[Feature, ...]:
             aggregate="count",
             window="30min",
             type="int",
+            ttl_s=TTL_S["30min"],
             description=f"Payments of the {entity} of at most 5 in the trailing 30min, this one included.",
         ),
         *_aggregates(entity, LONG, "this one included, from daily tiles"),
@@ -63,6 +68,7 @@ def _aggregates(entity: EntityKind, widths: tuple[str, ...], how: str) -> tuple[
             entity=entity,
             aggregate=aggregate,
             window=width,
+            ttl_s=TTL_S[width],
             description=f"{what} of the {entity} in the trailing {width}, {how}.",
         )
         for width in widths

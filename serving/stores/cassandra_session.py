@@ -154,7 +154,9 @@ def _open(config: settings.Cassandra, texts: Sequence[str]) -> _Open:
         prepared = {text: session.prepare(text.format(keyspace=config.keyspace)) for text in texts}
     except InvalidRequest as error:
         cluster.shutdown()
-        raise StoreError(f"Cassandra has no tables in keyspace {config.keyspace}; `sluice up` creates them") from error
+        raise StoreError(
+            f"Cassandra has no tables in keyspace {config.keyspace}; `sluice up` or `sluice tables` creates them"
+        ) from error
     except BaseException:
         cluster.shutdown()
         raise

@@ -21,6 +21,7 @@ from serving.stores.online import Catalogue
 
 NOW_MS = 1_700_049_600_000
 DEFAULTS = {"user": {"user_count_1h": 0.0, "user_mean": -1.5}, "merchant": {"merchant_risk": 0.25}}
+LIVES = {"user": {"user_count_1h": 3600}}
 CATALOGUE = Catalogue("fs-1", {e: list(d.values()) for e, d in DEFAULTS.items()}, dict.fromkeys(DEFAULTS, 3600))
 
 

@@ -6,7 +6,7 @@ import json
 
 import msgspec
 import pytest
-from api_builders import CATALOGUE, DEFAULTS, NOW_MS, Broken, Client, Doubling, app, decision, refusal
+from api_builders import CATALOGUE, DEFAULTS, LIVES, NOW_MS, Broken, Client, Doubling, app, decision, refusal
 
 from schemas import codec
 from schemas.errors import ModelError, StoreError
@@ -16,6 +16,15 @@ from serving.stores.memory_history import MemoryHistory
 from serving.stores.memory_lists import MemoryLists
 from serving.stores.memory_online import MemoryOnline
 from serving.stores.online import Freshness
+
+HOUR_MS = 3_600_000
+
+
+def stored(at_ms):
+    """A store in which one user's values are those of an event at that time."""
+    online = MemoryOnline(CATALOGUE, lambda: NOW_MS)
+    online.write([EntityFeatures("user", "u1", at_ms, [3.0, 4.5])])
+    return online
 
 
 def api(online=None, history=None, scorer=None):
@@ -43,8 +52,32 @@ def test_stored_features_are_named_and_aged():
         "origin": "stored",
         "event_time_ms": NOW_MS - 1500,
         "age_ms": 1500,
+        "as_of_ms": NOW_MS,
+        "expired": [],
         "features": {"user_count_1h": 3.0, "user_mean": 4.5},
     }
+
+
+@pytest.mark.parametrize(
+    ("age_ms", "expired", "count"), [(HOUR_MS - 1, [], 3.0), (HOUR_MS, ["user_count_1h"], 0.0), (-10, [], 3.0)]
+)
+def test_a_window_that_has_passed_reads_as_empty(age_ms, expired, count):
+    client = Client(app(online=stored(NOW_MS - age_ms), lives_s=LIVES))
+    found = client.get("/features/user/u1").json()
+    assert (found["origin"], found["expired"]) == ("stored", expired)
+    assert found["features"] == {"user_count_1h": count, "user_mean": 4.5}
+    client = Client(app(online=stored(NOW_MS), lives_s=LIVES))
+    assert client.get(f"/features/user/u1?as_of={NOW_MS + age_ms}").json()["features"] == found["features"]
+
+
+def test_the_windows_of_an_unknown_entity_have_not_passed():
+    client = Client(app(online=MemoryOnline(CATALOGUE, lambda: NOW_MS), lives_s=LIVES))
+    assert client.get("/features/user/u1").json()["expired"] == []
+
+
+@pytest.mark.parametrize("at", ["-1", "4102444800000", "soon"])
+def test_a_time_outside_the_contract_is_refused(at):
+    refusal(api()[0].get(f"/features/user/u1?as_of={at}"), 422)
 
 
 def test_an_unknown_entity_has_the_defaults_without_an_age():

@@ -12,6 +12,7 @@ from schemas.errors import StateVersionError
 from schemas.settings import Drift
 from schemas.topics import DEAD_LETTERS, DECISIONS
 from serving.drift.watch import LATENESS_MS
+from serving.features.catalogue import CALENDAR, NAMES
 from serving.inflight import Record
 
 REFERENCE = make_reference()
@@ -74,6 +75,29 @@ def test_state_of_another_version_is_refused_by_name(prefix):
     first.state[key] = msgspec.msgpack.encode([99, *content[1:]])
     with pytest.raises(StateVersionError, match="version 99"):
         Run(given=REFERENCE, state=first.state)
+
+
+def test_a_model_that_was_watched_under_another_feature_set_is_forgotten_and_watched_anew():
+    log = hours(3, 300, {})
+    first = Run(given=REFERENCE).feed(log[:450])
+    version, models, newest_ms = msgspec.msgpack.decode(first.state["watched"])
+    first.state["watched"] = msgspec.msgpack.encode([version, dict.fromkeys(models, "fraud-0"), newest_ms])
+    windows = {key for key in first.state if key.startswith("window/")}
+    second = Run(given=REFERENCE, state=first.state).feed(log[600:])
+    assert windows
+    assert windows.isdisjoint(second.state)
+    assert second.state == Run(given=REFERENCE).feed(log[600:]).state
+
+
+def test_what_follows_from_the_date_has_no_drift():
+    rows = vectors(np.random.default_rng(1), 200)
+    made = reference(rows.astype(np.float32), list(NAMES), np.full(200, 0.5))
+    assert made.features.keys() == set(NAMES) - CALENDAR
+    assert made.components is not None
+    assert CALENDAR.isdisjoint(made.components.inputs)
+    learned = Run().feed(hours(26, 100, {}, model=""))
+    (kept,) = (value for key, value in learned.state.items() if key.startswith("watch/"))
+    assert msgspec.msgpack.decode(kept)[3]["features"].keys() == set(NAMES) - CALENDAR
 
 
 def test_a_window_closes_by_event_time_and_silence_closes_nothing():

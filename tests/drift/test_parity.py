@@ -123,3 +123,21 @@ def test_a_restored_check_goes_on():
     second.feed(records[101:])
     assert first.counted["parity_compared", ""] + second.counted["parity_compared", ""] == 120
     assert ("parity_mismatches", "") not in second.counted
+
+
+def test_what_waits_since_another_feature_set_is_forgotten_and_stops_nothing():
+    records = log(120)
+    first = Check()
+    first.feed([r for r in records[:100] if r.topic == TRANSACTIONS.name])
+    first.feed([r for r in records[100:] if r.topic == DECISIONS.name])
+    kept = msgspec.msgpack.decode(first.state["parity"])
+    *head, payments, decided = kept
+    assert payments
+    assert decided
+    payments = {event_id: values[:-8] for event_id, values in payments.items()}
+    decided = {event_id: [one[0][:-1], *one[1:]] for event_id, one in decided.items()}
+    first.state["parity"] = msgspec.msgpack.encode([*head, payments, decided])
+    second = Check(first.state)
+    second.feed([r for r in records[:100] if r.topic == DECISIONS.name])
+    second.feed([r for r in records[100:] if r.topic == TRANSACTIONS.name])
+    assert second.counted == {}

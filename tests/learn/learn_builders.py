@@ -42,7 +42,7 @@ def labelled(
     names: Sequence[str] = NAMES,
     delay_ms: int = 5 * 60_000,
     task: str = "fraud",
-    feature_set: str = "fraud-1",
+    feature_set: str = "fraud-2",
 ) -> Iterator[LabelledExample]:
     """Payments whose fraud shows in a few features; concept number `turned(n)` says in which.
 

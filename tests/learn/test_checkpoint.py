@@ -23,10 +23,10 @@ from schemas.settings import Settings
 from schemas.topics import LABELLED_EXAMPLES
 from schemas.watching import Alert
 
-FEATURES = {"fraud-1": NAMES, "recommend-1": NAMES}
+FEATURES = {"fraud-2": NAMES, "recommend-1": NAMES}
 
 
-def _records(count: int, task: str = "fraud", feature_set: str = "fraud-1") -> list[Record]:
+def _records(count: int, task: str = "fraud", feature_set: str = "fraud-2") -> list[Record]:
     return [
         Record(one.event_time_ms, 0, offset, one.user_id.encode(), codec.encode(one))
         for offset, one in enumerate(labelled(count, seed=4, task=task, feature_set=feature_set))
@@ -129,7 +129,7 @@ def test_bytes_that_are_not_those_that_were_written_are_never_unpickled(
 
 
 def test_a_checkpoint_of_another_release_or_another_vector_is_refused(saved: CheckpointFile) -> None:
-    with pytest.raises(StateVersionError, match="is of another vector than fraud-1"):
+    with pytest.raises(StateVersionError, match="is of another vector than fraud-2"):
         saved.load(definition("fraud-logistic"), NAMES[:2])
     head, _, body = saved.path.read_bytes().partition(b"\n")
     older = msgspec.json.decode(head) | {"river": "0.1"}
@@ -153,7 +153,7 @@ def test_one_process_owns_a_learner_at_a_time(saved: CheckpointFile) -> None:
 def test_a_learner_whose_next_record_is_not_in_the_log_is_stopped_by_name(
     tmp_path: Path, held: tuple[int, int], lost: bool
 ) -> None:
-    loop = Loop([definition("fraud-logistic")], {"fraud-1": NAMES}, tmp_path)
+    loop = Loop([definition("fraud-logistic")], {"fraud-2": NAMES}, tmp_path)
     loop.students[0].positions = {0: Position(5, 1)}
     spans = {0: Held(*held), 1: Held(7, 9)}
     if lost:

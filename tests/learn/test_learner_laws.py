@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from learn_builders import NAMES, examples, vector
 
-from online_learning.catalogue import LEARNERS, definition
+from online_learning.catalogue import FRAUD_WITHOUT, LEARNERS, definition
 from online_learning.definition import Definition
 from schemas.errors import NotFoundError
 from schemas.snapshots import pack
+from serving.features import catalogue as payments
 from serving.online.scorer import scorer
 
 every_learner = pytest.mark.parametrize("definition", LEARNERS, ids=lambda d: d.name)
@@ -71,6 +72,13 @@ def test_memory_stops_growing(definition: Definition) -> None:
 def test_the_names_of_a_definition_fit_the_events_it_ends_up_in(definition: Definition) -> None:
     assert len(definition.name) <= 40
     assert definition.snapshot_every > 0
+
+
+def test_learners_of_payments_leave_out_what_follows_from_the_date() -> None:
+    assert FRAUD_WITHOUT == payments.CALENDAR
+    for one in LEARNERS:
+        if one.task == "fraud":
+            assert set(one.learner(payments.NAMES).features) == set(payments.NAMES) - payments.CALENDAR
 
 
 def test_a_learner_that_is_not_there_is_named_with_those_that_are() -> None:

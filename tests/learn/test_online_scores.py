@@ -25,7 +25,7 @@ def _snapshot(model: Model) -> Snapshot:
         task="fraud",
         kind=kind,
         examples=1,
-        feature_set="fraud-1",
+        feature_set="fraud-2",
         payload=payload,
         sha256=sha256,
     )

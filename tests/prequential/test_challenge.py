@@ -41,7 +41,7 @@ def _example(
         label=label,
         source="chargeback",
         features=[],
-        feature_set="fraud-1",
+        feature_set="fraud-2",
         score=score,
         model=model,
         champion=champion[0],

@@ -10,7 +10,18 @@ import pytest
 from jobs.evaluate_learners import fraud_report
 from jobs.evaluate_learners.fraud_ensembles import linear, pool
 from jobs.evaluate_learners.fraud_examples import CUT_MS, LABEL_DELAY_MS, TO_MS, WEEK_MS, at, examples
-from jobs.evaluate_learners.fraud_stream import CHAMPION, CHOSEN_WEEKS, ENSEMBLE, LINEAR, NAMES, ONLINE, measure
+from jobs.evaluate_learners.fraud_stream import (
+    CAME_LATER,
+    CHAMPION,
+    CHOSEN_WEEKS,
+    ENSEMBLE,
+    INPUTS,
+    LINEAR,
+    NAMES,
+    ONLINE,
+    champion_parameters,
+    measure,
+)
 from jobs.train_fraud import quality
 from jobs.train_fraud.examples import Examples
 from schemas.errors import InputError
@@ -99,6 +110,13 @@ def test_the_table_and_the_picture_hold_every_week_and_answer(run):
     assert all(len(line.attrib["points"].split()) == len(found.weeks) for line in lines)
     words = [one.text for one in drawn if one.tag.endswith("text")]
     assert set(NAMES) <= set(words)
+
+
+def test_the_champion_has_the_features_that_its_published_figures_are_of():
+    inputs = champion_parameters().inputs
+    assert len(inputs) == 147
+    assert CAME_LATER.isdisjoint(inputs)
+    assert set(INPUTS) < set(inputs)
 
 
 def test_a_broken_cache_is_named(tmp_path):

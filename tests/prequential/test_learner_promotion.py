@@ -47,7 +47,7 @@ def _snapshot(
         task=task,
         kind="linear",
         examples=9000,
-        feature_set="fraud-1",
+        feature_set="fraud-2",
         payload=msgspec.Raw(b"{}"),
         sha256="",
         metrics={} if verdict is None else compared.metrics(),

@@ -53,7 +53,7 @@ def _snapshot(learner: str, examples: int, gain: float) -> Snapshot:
         task="fraud",
         kind="linear",
         examples=examples,
-        feature_set="fraud-1",
+        feature_set="fraud-2",
         payload=msgspec.Raw(b"{}"),
         sha256="",
         metrics=compared.metrics(),

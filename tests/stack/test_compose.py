@@ -6,12 +6,18 @@ import subprocess
 import tomllib
 from pathlib import Path
 
+import click
 import pytest
 import yaml
+from click.testing import CliRunner
 
 from infra import grafana_dashboards
+from infra.cli import sluice, tables
 from infra.stack import alertmanager, flink_config, kafka, prometheus, topology, versions
+from jobs.names import FRAUD_JOBS
+from schemas import settings
 from schemas.settings import Ports, Settings, Stack
+from serving.stores import cassandra_schema
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -27,7 +33,7 @@ OWN_FLINK = re.compile(
 
 def test_every_part_is_a_service_and_every_service_a_part():
     # The router is a process beside the parts, as `sluice alerts route` is on the local stack.
-    assert {part.service for part in PARTS} | {"topics", "alerts", "grafana"} == set(SERVICES)
+    assert {part.service for part in PARTS} | {"topics", "tables", "alerts", "grafana"} == set(SERVICES)
 
 
 @pytest.mark.parametrize("part", PARTS, ids=lambda part: part.name)
@@ -84,6 +90,56 @@ def test_flinks_image_holds_the_packages_of_every_command():
 def test_the_topics_are_created_from_the_table():
     assert SERVICES["topics"]["entrypoint"][-2:] == ["topics", "--create"]
     assert SERVICES["topics"]["image"] == SERVICES["jobmanager"]["image"]
+
+
+@pytest.mark.parametrize("service", ["topics", "tables", "alerts"])
+def test_a_step_runs_a_command_that_there_is_with_the_settings_of_the_image(service):
+    program, flag, file, command, *words = SERVICES[service]["entrypoint"]
+    assert [program, flag, file] == ["sluice", "--settings", "/opt/sluice/sluice.toml"]
+    assert "infra/docker/sluice.toml /opt/sluice/sluice.toml" in (ROOT / "infra/docker/Dockerfile").read_text()
+    context = click.Context(sluice)
+    sluice.get_command(context, command).make_context(command, words, parent=context)
+
+
+def test_the_tables_are_created_once_cassandra_answers_and_before_anything_is_written():
+    assert SERVICES["tables"]["entrypoint"][3:] == ["tables"]
+    assert SERVICES["tables"]["image"] == SERVICES["jobmanager"]["image"]
+    assert SERVICES["tables"]["depends_on"] == {"cassandra": {"condition": "service_healthy"}}
+    assert SERVICES["cassandra"]["healthcheck"]
+    assert SERVICES["alerts"]["depends_on"]["tables"] == {"condition": "service_completed_successfully"}
+
+
+def test_the_command_of_the_tables_creates_the_schema_of_the_settings(monkeypatch):
+    asked = []
+    monkeypatch.setattr("serving.stores.cassandra_session.run", lambda config, texts: asked.append((config, texts)))
+    given = settings.read(ROOT / "infra/docker/sluice.toml")
+    done = CliRunner().invoke(tables.command, obj=given, catch_exceptions=False)
+    assert done.stdout == "tables: all there in keyspace sluice of cassandra\n"
+    assert asked == [(given.cassandra, cassandra_schema.ddl(given.cassandra))]
+
+
+def test_jobs_are_told_the_addresses_that_the_services_have_for_each_other():
+    given = settings.read(ROOT / "infra/docker/sluice.toml")
+    hosts = [given.kafka.bootstrap, given.flink.rest.removeprefix("http://"), given.redis.url.removeprefix("redis://")]
+    assert {host.partition(":")[0] for host in hosts} | set(given.cassandra.hosts) == {
+        "kafka",
+        "jobmanager",
+        "redis",
+        "cassandra",
+    }
+    inside = SERVICES["kafka"]["environment"]["KAFKA_ADVERTISED_LISTENERS"]
+    assert f"INSIDE://{given.kafka.bootstrap}" in inside
+
+
+def test_the_page_submits_to_the_cluster_of_the_containers():
+    shown = [line for line in (ROOT / "ARCHITECTURE.md").read_text().splitlines() if "infra/docker/sluice.toml" in line]
+    context = click.Context(sluice)
+    for line in shown:
+        _, flag, file, name, *words = line.split()
+        assert (flag, file, name) == ("--settings", "infra/docker/sluice.toml", "submit")
+        found = sluice.get_command(context, name).make_context(name, words, parent=context).params
+        assert SERVICES["jobmanager"]["ports"] == [f"{found['flink']}:{found['flink'].partition(':')[2]}"]
+    assert len(shown) == len(FRAUD_JOBS)
 
 
 def test_prometheus_scrapes_as_often_and_reads_the_same_rules():

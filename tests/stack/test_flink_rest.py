@@ -5,16 +5,19 @@ import json
 import threading
 import time
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 
-from infra import flink_client
+from infra import flink_client, publish
 from infra.cli.status import command as status
+from infra.cli.stop import command as stop
 from infra.demo import jobs as demo_jobs
 from infra.stack import doctor, flink_jobs, flink_rest, part_state
 from infra.stack.part_state import PartState
+from jobs.names import SCORE
 from schemas.errors import NotFoundError, PartFailedError, UnansweredError
-from schemas.settings import Flink, Settings
+from schemas.settings import Flink, Kafka, Settings
 from tests.stack.stack_parts import free_port
 
 ALL = {"total": 3, "running": 3}
@@ -42,6 +45,9 @@ def cluster(monkeypatch):
             self.wfile.write(json.dumps({"errors": ["no such job"]} if isinstance(answer, int) else answer).encode())
 
         def do_POST(self):
+            self.do_GET()
+
+        def do_PATCH(self):
             self.do_GET()
 
         def log_message(self, *words):
@@ -107,6 +113,27 @@ def test_a_savepoint_is_waited_for_while_the_job_manager_is_too_busy_to_answer(c
     assert flink_client.stop("score", settings) == "file:/savepoint"
     # No alert that it is down is to follow.
     assert [record.name for record in told] == ["stopped-score"]
+
+
+@pytest.mark.parametrize(
+    ("words", "done"), [([], "is stopped, its state is in file:/savepoint"), (["--now"], "is cancelled")]
+)
+def test_a_job_that_is_stopped_while_kafka_is_down_is_said_to_be_stopped_and_what_follows(
+    cluster, monkeypatch, words, done
+):
+    monkeypatch.setattr(publish, "CONNECT_TIMEOUT_S", 0.3)
+    answers, given = cluster
+    settings = msgspec.structs.replace(given, kafka=Kafka(bootstrap=f"127.0.0.1:{free_port()}"))
+    running = {"jobs": [RUNNING["jobs"][0] | {"name": SCORE}]}
+    answers += [running, {"request-id": "r"}]
+    answers += [] if words else [{"status": {"id": "COMPLETED"}, "operation": {"location": "file:/savepoint"}}]
+    ended = CliRunner().invoke(stop, [SCORE, *words], obj=settings)
+    assert isinstance(ended.exception, PartFailedError)
+    said = str(ended.exception)
+    assert said.startswith(f"{SCORE} {done}, but `control` could not be told that this was wished (")
+    assert "JobDown will fire" in said
+    assert f"`sluice control flag stopped-{SCORE} on`" in said
+    assert "\n" not in said
 
 
 def test_a_job_that_does_not_run_can_not_be_stopped(cluster):

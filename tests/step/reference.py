@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 from schemas.events import Label, Transaction
 from serving.features.catalogue import DEFAULTS, FEATURES
@@ -205,7 +206,13 @@ def payment(tx: Transaction) -> dict[str, Value]:
         "day_of_week": weekday,
         "is_weekend": weekday >= 5,
         "is_night": hour <= 6,
+        "day_of_month": local_date(tx).day,
+        "month": local_date(tx).month,
     }
+
+
+def local_date(tx: Transaction) -> datetime:
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=tx.event_time_ms, minutes=tx.utc_offset_min)
 
 
 def windows(kind: str, paid: list[Paid], time: int) -> dict[str, Value]:
@@ -316,7 +323,7 @@ def reputation(known: Known, time: int) -> dict[str, Value]:
 
 
 def travel(before: list[Paid], tx: Transaction, in_order: bool) -> dict[str, Value]:
-    km = kmh = impossible = 0.0
+    km = kmh = impossible = unusual = 0.0
     places = [p.tx for p in before if p.in_order and p.tx.lat is not None and p.tx.lon is not None]
     if in_order and places and tx.lat is not None and tx.lon is not None:
         last = places[-1]
@@ -324,7 +331,13 @@ def travel(before: list[Paid], tx: Transaction, in_order: bool) -> dict[str, Val
         ms = tx.event_time_ms - last.event_time_ms
         kmh = min(km / (max(ms, 1) / HOUR), 100_000.0)
         impossible = km > 1000 and ms < 2 * HOUR
-    return {"user_distance_km": km, "user_speed_kmh": kmh, "user_impossible_travel": impossible}
+        unusual = km > 500
+    return {
+        "user_distance_km": km,
+        "user_speed_kmh": kmh,
+        "user_impossible_travel": impossible,
+        "user_unusual_location": unusual,
+    }
 
 
 def great_circle_km(lat: float, lon: float, other_lat: float, other_lon: float) -> float:
@@ -353,7 +366,15 @@ def habit(before: list[Paid], tx: Transaction, tags: int) -> dict[str, Value]:
         "user_new_device": tx.device_id is not None and not visits_among_last(devices, tx.device_id, tags),
         "user_new_country": tx.merchant_country is not None
         and not visits_among_last(countries, tx.merchant_country, tags),
+        "user_unusual_time": not is_typical(hour, hours),
     }
+
+
+def is_typical(hour: int, hours: list[int]) -> bool:
+    """Hours that hold their even share of a user's payments are typical; until there are ten, six hours are."""
+    if len(hours) < 10:
+        return hour in {9, 10, 11, 14, 15, 16}
+    return hours.count(hour) / len(hours) >= 1 / 24
 
 
 def visits_among_last(seen: list[str], wanted: str, tags: int) -> int:

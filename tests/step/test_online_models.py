@@ -35,7 +35,7 @@ def snapshot(weight: float = 0.01, examples: int = 100, learner: str = "linear",
     """A model whose raw score is `weight` of the amount."""
     model = given.pop("model", Linear(features=[AMOUNT], weights=[weight], intercept=0.0))
     kind, payload, sha256 = snapshots.pack(model)
-    fields = {"event_id": f"{learner}-{examples}", "event_time_ms": 1, "task": "fraud", "feature_set": "fraud-1"}
+    fields = {"event_id": f"{learner}-{examples}", "event_time_ms": 1, "task": "fraud", "feature_set": "fraud-2"}
     return Snapshot(
         **fields | {"learner": learner, "kind": kind, "payload": payload, "sha256": sha256} | given, examples=examples
     )

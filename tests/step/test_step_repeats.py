@@ -62,7 +62,7 @@ def test_a_repeat_states_no_features_rules_or_versions():
     first, again = desk.decide(payment), desk.decide(payment)
     assert first.features
     assert first.rules
-    assert (first.model, first.feature_set) == ("fraud@1", "fraud-1")
+    assert (first.model, first.feature_set) == ("fraud@1", "fraud-2")
     assert (again.features, again.rules, again.model, again.feature_set, again.rules_version) == ([], [], "", "", "")
 
 

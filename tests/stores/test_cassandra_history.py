@@ -84,7 +84,7 @@ def test_a_store_that_does_not_answer_ends_in_a_store_error_after_the_timeout(be
 def test_a_keyspace_without_tables_is_named_with_the_way_out(cassandra_settings):
     config = msgspec.structs.replace(cassandra_settings, keyspace="sluice_test_missing")
     store = cassandra_history.connect(config)
-    with pytest.raises(StoreError, match="no tables in keyspace sluice_test_missing; `sluice up` creates them"):
+    with pytest.raises(StoreError, match="keyspace sluice_test_missing; `sluice up` or `sluice tables` creates"):
         store.check()
 
 

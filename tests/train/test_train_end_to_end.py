@@ -87,7 +87,7 @@ def test_the_version_holds_its_card_and_the_distributions_drift_is_measured_agai
     assert sorted(stored) == ["card.md", "metrics.json", "model.onnx", "reference.json", "signature.json"]
     reference = msgspec.json.decode(stored["reference.json"], type=Reference)
     assert reference.rows == registry.signature("fraud", "1").training_rows
-    assert list(reference.features) == list(NAMES)
+    assert list(reference.features) == Parameters().inputs
     for found in [*reference.features.values(), reference.score]:
         assert len(found.shares) == len(found.edges) + 1 <= 10
         assert sum(found.shares) == pytest.approx(1.0)
@@ -155,6 +155,11 @@ def test_every_shipped_parameter_file_can_be_read():
     assert read(Path("light")).n_estimators == 150
     assert read(HANDBOOK).features
     assert read(None) == Parameters()
+
+
+def test_the_date_is_learned_only_when_it_is_named():
+    assert Parameters().inputs == [name for name in NAMES if name not in {"day_of_month", "month"}]
+    assert Parameters(features=["month", "amount"]).inputs == ["amount", "month"]
 
 
 def test_an_unknown_model_is_named(tmp_path):
