@@ -1,8 +1,9 @@
 """The online store in Redis 7.
 
-Keys: `sluice:<feature set>:f:<entity>:<id>` features, `sluice:<feature set>:s:<state key>` state,
+Keys: `sluice:<feature set>:f:<entity>:<id>` features, `sluice:s:<state key>` state,
 `sluice:d:<user>` recent decisions (a sorted set by event time), `sluice:<feature set>:fresh` the marker.
-A new feature set therefore starts with no value of the old one (CFR-1), whose keys expire by themselves.
+A new feature set therefore starts with no value of the old one (CFR-1), whose keys expire by themselves; state bytes
+say their own version, and sealed pieces of a long history are written once, so state is of all sets.
 """
 
 from __future__ import annotations
@@ -116,7 +117,7 @@ class RedisOnline:
         return b"%b:f:%b:%b" % (self._versioned, entity.encode(), id_bytes(f"{entity} id", entity_id))
 
     def _state_key(self, key: str) -> bytes:
-        return b"%b:s:%b" % (self._versioned, id_bytes("state key", key, MAX_STATE_KEY_CHARS))
+        return b"%b:s:%b" % (self._namespace, id_bytes("state key", key, MAX_STATE_KEY_CHARS))
 
     def _recent_key(self, user_id: str) -> bytes:
         return b"%b:d:%b" % (self._namespace, id_bytes("user id", user_id))

@@ -109,7 +109,7 @@ def test_redis_holds_the_last_features_state_and_decisions_of_the_reference(run)
     assert sorted(held_state.keys() ^ wanted_state.keys()) == []
     assert [key for key in keys if held_state.get(key) != wanted_state.get(key)] == []
     prefix = f"sluice:{stored_catalogue().feature_set}"
-    assert {k.decode().removeprefix(f"{prefix}:s:") for k in client.scan_iter(f"{prefix}:s:*", 1000)} <= set(keys)
+    assert {k.decode().removeprefix("sluice:s:") for k in client.scan_iter("sluice:s:*", 1000)} <= set(keys)
     features = {k.decode().removeprefix(f"{prefix}:f:") for k in client.scan_iter(f"{prefix}:f:*", 1000)}
     assert features == {f"{entity}:{one}" for entity, known in reference.entities.items() for one in known}
     for user in sorted(reference.entities["user"]):

@@ -110,14 +110,14 @@ def test_fifty_features_take_less_than_600_bytes_of_redis(private_redis):
     assert client.memory_usage("memory:wide:f:user:u1") < 600
 
 
-def test_a_new_feature_set_starts_with_defaults_and_leaves_the_old_one_alone(private_redis):
+def test_a_new_feature_set_starts_with_default_values_over_the_state_that_is_there(private_redis):
     old, new = (
         connected(private_redis.url, Catalogue(name, {"user": [0.5]}, {"user": 60}), namespace="versions")
         for name in ("fs-1", "fs-2")
     )
     old.write([update(values=(1.0,), k=b"1")])
     assert new.read_features("user", ["u1"])[0].values == [0.5]
-    assert new.read_state(["k"]) == {}
+    assert new.read_state(["k"]) == {"k": b"1"}
     new.write([update(values=(2.0,), at_ms=NOON_MS - 1)])
     assert old.read_features("user", ["u1"])[0].values == [1.0]
 
@@ -136,7 +136,7 @@ def test_an_unknown_encoding_is_refused_by_name(private_redis):
     client = redis.Redis(port=private_redis.port)
     store = connected(private_redis.url, namespace="tags")
     store.write([update(k=b"1")])
-    for key in ("tags:test-1:f:user:u1", "tags:test-1:s:k"):
+    for key in ("tags:test-1:f:user:u1", "tags:s:k"):
         client.setrange(key, 8, b"\x63")
     with pytest.raises(StateVersionError, match="stored features have encoding 99"):
         store.read_features("user", ["u1"])
