@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import replace
 from typing import Final, NamedTuple
@@ -58,12 +59,13 @@ class Challenge:
         self._since_ms = max(self._since_ms, example.decided_ms)
         self._duel.take(example.label, score, said, example.weight)
         self._newest.append((example.label, example.weight, said, score))
-        # The score of a place in a list is no probability.
+        # What a ranker says of a place in a list is no probability.
         self._pools = example.position is None
 
     def _met(self, example: LabelledExample) -> tuple[Opponent, float]:
         if example.champion_score is None or example.champion == self._learner:
-            return Opponent(example.model, example.champion == self._learner), example.score
+            score = example.score if example.position is None else _as_probability(example.score)
+            return Opponent(example.model, example.champion == self._learner), score
         return Opponent(example.champion), example.champion_score
 
     def metrics(self) -> dict[str, float]:
@@ -91,3 +93,11 @@ class Challenge:
                 "recent_champion_average_precision": average_precision(other),
             }
         )
+
+
+def _as_probability(score: float) -> float:
+    """A ranker's score, of which only the order means something, in the same order within 0..1.
+
+    Scores are counted by the logarithm of their odds: all that lie outside would count as equal.
+    """
+    return 0.5 * (1.0 + math.tanh(score / 2))
