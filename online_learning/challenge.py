@@ -7,6 +7,7 @@ from collections import deque
 from dataclasses import replace
 from typing import Final, NamedTuple
 
+import msgspec
 import numpy as np
 
 from online_learning.promotion import BLOCK_POSITIVES, METRICS, Duel
@@ -40,6 +41,13 @@ class Challenge:
         self.opponent = Opponent()
         self._since_ms = -1
         self._start()
+
+    def judge_by(self, policy: Promotion) -> None:
+        """Follow the settings of now; a duel under other conditions starts anew: its evidence is of the old ones."""
+        asked = msgspec.structs.replace(self._policy, mode=policy.mode)
+        self._policy = policy
+        if asked != policy:
+            self._start()
 
     def _start(self) -> None:
         self._duel = Duel(self._policy, self._metric)

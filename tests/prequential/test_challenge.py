@@ -86,6 +86,16 @@ def test_a_learner_that_knows_wins_and_says_so_in_its_metrics():
     assert comparison_of(challenge.metrics()).verdict == "promote"
 
 
+def test_other_conditions_of_promotion_start_a_duel_anew_and_another_mode_does_not():
+    challenge = Challenge("own", SOON, "average_precision")
+    _fill(challenge, 1000)
+    challenge.judge_by(msgspec.structs.replace(SOON, mode="automatic"))
+    assert comparison_of(challenge.metrics()).examples == 1000
+    challenge.judge_by(msgspec.structs.replace(SOON, least_examples=600))
+    _fill(challenge, 12_000, first=1000)
+    assert comparison_of(challenge.metrics()).examples == 12_000
+
+
 def test_a_new_champion_is_a_new_duel_and_late_labels_of_the_old_one_are_passed_over():
     challenge = Challenge("own", SOON, "average_precision")
     _fill(challenge, 1000)
