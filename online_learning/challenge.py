@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import replace
 from typing import Final, NamedTuple
 
+import msgspec
 import numpy as np
 
 from online_learning.promotion import BLOCK_POSITIVES, METRICS, Duel
@@ -40,6 +42,13 @@ class Challenge:
         self._since_ms = -1
         self._start()
 
+    def judge_by(self, policy: Promotion) -> None:
+        """Follow the settings of now; a duel under other conditions starts anew: its evidence is of the old ones."""
+        asked = msgspec.structs.replace(self._policy, mode=policy.mode)
+        self._policy = policy
+        if asked != policy:
+            self._start()
+
     def _start(self) -> None:
         self._duel = Duel(self._policy, self._metric)
         self._newest: deque[tuple[float, float, float, float]] = deque(maxlen=RECENT_EXAMPLES)
@@ -58,12 +67,13 @@ class Challenge:
         self._since_ms = max(self._since_ms, example.decided_ms)
         self._duel.take(example.label, score, said, example.weight)
         self._newest.append((example.label, example.weight, said, score))
-        # The score of a place in a list is no probability.
+        # What a ranker says of a place in a list is no probability.
         self._pools = example.position is None
 
     def _met(self, example: LabelledExample) -> tuple[Opponent, float]:
         if example.champion_score is None or example.champion == self._learner:
-            return Opponent(example.model, example.champion == self._learner), example.score
+            score = example.score if example.position is None else _as_probability(example.score)
+            return Opponent(example.model, example.champion == self._learner), score
         return Opponent(example.champion), example.champion_score
 
     def metrics(self) -> dict[str, float]:
@@ -91,3 +101,11 @@ class Challenge:
                 "recent_champion_average_precision": average_precision(other),
             }
         )
+
+
+def _as_probability(score: float) -> float:
+    """A ranker's score, of which only the order means something, in the same order within 0..1.
+
+    Scores are counted by the logarithm of their odds: all that lie outside would count as equal.
+    """
+    return 0.5 * (1.0 + math.tanh(score / 2))

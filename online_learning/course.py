@@ -196,10 +196,11 @@ class Course:
             self.learner.learn_row(old.row, old.label, old.weight)
             self.counts["replayed"] += 1
 
-    def _background_takes(self, one: Waiting, row: Row) -> None:
+    def _background_takes(self, one: Waiting, clipped: Row) -> None:
         if self._background is None:
             return
-        verdict = self._background.take(row, one.label, one.weight, self.learner.predict_row(one.row))
+        present = self.learner.predict_row(one.row)
+        verdict = self._background.take(one.row, clipped, one.label, one.weight, present)
         if verdict == "take_over":
             self.learner = self._background.candidate
             self.counts["taken_over"] += 1

@@ -70,6 +70,7 @@ class Loop:
             vector = tuple(names[definition.feature_set])
             kept = None if afresh else file.load(definition, vector)
             course, positions = kept or (Course(definition, vector, promotion=promotion), {})
+            course.challenge.judge_by(promotion)
             self.students.append(_Student(file, course, positions))
 
     @property

@@ -29,6 +29,8 @@ def run(
         for student in loop.students:
             owned.enter_context(student.file.owned())
         log.start(loop.start(log.partitions, log.held()))
+        # What happened until now was told by the process before, what comes is ours from the first example on.
+        metrics.show(loop.courses, 0, log.merge.disordered)
         started_ms = time.time() * 1000
         saved_s = time.monotonic()
         while not stopped() and (records := log.read()) is not None:

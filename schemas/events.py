@@ -211,7 +211,8 @@ class Recommended(msgspec.Struct, frozen=True, omit_defaults=True):
     """One place of a list: `position` counts from 0, `score` is the ranker's, `source` brought the item in first.
 
     `propensity` is the probability that the item stands at this position, given the places before it. `features`
-    follow the vector order of the list's `feature_set`.
+    follow the vector order of the list's `feature_set`. Where an online model has a part in the order, `score` is the
+    common one, and `champion_score` what `ranker` said.
     """
 
     item_id: str
@@ -220,12 +221,14 @@ class Recommended(msgspec.Struct, frozen=True, omit_defaults=True):
     source: str
     propensity: float
     features: list[float] = []
+    champion_score: float | None = None
 
 
 class RecommendationList(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A user's new list. `event_id` is that of the interaction that called for it: consumers deduplicate by it.
 
-    `list_id` is what later interactions with its items name; `online` is by learner. The record key is `user_id`.
+    `list_id` is what later interactions with its items name; `online` is by `learner@examples`. The record key is
+    `user_id`.
     """
 
     user_id: Id
@@ -266,7 +269,7 @@ class LabelledExample(Event, frozen=True, kw_only=True, omit_defaults=True):
     """What a logged decision, or a place of a logged list, turned out to be, with the features that were used then.
 
     `event_time_ms` is when the label became known, `decided_ms` when the answer was given; the delay is between them.
-    `score` is the answer's, of a decision that of `model` alone. Where a learner decided alone in the model's place,
+    `score` is that of `model` alone, as the answer states it. Where a learner decided alone in the model's place,
     `champion` is its name and `champion_score` what it said. `example_id` is the same for all labels of one answer:
     a later one replaces what was learned before, and says with `replaced` which label that was. A time-out names its
     policy as `maturity`, and weighs as many answers as its sample stands for. `decision` is what was done with a

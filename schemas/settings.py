@@ -153,6 +153,26 @@ class Learn(_Section, frozen=True):
     checkpoint_ms: Millis = 10_000
 
 
+class Retrain(_Section, frozen=True):
+    """When `sluice retrain` trains the fraud model anew, and who promotes it: `automatic`, `asked`, or `off`.
+
+    It is called for by the `schedule` (midnights UTC: each day's, Sunday's, that of the 1st), by alerts that ask for it
+    (`on_alerts`), and by `new_samples` payments since the model's training (0 = never). It takes at least
+    `min_new_samples` of them, and `min_interval_days` since the last training. The newest `window_days` are learned;
+    labels are waited for `label_days`. Below `least_roc_auc` a model is not promoted by itself.
+    """
+
+    schedule: Literal["off", "daily", "weekly", "monthly"] = "weekly"
+    on_alerts: bool = True
+    new_samples: Annotated[int, Meta(ge=0, le=100_000_000)] = 0
+    min_new_samples: Annotated[int, Meta(ge=0, le=100_000_000)] = 10_000
+    min_interval_days: Annotated[float, Meta(ge=0, le=365)] = 1.0
+    window_days: Annotated[int, Meta(ge=1, le=180)] = 90
+    label_days: Annotated[int, Meta(ge=1, le=90)] = 21
+    least_roc_auc: Annotated[float, Meta(ge=0, le=1)] = 0.7
+    promotion: Literal["automatic", "asked", "off"] = "asked"
+
+
 class Drift(_Section, frozen=True):
     """What the job that watches drift keeps apart and how long. A window below `min_samples` answers says nothing.
 
@@ -240,6 +260,7 @@ class Settings(_Section, frozen=True):
     registry: Registry = msgspec.field(default_factory=Registry)
     promotion: Promotion = msgspec.field(default_factory=Promotion)
     learn: Learn = msgspec.field(default_factory=Learn)
+    retrain: Retrain = msgspec.field(default_factory=Retrain)
     drift: Drift = msgspec.field(default_factory=Drift)
     alerts: Alerts = msgspec.field(default_factory=Alerts)
 

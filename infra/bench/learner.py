@@ -34,6 +34,8 @@ START_MS = 1_790_000_000_000
 # Forty labels a second of event time, each a minute after its decision.
 GAP_MS, DELAY_MS = 25, 60_000
 FRAUDS = 0.02
+# Memory is measured over so many examples that vectors have to be short, or it would take hours.
+FEW_FEATURES = tuple(f"f{place}" for place in range(6))
 # Memory is looked at so often; the first looks see what fills up: windows, ids, the reservoir.
 LOOKS = 10
 

@@ -30,8 +30,10 @@ PEERS = (
     ("Faust-streaming 0.15", "1,700-2,500", "not sustained"),
 )
 LINE = "{:<44}{:>22}  {:<26}{}"
-# Limits at a rate: p50 and p99 in ms, None = no budget.
 LEARNER_BUDGET = 10_000
+# What a learner's memory may grow by once its windows are full, however much it learns, MiB.
+LEARNER_GROWTH_MB = 8
+# Limits at a rate: p50 and p99 in ms, None = no budget.
 LATENCY_BUDGETS: dict[str, tuple[float | None, float | None]] = {"2000": (15, 40), "5000": (None, 60)}
 
 
@@ -61,6 +63,7 @@ def rows(found: dict[str, Any]) -> list[str]:
         _memory,
         _curves,
         _learner,
+        _learner_memory,
     )
     return [line for kind in kinds for line in kind(found)]
 
@@ -123,6 +126,7 @@ _KEYS: dict[str, Any] = {
         "recommend_ms": _short(found["endpoint"].answers),
     },
     "learner": lambda learned: {"learner_examples_per_s": learned.per_s},
+    "learner-memory": lambda learned: {"learner_rss_mb": learned.rss_mb},
     "state": lambda state: {
         "state_bytes_per_user": state["bytes"]["user"],
         "recommend_bytes": state["recommend_bytes"],
@@ -167,6 +171,22 @@ def _learner(found: dict[str, Any]) -> list[str]:
             learned.per_s >= LEARNER_BUDGET,
         ),
         _row("    its memory from half way to the end, MiB", f"{looks[len(looks) // 2]:.0f} to {looks[-1]:.0f}"),
+    ]
+
+
+def _learner_memory(found: dict[str, Any]) -> list[str]:
+    if "learner-memory" not in found:
+        return []
+    learned: Learned = found["learner-memory"]
+    first, half, last = learned.rss_mb[0], learned.rss_mb[len(learned.rss_mb) // 2], learned.rss_mb[-1]
+    return [
+        _row(
+            f"a learner's memory over {learned.count:,} examples",
+            f"{last - half:+.1f} MiB",
+            f"< {LEARNER_GROWTH_MB} MiB",
+            last - half < LEARNER_GROWTH_MB,
+        ),
+        _row("    after a tenth / half / all of them, MiB", f"{first:.0f} / {half:.0f} / {last:.0f}"),
     ]
 
 

@@ -62,12 +62,13 @@ class Scale:
     curve_events: int
     recovery_s: float
     labelled: int
+    labelled_long: int
     alerts: int
     shoppers: int
 
 
-FULL = Scale(60, 20, 300_000, 200_000, 20_000, 400_000, 1_000, 45, 300_000, 60, SHOPPERS)
-QUICK = Scale(3, 4, 10_000, 5_000, 2_000, 10_000, 100, 30, 20_000, 10, 5_000)
+FULL = Scale(60, 20, 300_000, 200_000, 20_000, 400_000, 1_000, 45, 300_000, 10_000_000, 60, SHOPPERS)
+QUICK = Scale(3, 4, 10_000, 5_000, 2_000, 10_000, 100, 30, 20_000, 50_000, 10, 5_000)
 
 
 @dataclass(frozen=True)
@@ -170,6 +171,10 @@ def _learner(bench: Bench) -> Any:
     return learner.measure(bench.scale.labelled)
 
 
+def _learner_memory(bench: Bench) -> Any:
+    return learner.measure(bench.scale.labelled_long, learner.FEW_FEATURES)
+
+
 def _reference(bench: Bench) -> Any:
     return reference.run(
         bench.settings,
@@ -202,6 +207,7 @@ MEASUREMENTS: dict[str, tuple[Part, ...]] = {
     "state": (Part("state", _state),),
     "curves": (Part("curves", _curves),),
     "learner": (Part("learner", _learner),),
+    "learner-memory": (Part("learner-memory, of many examples", _learner_memory),),
     "reference": (Part("reference", _reference),),
     "alerts": (Part("alerts", _alerts),),
     # Last, for it leaves a TaskManager cold.

@@ -24,6 +24,7 @@ COMMANDS = {
     "topics": "Create or list the topics of the table.",
     "tables": "Create the tables of the history store.",
     "train": "Train a model on history and put it into the registry.",
+    "retrain": "Train the fraud model anew when the policy calls for it.",
     "learn": "Learn from labelled examples as they come.",
     "models": "List, show, promote and roll back models; suggest thresholds.",
     "learners": "List, show, promote and roll back online learners.",

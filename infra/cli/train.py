@@ -104,7 +104,7 @@ def fraud(
             validate_days=validate_days,
         )
         since_ms, until_ms = split.train_from_ms, split.validate_to_ms
-    events = _events(settings, history, mapping, Config(seed=seed, users=users, days=days, drain_labels=True))
+    events = events_of(settings, history, mapping, Config(seed=seed, users=users, days=days, drain_labels=True))
     console = Console(stderr=True)
     with console.status("reading history") as line:
         examples = backfill(
@@ -131,14 +131,15 @@ def fraud(
         author=getpass.getuser(),
         at_ms=time.time_ns() // 1_000_000,
     )
-    _report(trained, number, registry)
+    report(trained, number, registry)
     if as_json:
         metrics = msgspec.structs.asdict(trained.metrics)
         del metrics["curve"], metrics["importance"]
         click.echo(msgspec.json.encode({"name": NAME, "version": number, **metrics}).decode())
 
 
-def _events(settings: Settings, history: str, mapping: str | None, generated: Config) -> Iterable[Event]:
+def events_of(settings: Settings, history: str, mapping: str | None, generated: Config) -> Iterable[Event]:
+    """The history of that name; a file may have a mapping. Raises InputError for what is none."""
     if history == GENERATED:
         return stream.events(generated)
     if history == DECISIONS:
@@ -161,7 +162,8 @@ def _data(history: str, mapping: str | None, seed: int, users: int, days: float)
     return f"File {Path(history).name}" + (f", mapping {Path(mapping).stem}" if mapping else "")
 
 
-def _report(trained: Trained, number: str, registry: Registry) -> None:
+def report(trained: Trained, number: str, registry: Registry) -> None:
+    """Say what a training came to."""
     parts, metrics = trained.parts, trained.metrics
     for what, part in (
         ("trained on", parts.train),

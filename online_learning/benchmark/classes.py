@@ -29,9 +29,14 @@ def _logistic(_features: tuple[str, ...]) -> Contender:
     return Classifier(preprocessing.StandardScaler() | linear_model.LogisticRegression(optimizer=optim.SGD(0.005)))
 
 
+def _as_they_are(features: tuple[str, ...]) -> compose.FuncTransformer:
+    """The features in their order: River's Select holds a set, whose order, and so each sum, differs by process."""
+    return compose.FuncTransformer(lambda x: {name: x[name] for name in features})
+
+
 def _recent_labels(features: tuple[str, ...]) -> Contender:
     """What was the case in the last one, two, three and six examples whose labels are known, and over a day."""
-    seen = compose.Select(*features)
+    seen = _as_they_are(features)
     for window in (1, 2, 3, 6, DAY_ROWS):
         seen += feature_extraction.TargetAgg(by=None, how=utils.Rolling(stats.Mean, window_size=window))
     return Classifier(
@@ -42,7 +47,7 @@ def _recent_labels(features: tuple[str, ...]) -> Contender:
 def _day_mean(features: tuple[str, ...]) -> Contender:
     """The mean price of the day before, as a feature."""
     mean = feature_extraction.Agg(on="nswprice", by=None, how=utils.Rolling(stats.Mean, window_size=DAY_ROWS))
-    seen = compose.Select(*features) + mean
+    seen = _as_they_are(features) + mean
     return Classifier(seen | preprocessing.StandardScaler() | linear_model.LogisticRegression(optimizer=optim.SGD(1.0)))
 
 

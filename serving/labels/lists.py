@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from hashlib import blake2b
 from typing import Literal
 
 from schemas.errors import InvalidError
 from schemas.events import Interaction, LabelledExample, RecommendationList
 from schemas.models import RECOMMEND
+from schemas.online_scores import OnlineScores
 from serving.inflight import Record
 from serving.labels.claim import About, Arrived, Claim, Logged, Unlisted
+from serving.labels.decisions import ALONE
 from serving.labels.words import Told, Word
 from serving.recommend import arrival
 from serving.stores.history import HistoryStore
@@ -78,6 +80,7 @@ class LoggedList:
             raise Unlisted
         if not place.features:
             raise InvalidError(f"list {made.list_id!a} was stored without features", "no_features")
+        champion, said = ranked_alone(made.online, made.items.index(place))
         return LabelledExample(
             event_id=word.event_id,
             event_time_ms=word.known_ms,
@@ -90,7 +93,7 @@ class LoggedList:
             source=word.source,
             features=place.features,
             feature_set=made.feature_set,
-            score=place.score,
+            score=place.score if place.champion_score is None else place.champion_score,
             model=made.ranker,
             item_id=place.item_id,
             position=place.position,
@@ -99,5 +102,15 @@ class LoggedList:
             maturity=claim.maturity,
             replaced=told.replaced,
             weight=claim.weight,
+            champion=champion,
+            champion_score=said,
             replaced_weight=told.replaced_weight,
         )
+
+
+def ranked_alone(online: Mapping[str, OnlineScores], place: int) -> tuple[str, float | None]:
+    """The learner that ordered a list alone, and what it said of that place; an empty name where none did."""
+    for label, said in online.items():
+        if said.weight >= ALONE:
+            return label.partition("@")[0], said.scores[place]
+    return "", None

@@ -11,6 +11,7 @@ import orjson
 from schemas.events import SourcePosition
 from schemas.online_scores import OnlineScores
 from serving.recommend.funnel import Listed, Ranked
+from serving.recommend.workspace import Scores
 
 # Features are told with so many decimals: more is noise, and most of the bytes of a list.
 DECIMALS = 4
@@ -25,6 +26,7 @@ class OutgoingItem(msgspec.Struct, omit_defaults=True, gc=False):
     source: str
     propensity: float
     features: msgspec.Raw
+    champion_score: float | None = None
 
 
 class OutgoingList(msgspec.Struct, omit_defaults=True):
@@ -46,9 +48,13 @@ class OutgoingList(msgspec.Struct, omit_defaults=True):
 
 
 def outgoing_items(
-    ids: list[str], ranked: Ranked, found: Listed, source_name: Callable[[int], str]
+    ids: list[str],
+    ranked: Ranked,
+    found: Listed,
+    source_name: Callable[[int], str],
+    champion: Scores | None = None,
 ) -> list[OutgoingItem]:
-    """The places of a list, in their order."""
+    """The places of a list, in their order; `champion` are the ranker's scores where the list's are not its alone."""
     rows = found.rows
     if len(rows) == 0:
         return []
@@ -56,6 +62,7 @@ def outgoing_items(
     features = text[2:-2].split(b"],[")
     numbers, leads = ranked.items[rows].tolist(), ranked.lead[rows].tolist()
     scores, propensities = found.scores[rows].tolist(), found.propensity.tolist()
+    own = [None] * len(numbers) if champion is None else champion[rows].tolist()
     return [
         OutgoingItem(
             ids[numbers[place]],
@@ -64,6 +71,7 @@ def outgoing_items(
             source_name(leads[place]),
             propensities[place],
             msgspec.Raw(b"[" + features[place] + b"]"),
+            own[place],
         )
         for place in range(len(numbers))
     ]

@@ -189,14 +189,15 @@ class Recommender:
             scores = ranker.score(np.concatenate([w.ranked.features for w in waiting]))
         # Where no model ranks, the blend of the sources is the champion.
         members = control.online.members(champion=True)
-        if any(member.weight for member in members):
+        own = scores
+        if blended := any(member.weight for member in members):
             ends = np.cumsum([len(one.ranked.items) for one in waiting])[:-1]
             scores = ranked_with(members, [w.ranked.features for w in waiting], np.split(scores, ends))
         lists, place = [], 0
         for one in waiting:
-            count = len(one.ranked.items)
-            found = listed(one.ask, one.ranked, scores[place : place + count], stable_hash(one.list_id))
-            place += count
+            rows = slice(place, place + len(one.ranked.items))
+            found = listed(one.ask, one.ranked, scores[rows], stable_hash(one.list_id))
+            place = rows.stop
             self.counts.fallbacks += one.ranked.fallback
             if watch is not None:
                 watch(one, found)
@@ -206,7 +207,9 @@ class Recommender:
                     one.time_ms,
                     one.user_id,
                     one.list_id,
-                    outgoing_items(self.world.items.ids, one.ranked, found, source_name),
+                    outgoing_items(
+                        self.world.items.ids, one.ranked, found, source_name, own[rows] if blended else None
+                    ),
                     FEATURE_SET,
                     ranker.label if ranker is not None else "",
                     self._artifact.vectors.label if self._artifact is not None else "",

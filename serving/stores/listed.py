@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from schemas.errors import StateVersionError
 from schemas.events import RecommendationList, Recommended
+from schemas.online_scores import OnlineScores
 
-VERSION = 1
+# Lists of which online models said something are of the second version; all others are written as ever.
+VERSION, TOLD_VERSION = 1, 2
 WHOLE_VERSION = 1
 
 
@@ -35,6 +37,12 @@ class _Listed(msgspec.Struct, array_like=True):
     new_user: bool
 
 
+class _Told(_Listed, array_like=True):
+    # By model: what it said of the items, in their order, and its part; then what the ranker said, if not alone.
+    online: dict[str, tuple[list[float], float]]
+    champion_scores: list[float | None]
+
+
 class _Whole(msgspec.Struct, array_like=True):
     user_id: str
     event_time_ms: int
@@ -45,6 +53,7 @@ class _Whole(msgspec.Struct, array_like=True):
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(_Listed)
+_told_decoder = msgspec.msgpack.Decoder(_Told)
 _whole_decoder = msgspec.msgpack.Decoder(_Whole)
 
 
@@ -57,18 +66,21 @@ def listed(made: RecommendationList) -> RecommendationList:
 def pack_listed(made: RecommendationList) -> bytes:
     """A list as bytes, a version first; user, time and list id are the row's own."""
     places = [_Place(i.item_id, i.position, i.score, i.source, i.propensity) for i in made.items]
-    return bytes([VERSION]) + _encoder.encode(
-        _Listed(
-            made.event_id,
-            places,
-            made.feature_set,
-            made.ranker,
-            made.embeddings,
-            made.policy,
-            made.segment,
-            made.new_user,
-        )
+    plain = (
+        made.event_id,
+        places,
+        made.feature_set,
+        made.ranker,
+        made.embeddings,
+        made.policy,
+        made.segment,
+        made.new_user,
     )
+    if not made.online:
+        return bytes([VERSION]) + _encoder.encode(_Listed(*plain))
+    online = {label: (said.scores, said.weight) for label, said in made.online.items()}
+    told = _Told(*plain, online, [item.champion_score for item in made.items])
+    return bytes([TOLD_VERSION]) + _encoder.encode(told)
 
 
 def unpack_listed(raw: bytes, user_id: str, event_time_ms: int, list_id: str) -> RecommendationList:
@@ -76,23 +88,33 @@ def unpack_listed(raw: bytes, user_id: str, event_time_ms: int, list_id: str) ->
 
     Raises StateVersionError for bytes of another version.
     """
-    if raw[:1] != bytes([VERSION]):
+    told: _Told | None = None
+    if raw[:1] == bytes([VERSION]):
+        held = _decoder.decode(memoryview(raw)[1:])
+    elif raw[:1] == bytes([TOLD_VERSION]):
+        held = told = _told_decoder.decode(memoryview(raw)[1:])
+    else:
         raise StateVersionError(
-            f"stored list {list_id!a} has version {raw[:1].hex()}, this release reads {VERSION}; upgrade this process"
+            f"stored list {list_id!a} has version {raw[:1].hex()}, this release reads {VERSION} and {TOLD_VERSION}; "
+            "upgrade this process"
         )
-    held = _decoder.decode(memoryview(raw)[1:])
+    own = told.champion_scores if told is not None else [None] * len(held.items)
     return RecommendationList(
         event_id=held.cause,
         event_time_ms=event_time_ms,
         user_id=user_id,
         list_id=list_id,
-        items=[Recommended(p.item_id, p.position, p.score, p.source, p.propensity) for p in held.items],
+        items=[
+            Recommended(p.item_id, p.position, p.score, p.source, p.propensity, champion_score=champion)
+            for p, champion in zip(held.items, own, strict=True)
+        ],
         feature_set=held.feature_set,
         ranker=held.ranker,
         embeddings=held.embeddings,
         policy=held.policy,
         segment=held.segment,
         new_user=held.new_user,
+        online={label: OnlineScores(*said) for label, said in told.online.items()} if told is not None else {},
     )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from label_builders import NOON_MS, Bucket, interaction, listing, policies
 
 from schemas.control import Maturity
 from schemas.events import RecommendationList
+from schemas.online_scores import OnlineScores
 
 MINUTE_MS = 60_000
 
@@ -72,3 +74,17 @@ def test_an_item_that_was_clicked_and_not_bought_is_a_negative_of_its_conversion
     bucket.step(interaction("late", "view", at_ms=NOON_MS + 2 * 86_400_000))
     found = [(e.task, e.item_id, e.label, e.source) for e in bucket.examples if e.task == "conversion"]
     assert found == [("conversion", "i1", 1.0, "conversion"), ("conversion", "i2", 0.0, "timeout")]
+
+
+@pytest.mark.parametrize(("weight", "champion", "said"), [(1.0, "clicks", 0.7), (0.4, "", None), (0.0, "", None)])
+def test_an_example_of_a_list_names_the_learner_that_ordered_it_alone_and_what_the_ranker_said(weight, champion, said):
+    made = listing()
+    if weight:
+        items = [msgspec.structs.replace(item, champion_score=-1.5 - item.position) for item in made.items]
+        made = msgspec.structs.replace(made, items=items)
+    made = msgspec.structs.replace(made, online={"clicks@9": OnlineScores([0.2, 0.7], weight)})
+    bucket = bucket_with(made)
+    bucket.step(interaction("e1"))
+    (example,) = bucket.examples
+    assert (example.champion, example.champion_score) == (champion, said)
+    assert (example.model, example.score) == ("recommend@2", -2.5 if weight else 0.5)

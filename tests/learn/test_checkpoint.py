@@ -19,7 +19,7 @@ from schemas import codec
 from schemas.errors import LogGapError, OperatorError, SignatureError, StateVersionError
 from schemas.events import DeadLetter, Event, Snapshot
 from schemas.letters import MAX_LETTER_BYTES
-from schemas.settings import Settings
+from schemas.settings import Promotion, Settings
 from schemas.topics import LABELLED_EXAMPLES
 from schemas.watching import Alert
 
@@ -166,3 +166,9 @@ def test_a_learner_whose_next_record_is_not_in_the_log_is_stopped_by_name(
 
 def test_examples_stay_in_the_log_as_long_as_the_decisions_that_they_are_about() -> None:
     assert LABELLED_EXAMPLES.retention_ms == Settings().cassandra.decision_days * 86_400_000
+
+
+def test_a_restart_judges_by_the_settings_of_now(tmp_path: Path) -> None:
+    Loop([definition("fraud-logistic")], FEATURES, tmp_path).save()
+    again = Loop([definition("fraud-logistic")], FEATURES, tmp_path, promotion=Promotion(least_gain=0.5))
+    assert again.courses[0].challenge._policy.least_gain == 0.5

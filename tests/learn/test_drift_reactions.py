@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from typing import ClassVar, cast
 
 import numpy as np
 import pytest
@@ -115,10 +116,27 @@ def test_resetting_a_part_of_a_forest_replaces_the_tree_that_does_worst() -> Non
 def test_a_background_learner_that_never_gets_better_is_given_up() -> None:
     background = Background(LogisticLearner(("a",), rate=0.1, fading=0.01, l2=0.0, clip=1.0))
     row = np.zeros(1)
-    verdicts = [background.take(row, float(n % 2), 1.0, float(n % 2)) for n in range(MOST_EXAMPLES)]
+    verdicts = [background.take(row, row, float(n % 2), 1.0, float(n % 2)) for n in range(MOST_EXAMPLES)]
     assert verdicts[-1] == "give_up"
     assert set(verdicts[:-1]) == {"wait"}
     assert LEAST_EXAMPLES < MOST_EXAMPLES
+
+
+def test_a_background_learner_answers_for_the_row_that_serving_sees_and_learns_the_clipped_one() -> None:
+    class Candidate:
+        asked: ClassVar[list[float]] = []
+        learned: ClassVar[list[float]] = []
+
+        def predict_row(self, row: np.ndarray) -> float:
+            self.asked.append(float(row[0]))
+            return 0.5
+
+        def learn_row(self, row: np.ndarray, _label: float, _weight: float) -> None:
+            self.learned.append(float(row[0]))
+
+    background = Background(cast("LogisticLearner", Candidate()))
+    background.take(np.array([1e6]), np.array([8.0]), 1.0, 1.0, 0.5)
+    assert (Candidate.asked, Candidate.learned) == ([1e6], [8.0])
 
 
 def test_the_past_is_bounded_and_never_gives_a_learner_that_knows_too_much() -> None:

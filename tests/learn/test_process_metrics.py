@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
 from learn_builders import NAMES, labelled
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from online_learning.catalogue import definition
 from online_learning.course import Course
+from online_learning.loop import Loop
+from online_learning.merge import Record
+from online_learning.process import run
 from online_learning.process_metrics import ProcessMetrics
+from schemas import codec
 
 
 def _shown(metrics: ProcessMetrics) -> dict[tuple[str, ...], float]:
@@ -43,3 +51,33 @@ def test_counts_lag_and_rolling_metrics_are_there_and_counts_go_on_after_a_check
     rolling = shown["sluice_learner_rolling", name, "average_precision"]
     assert rolling == course.figures.rolling["average_precision"]
     assert rolling > 0.5
+
+
+class _Log:
+    """A log of these examples that is read at once, and ends."""
+
+    ends, partitions, lag = True, (0,), 0
+    merge = SimpleNamespace(disordered=0)
+
+    def __init__(self, examples: list[Any]) -> None:
+        self._batches = [[Record(e.event_time_ms, 0, n, b"", codec.encode(e)) for n, e in enumerate(examples)], None]
+
+    def held(self) -> dict[int, Any]:
+        return {}
+
+    def start(self, _positions: Any) -> None: ...
+
+    def caught_up(self, _to_ms: float) -> bool:
+        return False
+
+    def read(self) -> list[Record] | None:
+        return self._batches.pop(0)
+
+
+def test_what_came_before_the_first_checkpoint_is_counted_too(tmp_path: Path) -> None:
+    loop = Loop([definition("fraud-logistic")], {"fraud-1": NAMES}, tmp_path)
+    metrics = ProcessMetrics()
+    told: Any = SimpleNamespace(tell=lambda _events: None, flush=lambda: None)
+    log: Any = _Log(list(labelled(50, seed=2, delay_ms=0)))
+    run(loop, log, told, metrics, checkpoint_s=3_600, stopped=lambda: False)
+    assert _shown(metrics)["sluice_learner_events_total", "fraud-logistic", "examples"] == 50

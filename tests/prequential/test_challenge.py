@@ -66,10 +66,34 @@ def test_the_figures_are_those_that_a_members_weight_is_made_of():
     assert metrics[RECENT_CHAMPION] < 0.2
 
 
+def test_a_rankers_scores_have_no_scale_and_are_compared_by_their_order_alone():
+    challenge = Challenge("clicks", SOON, "log_loss")
+    random = np.random.default_rng(3)
+    labels = np.arange(10_000) % 20 == 0
+    # The ranker is mostly right; nearly all it says lies below 0 or above 1.
+    scores = np.where(labels, 8.0, 2.0) - 7.0 * (np.arange(10_000) % 3 == 0)
+    for number, (label, score) in enumerate(zip(labels.tolist(), scores.tolist(), strict=True)):
+        example = _example(number, float(label), score, "recommend@1")
+        challenge.take(msgspec.structs.replace(example, position=3), random.random())
+    found = challenge.metrics()
+    assert found[RECENT_CHAMPION] == pytest.approx(quality.average_precision(labels, scores))
+    assert comparison_of(found).verdict == "refuse"
+
+
 def test_a_learner_that_knows_wins_and_says_so_in_its_metrics():
     challenge = Challenge("own", SOON, "roc_auc")
     _fill(challenge, 12_000)
     assert comparison_of(challenge.metrics()).verdict == "promote"
+
+
+def test_other_conditions_of_promotion_start_a_duel_anew_and_another_mode_does_not():
+    challenge = Challenge("own", SOON, "average_precision")
+    _fill(challenge, 1000)
+    challenge.judge_by(msgspec.structs.replace(SOON, mode="automatic"))
+    assert comparison_of(challenge.metrics()).examples == 1000
+    challenge.judge_by(msgspec.structs.replace(SOON, least_examples=600))
+    _fill(challenge, 12_000, first=1000)
+    assert comparison_of(challenge.metrics()).examples == 12_000
 
 
 def test_a_new_champion_is_a_new_duel_and_late_labels_of_the_old_one_are_passed_over():

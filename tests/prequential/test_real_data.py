@@ -127,3 +127,9 @@ def test_a_bad_row_is_named(tmp_path):
 def test_an_unknown_learner_is_named_with_those_that_there_are():
     with pytest.raises(InputError, match="no learner 'magic' for elec2; there are last class"):
         run.chosen("elec2", ("magic",))
+
+
+def test_features_are_handed_on_in_their_order_whatever_the_process():
+    names = tuple(f"feature-{place}" for place in range(20))
+    handed = classes._as_they_are(names).transform_one(dict.fromkeys(reversed(names), 1.0))
+    assert tuple(handed) == names

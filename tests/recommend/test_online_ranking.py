@@ -43,6 +43,7 @@ def test_a_shadow_changes_no_list_and_says_what_it_would_give_each_item():
         wanted = [1 / (1 + np.exp(3.0 * item.features[0] - 0.1)) for item in made.items]
         assert said.scores == pytest.approx(wanted, abs=2e-4)
     assert not any(made.online for made in PLAIN)
+    assert all(item.champion_score is None for made in [*shadowed, *PLAIN] for item in made.items)
 
 
 def test_a_member_and_a_champion_change_the_order():
@@ -50,6 +51,13 @@ def test_a_member_and_a_champion_change_the_order():
         ranked = lists(mode)
         assert [made.online["clicks@7"].weight for made in ranked] == [pytest.approx(weight)] * len(PLAIN)
         assert [made.items for made in ranked] != [made.items for made in PLAIN]
+        # What the ranker said alone is there for each place, so that another learner can be compared with it.
+        first, plain = ranked[0].items, {item.item_id: item.score for item in PLAIN[0].items}
+        own = {item.item_id: item.champion_score for item in first}
+        both = sorted(own.keys() & plain.keys())
+        assert len(both) > 5
+        assert [own[item] for item in both] == pytest.approx([plain[item] for item in both])
+        assert [item.score for item in first] != [item.champion_score for item in first]
 
 
 def test_scores_are_compared_in_the_standard_deviations_of_their_list():

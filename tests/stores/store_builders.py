@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from schemas.events import (
     Decision,
     EntityFeatures,
@@ -14,6 +16,7 @@ from schemas.events import (
     RecommendationList,
     Recommended,
 )
+from schemas.online_scores import OnlineScores
 from serving.stores.online import Catalogue
 
 NOON_MS = 1_700_049_600_000  # 2023-11-15 12:00 UTC
@@ -53,6 +56,13 @@ def listing(
     ]
     fields = {"event_id": f"e{at_ms}", "list_id": f"l{at_ms}", "segment": "s1", "ranker": "r@1"}
     return RecommendationList(user_id=user_id, event_time_ms=at_ms, items=places, **(fields | given))
+
+
+def told(made: RecommendationList, weight: float = 0.4) -> RecommendationList:
+    """The list, with a learner's part in its order beside the ranker."""
+    items = [msgspec.structs.replace(item, champion_score=-1.0 - item.position) for item in made.items]
+    scores = [0.25 / (place + 1) for place in range(len(items))]
+    return msgspec.structs.replace(made, items=items, online={"clicks@7": OnlineScores(scores, weight)})
 
 
 def entry(item_id: str = "i1", at_ms: int = NOON_MS, **given: Any) -> Item:

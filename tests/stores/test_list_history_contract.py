@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from store_builders import DAY_MS, HOUR_MS, NOON_MS, listing
+from store_builders import DAY_MS, HOUR_MS, NOON_MS, listing, told
 
 from schemas import codec
 from schemas.errors import InvalidError, StateVersionError
 from schemas.events import SourcePosition
+from schemas.online_scores import OnlineScores
 from serving.stores.history import MAX_DAYS, MAX_LIMIT
-from serving.stores.listed import listed, pack_listed, unpack_listed
+from serving.stores.listed import listed, pack_listed, pack_whole, unpack_listed, unpack_whole, whole
 
 
 def test_a_list_is_read_back_as_it_was_shown_without_features(history, fresh):
@@ -87,5 +88,33 @@ def test_bytes_of_another_version_are_refused_by_name_and_those_of_this_one_stay
     made = unpack_listed(frozen, "u1", NOON_MS, "l1")
     assert pack_listed(made) == frozen
     assert (made.event_id, made.items[0].item_id, made.items[0].propensity, made.new_user) == ("e1", "i1", 0.9, True)
-    with pytest.raises(StateVersionError, match="stored list 'l1' has version 02, this release reads 1; upgrade"):
-        unpack_listed(b"\x02" + frozen[1:], "u1", NOON_MS, "l1")
+    with pytest.raises(StateVersionError, match="stored list 'l1' has version 03, this release reads 1 and 2; upgrade"):
+        unpack_listed(b"\x03" + frozen[1:], "u1", NOON_MS, "l1")
+
+
+def test_a_list_says_which_learner_had_which_part_in_it():
+    made = told(listing())
+    assert unpack_listed(pack_listed(made), made.user_id, made.event_time_ms, made.list_id) == listed(made)
+    assert unpack_whole(pack_whole(made), made.list_id) == whole(made)
+    assert whole(made).online["clicks@7"].weight == 0.4
+    assert [item.champion_score for item in whole(made).items] == [-1.0 - place for place in range(len(made.items))]
+
+
+def test_bytes_of_what_learners_said_stay_readable():
+    frozen = bytes.fromhex(
+        "029aa265319195a2693100cb3ff8000000000000a87472656e64696e67cb3feccccccccccccd"
+        "a3662d31a3724031a0a0a0c281a8636c69636b7340379291cb3fd0000000000000cb3ff00000"
+        "0000000091cbbff8000000000000"
+    )  # fmt: skip
+    made = unpack_listed(frozen, "u1", NOON_MS, "l1")
+    assert pack_listed(made) == frozen
+    assert made.online == {"clicks@7": OnlineScores([0.25], 1.0)}
+    assert made.items[0].champion_score == -1.5
+
+
+def test_the_history_of_a_user_says_which_learner_had_a_part(history, fresh):
+    user = fresh("u")
+    made = told(listing(user, list_id=fresh("l")))
+    history.write_lists([made])
+    assert history.lists_of(user, NOON_MS, NOON_MS + 1, 10) == [listed(made)]
+    assert history.lists([made.list_id])[made.list_id].online == made.online

@@ -96,8 +96,8 @@ def test_every_key_has_a_time_to_live_except_the_marker(private_redis):
     store.write_decisions([decision()])
     store.mark(Freshness(1, 2))
     held = {key: client.ttl(key) for key in client.keys("ttl:*")}
-    expected = {b"f:user:u1": 3600, b"s:k": 3600, b"s:gone": 3600, b"f:merchant:m": 7200}
-    for name, ttl_s in {b"ttl:test-1:" + k: v for k, v in expected.items()}.items():
+    expected = {b"test-1:f:user:u1": 3600, b"s:k": 3600, b"s:gone": 3600, b"test-1:f:merchant:m": 7200}
+    for name, ttl_s in {b"ttl:" + k: v for k, v in expected.items()}.items():
         assert ttl_s - 5 <= held.pop(name) <= ttl_s
     assert 595 <= held.pop(b"ttl:d:u1") <= 600
     assert held == {b"ttl:test-1:fresh": -1}

@@ -1,0 +1,79 @@
+"""`sluice retrain`"""
+
+from __future__ import annotations
+
+import getpass
+import time
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+
+import click
+import msgspec
+from rich.console import Console
+
+from infra import control_topic, retraining
+from infra.cli.bounds import THREADS
+from infra.cli.train import DECISIONS, events_of, report
+from infra.generator.payments.config import Config
+from jobs.train_fraud import parameters as tree_parameters
+from jobs.train_fraud.retraining import decide
+from jobs.train_fraud.train import NAME
+from schemas.settings import Settings
+from serving.registry import Registry
+
+
+@click.command()
+@click.option("--history", default=DECISIONS, show_default=True, help="decisions (the log in Cassandra), or a file.")
+@click.option(
+    "--parameters", type=click.Path(path_type=Path), help="TOML file of tree parameters, or light.  [default: FRD-4]"
+)
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and why, and do nothing.")
+@click.option("--threads", type=THREADS, default=1, show_default=True, help="Threads that grow trees.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on the last line.")
+@click.pass_obj
+def command(
+    settings: Settings, *, history: str, parameters: Path | None, dry_run: bool, threads: int, as_json: bool
+) -> None:
+    """Train the fraud model anew if the policy of [retrain] calls for it; to be run every hour.
+
+    The new version is in Staging, compared with the champion on the same days. It decides only where the settings say
+    `retrain.promotion = "automatic"` and the gate lets it pass.
+    """
+    policy, registry = settings.retrain, Registry(Path(settings.registry.path))
+    trees, now_ms = tree_parameters.read(parameters), time.time_ns() // 1_000_000
+    events = partial(events_of, settings, history, None, Config())
+    console = Console(stderr=True)
+    with console.status("reading what is known"):
+        records = control_topic.current(settings.kafka)
+        known = retraining.facts(registry, records.values(), events, policy, now_ms)
+    verdict = decide(policy, known)
+    for word, reasons in (("for it", verdict.triggers), ("against it", verdict.against)):
+        for reason in reasons or ("nothing",):
+            click.echo(f"{word:<12}{reason}")
+    done = None
+    if verdict.train and not dry_run:
+        with console.status("training") as line:
+            done = retraining.run(
+                registry,
+                partial(control_topic.send, settings.kafka),
+                events(),
+                policy,
+                verdict,
+                trees,
+                data="The decision log with the features recorded in it" if history == DECISIONS else history,
+                author=getpass.getuser(),
+                now_ms=now_ms,
+                code_version=version("sluice"),
+                threads=threads,
+                tell=line.update,
+            )
+        report(done.trained, done.version, registry)
+        click.echo(f"against the champion on the same days: {done.judgement.answer} ({done.judgement.reason})")
+        click.echo(f"{NAME}@{done.version} decides now" if done.promoted else f"not promoted: {done.kept_back}")
+    elif verdict.train:
+        click.echo("would train; without --dry-run it does")
+    if as_json:
+        told = {"train": verdict.train, "triggers": verdict.triggers, "against": verdict.against}
+        told |= {"version": done.version, "promoted": done.promoted} if done is not None else {}
+        click.echo(msgspec.json.encode(told).decode())

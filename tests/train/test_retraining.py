@@ -1,0 +1,221 @@
+"""When a model is trained anew, and what becomes of it beside the champion."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import msgspec
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from example_builders import DAY_MS, SMALL, START_MS, add, examples, metrics
+from hypothesis import given
+from hypothesis import strategies as st
+
+from infra import retraining
+from infra.cli import retrain as command
+from infra.control_topic import key
+from jobs.train_fraud import boosting
+from jobs.train_fraud.examples import Examples
+from jobs.train_fraud.retraining import Facts, Request, Verdict, decide, last_due_ms
+from schemas import control
+from schemas.control import Audit
+from schemas.errors import InputError
+from schemas.events import ControlRecord, Decision, Label, Transaction
+from schemas.models import Promotion
+from schemas.settings import Registry as SettingsRegistry
+from schemas.settings import Retrain, Settings
+from serving.features.catalogue import NAMES
+from serving.registry import Registry
+
+# A Wednesday, 12:00 UTC.
+NOW_MS = round(datetime(2026, 7, 15, 12, tzinfo=UTC).timestamp() * 1000)
+QUIET = Retrain(schedule="off", min_new_samples=10, min_interval_days=1)
+
+policies = st.builds(
+    Retrain,
+    schedule=st.sampled_from(["off", "daily", "weekly", "monthly"]),
+    on_alerts=st.booleans(),
+    new_samples=st.integers(0, 50),
+    min_new_samples=st.integers(0, 50),
+    min_interval_days=st.sampled_from([0.0, 0.5, 1.0, 7.0]),
+    window_days=st.integers(1, 180),
+)
+asked = st.builds(Request, st.integers(NOW_MS - 60 * DAY_MS, NOW_MS), st.sampled_from(["FeatureDriftSevere", "X"]))
+known = st.builds(
+    Facts,
+    now_ms=st.just(NOW_MS),
+    trained_ms=st.none() | st.integers(NOW_MS - 60 * DAY_MS, NOW_MS),
+    new_samples=st.integers(0, 60),
+    requests=st.lists(asked, max_size=4).map(tuple),
+)
+
+
+@given(policies, known)
+def test_it_trains_only_when_something_calls_for_it_and_nothing_speaks_against_it(policy, facts):
+    verdict = decide(policy, facts)
+    assert verdict.train == (bool(verdict.triggers) and not verdict.against)
+    if verdict.train and facts.trained_ms is not None:
+        assert facts.now_ms - facts.trained_ms >= policy.min_interval_days * DAY_MS
+        assert facts.new_samples >= policy.min_new_samples
+    if facts.trained_ms is None:
+        assert verdict.triggers == ("there is no model yet",)
+    assert 0 <= facts.now_ms - verdict.from_ms <= policy.window_days * DAY_MS + 1
+
+
+@given(policies, known)
+def test_more_samples_and_more_requests_never_take_a_training_back(policy, facts):
+    more = replace(
+        facts, new_samples=facts.new_samples + 5, requests=(*facts.requests, Request(NOW_MS, "FeatureDriftSevere"))
+    )
+    assert decide(policy, more).train or not decide(policy, facts).train
+
+
+@given(policies, known)
+def test_what_was_trained_just_now_is_called_for_by_samples_alone(policy, facts):
+    verdict = decide(policy, replace(facts, trained_ms=NOW_MS))
+    assert all("new payments" in trigger for trigger in verdict.triggers)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "due"),
+    [("daily", "2026-07-15"), ("weekly", "2026-07-12"), ("monthly", "2026-07-01")],
+)
+def test_a_schedule_is_due_at_its_midnight_and_not_before(schedule, due):
+    due_ms = round(datetime.fromisoformat(f"{due}T00:00Z").timestamp() * 1000)
+    policy = msgspec.structs.replace(QUIET, schedule=schedule, min_interval_days=0)
+    assert last_due_ms(policy, NOW_MS) == due_ms
+    assert last_due_ms(policy, due_ms) == due_ms
+    assert last_due_ms(policy, due_ms - 1) < due_ms
+    assert decide(policy, Facts(now_ms=NOW_MS, trained_ms=due_ms - 1, new_samples=10)).train
+    assert not decide(policy, Facts(now_ms=NOW_MS, trained_ms=due_ms, new_samples=10)).train
+
+
+def test_both_sides_of_the_interval_and_of_the_samples():
+    request = (Request(NOW_MS, "AccuracyDropped"),)
+    enough = Facts(now_ms=NOW_MS, trained_ms=NOW_MS - DAY_MS, new_samples=10, requests=request)
+    assert decide(QUIET, enough).triggers == ("asked for by AccuracyDropped",)
+    assert decide(QUIET, enough).train
+    assert decide(QUIET, replace(enough, new_samples=9)).against == (
+        "9 new payments with labels of 10 that are needed",
+    )
+    assert decide(QUIET, replace(enough, trained_ms=NOW_MS - DAY_MS + 1)).against == (
+        "trained 24.0 h ago, not again within 1 days",
+    )
+    assert not decide(msgspec.structs.replace(QUIET, on_alerts=False), enough).triggers
+
+
+def _audit(at_ms: int, action: str = "respond_retrain", **detail: str) -> ControlRecord:
+    payload = msgspec.Raw(msgspec.json.encode(Audit(action, detail)))
+    return ControlRecord(event_id=f"a{at_ms}", event_time_ms=at_ms, kind="audit", name=f"a{at_ms}", payload=payload)
+
+
+def test_requests_are_those_that_alerts_wrote_of_the_fraud_model():
+    records = [
+        _audit(1, alert="FeatureDriftSevere", model="fraud@3"),
+        _audit(2, alert="FeatureDriftSevere", model="recommend@3"),
+        _audit(3, action="respond_rollback", alert="AccuracyDropped", model="fraud@3"),
+        _audit(4, alert="CatchRateLow"),
+    ]
+    assert retraining.requests(records) == (Request(1, "FeatureDriftSevere"), Request(4, "CatchRateLow"))
+
+
+def _payment(number: int, at_ms: int) -> Transaction:
+    return Transaction(event_id=f"t{number}", event_time_ms=at_ms, user_id="u", amount=1.0, merchant_id="m")
+
+
+def test_new_samples_are_payments_whose_labels_had_their_time_since_the_newest_version(tmp_path):
+    registry, policy = Registry(tmp_path), Retrain(label_days=10)
+    now_ms = START_MS + 3 * DAY_MS
+    first, last = START_MS - 10 * DAY_MS, now_ms - 10 * DAY_MS
+    events = [_payment(n, at) for n, at in enumerate([first - 1, first, last - 1, last])]
+    again = {"user_id": "u", "merchant_id": "m", "amount": 1.0, "decision": "APPROVE", "score": 0.1}
+    events += [Decision(event_id="d1", event_time_ms=first, **again)]
+    events += [Decision(event_id="d2", event_time_ms=first, repeat=True, **again)]
+    events += [
+        Label(
+            event_id="l",
+            event_time_ms=first,
+            user_id="u",
+            transaction_id="t",
+            transaction_time_ms=first,
+            is_fraud=True,
+        )
+    ]
+    assert retraining.facts(registry, [], lambda: events, policy, now_ms).new_samples == 4
+    add(registry)
+    found = retraining.facts(registry, [], lambda: events, policy, now_ms)
+    assert (found.trained_ms, found.new_samples) == (START_MS, 3)
+
+
+VERDICT = Verdict(("the weekly schedule was due on 2026-07-12",), (), START_MS)
+
+
+def _run(registry, monkeypatch, sent, policy, made=None):
+    monkeypatch.setattr(retraining, "backfill", lambda _events, **_given: examples() if made is None else made)
+    given = {"data": "test", "author": "tester", "now_ms": START_MS + 60 * DAY_MS, "code_version": "0"}
+    return retraining.run(registry, sent.extend, [], policy, VERDICT, SMALL, **given)
+
+
+def _plain() -> Examples:
+    """Payments of which three features tell nearly everything."""
+    made = examples(8000)
+    made.vectors[:, :3] += 3.0 * made.frauds()[:, None]
+    return made
+
+
+def _guesses() -> bytes:
+    """A model that learned noise."""
+    made = examples(300)
+    return boosting.to_onnx(boosting.grow(made.vectors, np.roll(made.frauds(), 7), SMALL, threads=1), len(NAMES))
+
+
+def test_a_better_model_is_registered_and_waits_for_a_person_unless_the_policy_promotes(tmp_path, monkeypatch):
+    for promotion, champion in (("asked", "1"), ("automatic", "2")):
+        registry, sent = Registry(tmp_path / promotion), []
+        add(registry, metrics(average_precision=0.1, recall=0.1, roc_auc=0.6), _guesses())
+        registry.promote("fraud", Promotion("1", "Production", START_MS, "tester", ""))
+        policy = msgspec.structs.replace(QUIET, promotion=promotion, label_days=7)
+        done = _run(registry, monkeypatch, sent, policy, _plain())
+        assert done.judgement.answer == "pass", done.judgement
+        assert (registry.champion("fraud"), done.promoted) == (champion, champion == "2")
+        audit = control.payload(next(r for r in sent if key(r).startswith("audit/retrain-")))
+        assert isinstance(audit, Audit)
+        assert (audit.detail["version"], audit.detail["triggers"]) == ("2", VERDICT.triggers[0])
+        assert any(record.kind == "model" for record in sent) == done.promoted
+
+
+def test_a_model_below_the_offline_threshold_or_no_better_is_kept_back(tmp_path, monkeypatch):
+    registry, sent = Registry(tmp_path), []
+    policy = msgspec.structs.replace(QUIET, promotion="automatic", label_days=7, least_roc_auc=1.0)
+    done = _run(registry, monkeypatch, sent, policy)
+    assert not done.promoted
+    assert "is below 1" in done.kept_back
+    assert registry.champion("fraud") is None
+    first = _run(registry, monkeypatch, sent, msgspec.structs.replace(policy, least_roc_auc=0.5))
+    assert (first.promoted, registry.champion("fraud")) == (True, first.version)
+    # The same data gives the same model: no gain on the same days, which is a question to a person.
+    again = _run(registry, monkeypatch, sent, msgspec.structs.replace(policy, least_roc_auc=0.5))
+    assert (again.judgement.answer, again.promoted) == ("ask", False)
+    assert "the gate says ask" in again.kept_back
+    assert registry.champion("fraud") == first.version
+
+
+def test_a_history_without_payments_in_the_window_changes_nothing(tmp_path, monkeypatch):
+    registry, sent = Registry(tmp_path), []
+    with pytest.raises(InputError, match="no payments in the window"):
+        _run(registry, monkeypatch, sent, QUIET, made=examples(0))
+    assert (registry.versions("fraud"), sent) == ([], [])
+
+
+def test_a_dry_run_says_what_it_would_do_and_does_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(command.control_topic, "current", lambda _kafka: {})
+    monkeypatch.setattr(command, "events_of", lambda *_: [_payment(n, START_MS) for n in range(12)])
+    settings = Settings(registry=SettingsRegistry(str(tmp_path)), retrain=QUIET)
+    done = CliRunner().invoke(command.command, ["--dry-run", "--json"], obj=settings, catch_exceptions=False)
+    assert "there is no model yet" in done.stdout
+    assert "would train" in done.stdout
+    told = msgspec.json.decode(done.stdout.splitlines()[-1])
+    assert told == {"train": True, "triggers": ["there is no model yet"], "against": []}
+    assert Registry(tmp_path).versions("fraud") == []
