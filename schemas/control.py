@@ -107,6 +107,38 @@ class RecommendPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     answer_impressions: bool = True
 
 
+# Who is in no variant of an experiment.
+CONTROL_VARIANT = "control"
+
+
+class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How lists are made for `percent` of the users: `sources` and what is not None replace the policy's."""
+
+    name: Id
+    percent: Annotated[int, Meta(ge=0, le=100)]
+    sources: dict[str, SourceShare] = {}
+    diversity: Share | None = None
+    explore: Share | None = None
+    explore_new_user: Share | None = None
+    new_item_boost: Share | None = None
+
+
+class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Users split over variants, in their order (serving/experiments.py); the record's name is the experiment's id.
+
+    Those that no variant takes are in the variant `control`, which changes nothing.
+    """
+
+    variants: Annotated[tuple[Variant, ...], Meta(min_length=1, max_length=10)]
+
+    def __post_init__(self) -> None:
+        names = [variant.name for variant in self.variants]
+        if len(set(names)) < len(names) or CONTROL_VARIANT in names:
+            raise ValueError(f"variants need names of their own, other than {CONTROL_VARIANT!r}")
+        if sum(variant.percent for variant in self.variants) > 100:
+            raise ValueError("the percents of the variants add up to more than 100")
+
+
 class ModelPointer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Which artifact answers for a task: a folder of the registry, and the hash its files must have.
 
@@ -165,13 +197,16 @@ class Audit(msgspec.Struct, frozen=True):
     detail: dict[str, str]
 
 
-Payload = Rule | Blocklist | Policy | RecommendPolicy | ModelPointer | Maturity | OnlineModel | Flag | Audit
+Payload = (
+    Rule | Blocklist | Policy | RecommendPolicy | Experiment | ModelPointer | Maturity | OnlineModel | Flag | Audit
+)
 
 PAYLOADS: dict[str, type[Payload]] = {
     "rule": Rule,
     "blocklist": Blocklist,
     "policy": Policy,
     "recommend_policy": RecommendPolicy,
+    "experiment": Experiment,
     "model": ModelPointer,
     "maturity": Maturity,
     "online_model": OnlineModel,

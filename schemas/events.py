@@ -227,8 +227,11 @@ class Recommended(msgspec.Struct, frozen=True, omit_defaults=True):
 class RecommendationList(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A user's new list. `event_id` is that of the interaction that called for it: consumers deduplicate by it.
 
-    `list_id` is what later interactions with its items name; `online` is by `learner@examples`. The record key is
-    `user_id`.
+    `list_id` is what later interactions with its items name; `online` is by `learner@examples`, `variants` by
+    experiment. The record key is `user_id`.
+
+    One with an `origin` is what the API showed, and from what: nobody's new list. `of_list` is the list that it showed
+    items of, `event_time_ms` when; an item that is not from that list has propensity 1.
     """
 
     user_id: Id
@@ -242,6 +245,9 @@ class RecommendationList(Event, frozen=True, kw_only=True, omit_defaults=True):
     new_user: bool = False
     source: SourcePosition | None = None
     online: dict[str, OnlineScores] = {}
+    variants: dict[str, str] = {}
+    origin: Word = ""
+    of_list: Word = ""
 
 
 class RankedItem(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -329,7 +335,16 @@ class ControlRecord(Event, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     kind: Literal[
-        "rule", "blocklist", "policy", "model", "flag", "audit", "recommend_policy", "maturity", "online_model"
+        "rule",
+        "blocklist",
+        "policy",
+        "model",
+        "flag",
+        "audit",
+        "recommend_policy",
+        "experiment",
+        "maturity",
+        "online_model",
     ]
     name: Id
     payload: msgspec.Raw

@@ -1,21 +1,24 @@
-"""Writes events that came over HTTP to their topics, one at a time, and knows of each whether the log holds it."""
+"""Writes events that came over HTTP to their topics, and what was shown, and knows of each whether the log holds it."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from schemas import codec
 from schemas.errors import PartFailedError
-from schemas.events import Interaction, Label
-from schemas.topics import INTERACTIONS, LABELS
+from schemas.events import Interaction, Label, RecommendationList
+from schemas.topics import INTERACTIONS, LABELS, RECOMMENDATIONS
 
 # Somebody waits for the answer: a broker that needs longer counts as down.
 DELIVERY_TIMEOUT_MS = 3000
 LINGER_MS = 2
 POLL_S = 0.1
+# What waits for a broker that is silent; beyond it what was shown is lost, and counted.
+MOST_WAITING = 20_000
 TOPICS = {Interaction: INTERACTIONS, Label: LABELS}
 
 
@@ -62,6 +65,21 @@ class EventWriter:
             raise PartFailedError(
                 f"Kafka at {self._bootstrap}: {reason}; send it again with the same event_id, see `sluice doctor`"
             ) from error
+
+    def tell(self, shown: RecommendationList, heard: Callable[[bool], None]) -> None:
+        """Write what somebody was shown under their id, without waiting; `heard` is told whether it is there."""
+        if len(self._producer) >= MOST_WAITING:
+            heard(False)
+            return
+        try:
+            self._producer.produce(
+                RECOMMENDATIONS.name,
+                codec.encode(shown),
+                shown.user_id.encode(),
+                on_delivery=lambda error, _: heard(error is None),
+            )
+        except (KafkaException, BufferError):
+            heard(False)
 
     def close(self) -> None:
         """Wait for what is on its way, and end."""

@@ -28,9 +28,12 @@ class ListWrites(msgspec.Struct, frozen=True):
 
 
 def step(records: Sequence[Record]) -> ListWrites:
-    """Read a batch; a list that can not be read or stored is a reject, and stops nothing."""
+    """Read a batch; a list that can not be read or stored is a reject, and stops nothing.
+
+    What the API showed is nobody's new list: it is passed by.
+    """
     batch = materialize_read.read(records, _read)
-    return ListWrites(batch.events, batch.rejects, batch.reasons)
+    return ListWrites([made for made in batch.events if not made.origin], batch.rejects, batch.reasons)
 
 
 def _read(record: Record) -> RecommendationList:

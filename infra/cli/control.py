@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import getpass
 import time
+import tomllib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TypeVar, cast, get_args
 
 import click
@@ -15,6 +17,7 @@ from infra.cli.bounds import DAYS, SHARE, Finite
 from schemas import control
 from schemas.control import (
     Blocklist,
+    Experiment,
     Flag,
     KindWeight,
     Maturity,
@@ -41,7 +44,7 @@ from serving.rules.catalogue import KINDS
 ENTITIES = ("user", "merchant", "device", "card", "ip", "country")
 ACTIONS = get_args(DecisionKind)
 P = TypeVar("P", Policy, Blocklist, RecommendPolicy)
-M = TypeVar("M", OnlineModel, Maturity, RecommendPolicy, SourceShare, KindWeight)
+M = TypeVar("M", OnlineModel, Maturity, RecommendPolicy, Experiment, SourceShare, KindWeight)
 NOTE = click.option("--note", default="", help="Why: it is kept beside the record.")
 
 
@@ -240,10 +243,32 @@ def set_recommend(
     _publish(settings, "recommend_policy", RECOMMEND, policy, note)
 
 
+@command.command(name="set-experiment")
+@click.argument("name")
+@click.argument("file", type=click.Path(path_type=Path))
+@NOTE
+@click.pass_obj
+def set_experiment(settings: Settings, name: str, file: Path, note: str) -> None:
+    """Split users over variants of how lists are made, as a TOML file says.
+
+    A variant is a table [[variants]] with name, percent and what it changes: diversity, explore, explore_new_user,
+    new_item_boost, and sources with quota and weight. The other users are in the variant control.
+    """
+    try:
+        given = tomllib.loads(file.read_text("utf-8"))
+    except OSError as error:
+        raise InputError(f"experiment {file}: {error.strerror}; give a TOML file") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"experiment {file}: {error}") from error
+    _publish(settings, "experiment", name, _converted(given, Experiment), note)
+
+
 @command.command()
 @click.argument(
     "kind",
-    type=click.Choice(["rule", "blocklist", "policy", "flag", "online_model", "maturity", "recommend_policy"]),
+    type=click.Choice(
+        ["rule", "blocklist", "policy", "flag", "online_model", "maturity", "recommend_policy", "experiment"]
+    ),
 )
 @click.argument("name")
 @NOTE

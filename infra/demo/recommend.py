@@ -54,6 +54,8 @@ def run(settings: Settings, rate: float, seconds: float, console: Console) -> No
     past, stop = history.Past(history.INTERACTIONS), Signal()
 
     def take(made: RecommendationList, now_ms: float) -> None:
+        if made.origin:
+            return
         past.answered(made, time.monotonic())
         board.answered(made, now_ms)
 

@@ -1,7 +1,8 @@
 """Logged recommendation lists and the clicks on them, joined to rows of evidence about another policy.
 
 A list is read by the few names below, so that lists of any release serve. A list that nobody saw says nothing: where
-the log has views that name their list, only the items so seen are rows.
+the log has views that name their list, only the items so seen are rows; where it has none, but tells what the API
+showed of lists, those items are.
 
 A place's propensity is given the places before it, so a row's weight is the product over the places down to it: what
 stands above may move a click, what stands below may not (reward interaction IPS; McInerney et al., 2020).
@@ -47,6 +48,13 @@ class ShownList(Protocol):
     def user_id(self) -> str: ...
     @property
     def items(self) -> Sequence[ShownItem]: ...
+    @property
+    def origin(self) -> str:
+        """Not empty for an answer of the API, which showed items of the list `of_list`."""
+        ...
+
+    @property
+    def of_list(self) -> str: ...
 
 
 class Shown(msgspec.Struct, frozen=True):
@@ -64,6 +72,8 @@ class Listed(msgspec.Struct, frozen=True):
     items: list[Shown]
     list_id: str = ""
     event_id: str = ""
+    origin: str = ""
+    of_list: str = ""
 
     def __post_init__(self) -> None:
         if not self.list_id and not self.event_id:
@@ -114,12 +124,16 @@ def join(lists: Iterable[ShownList], interactions: Iterable[Interaction], target
     for event in interactions:
         if event.list_id and event.kind in {"click", "view"}:
             (clicked if event.kind == "click" else seen).add((event.list_id, event.item_id))
-    columns: tuple[list[float], list[float], list[float], list[int], list[int]] = ([], [], [], [], [])
-    reward, propensity, wanted, unit, position = columns
-    users: dict[str, int] = {}
+    answered: set[tuple[str, str]] = set()
+    rows: list[tuple[str, str]] = []
+    columns: tuple[list[float], list[float], list[float], list[str], list[int]] = ([], [], [], [], [])
+    reward, propensity, wanted, of_user, position = columns
     known: set[str] = set()
-    matched = repeated = unseen = 0
+    matched = repeated = 0
     for shown in lists:
+        if shown.origin:
+            answered.update((shown.of_list, item.item_id) for item in shown.items)
+            continue
         if shown.list_id in known:
             repeated += 1
             continue
@@ -131,21 +145,24 @@ def join(lists: Iterable[ShownList], interactions: Iterable[Interaction], target
             logged_so_far *= item.propensity
             wanted_so_far *= probability
             row = (shown.list_id, item.item_id)
-            if seen and row not in seen and row not in clicked:
-                unseen += 1
-                continue
+            rows.append(row)
             matched += row in clicked
             reward.append(float(row in clicked))
             propensity.append(logged_so_far)
             wanted.append(wanted_so_far)
-            unit.append(users.setdefault(shown.user_id, len(users)))
+            of_user.append(shown.user_id)
             position.append(item.position)
         if len(reward) > MAX_ROWS:
             raise InputError(f"more than {MAX_ROWS:,} shown items; give a shorter part of the log")
-    if not reward:
+    seen = seen or answered
+    kept = np.array([not seen or row in seen or row in clicked for row in rows], np.bool_)
+    if not kept.any():
         raise InputError("no item of a logged list was seen; give lists, and interactions that name their list")
-    log = Log(np.array(reward), np.array(propensity), np.array(wanted), np.array(unit))
-    return Joined(log, np.array(position), len(known), repeated, unseen, len(clicked) - matched)
+    users: dict[str, int] = {}
+    unit = [users.setdefault(user, len(users)) for user, row in zip(of_user, kept, strict=True) if row]
+    log = Log(np.array(reward)[kept], np.array(propensity)[kept], np.array(wanted)[kept], np.array(unit))
+    unseen = int(np.count_nonzero(~kept))
+    return Joined(log, np.array(position)[kept], len(known), repeated, unseen, len(clicked) - matched)
 
 
 def _require_probability(shown: ShownList, item: ShownItem, probability: float) -> None:
@@ -179,12 +196,14 @@ class _Renamed(msgspec.Struct, frozen=True):
     list_id: str
     user_id: str
     items: list[Shown]
+    origin: str
+    of_list: str
 
 
 def decode_list(raw: bytes) -> ShownList:
     """A list as the topic holds it. Raises msgspec.DecodeError."""
     found = msgspec.json.decode(raw, type=Listed)
-    return _Renamed(found.name, found.user_id, found.items)
+    return _Renamed(found.name, found.user_id, found.items, found.origin, found.of_list)
 
 
 def read_target(file: Path) -> Target:

@@ -62,10 +62,9 @@ def create_app(
 
     `defaults` are the feature values of an unknown entity by entity kind and feature name, in the order of the
     stored values, `lives_s` the seconds that each holds after the entity's last event; `clock` gives wall time in
-    milliseconds; `feature_set` names what the stores hold. `log` takes interactions and labels, which get their ids
-    from `new_id`; `policy` gives the recommender's policy in force.
-    `console` is what the page shows, over `streams`; `replay` plays a dead letter back, and `runbook` gives the text
-    of a runbook by name.
+    milliseconds; `feature_set` names what the stores hold. `log` takes interactions, labels and what was shown, which
+    get their ids from `new_id`; `policy` gives the recommender's policy in force. `console` is what the page shows,
+    over `streams`; `replay` plays a dead letter back, and `runbook` gives the text of a runbook by name.
     """
     ids.install()
     metrics = Metrics()
@@ -79,7 +78,8 @@ def create_app(
     app.include_router(features.router(online, feature_set, defaults, lives_s, clock))
     app.include_router(decisions.router(online, history, clock))
     app.include_router(scoring.router(scorer, online))
-    app.include_router(recommendations.router(Finder(lists, items, policy, clock), history, metrics, clock))
+    finder = Finder(lists, items, policy, clock)
+    app.include_router(recommendations.router(finder, history, metrics, clock, log, new_id))
     app.include_router(feedback.router(log, new_id, clock))
     app.include_router(labels.router(log, new_id, clock))
     app.include_router(page.router())

@@ -14,7 +14,7 @@ from serving.api.answers import TakenAnswer, answer
 from serving.api.body import completed, json_bytes
 from serving.api.event_log import EventLog
 from serving.api.openapi import documented, json_body
-from serving.recommend.arrival import check_time
+from serving.recommend.arrival import check_numbers, check_time
 
 
 def router(log: EventLog | None, new_id: Callable[[], str], clock: Callable[[], int]) -> APIRouter:
@@ -35,6 +35,7 @@ def router(log: EventLog | None, new_id: Callable[[], str], clock: Callable[[], 
         body = await json_bytes(request)
         now_ms = clock()
         event = codec.decode(Interaction, completed(body, new_id, now_ms))
+        check_numbers(event)
         check_time(event.event_time_ms, now_ms)
         if log is None:
             raise PartFailedError("no log is connected; start the API with `sluice api`")

@@ -9,7 +9,7 @@ import msgspec
 
 from schemas.control import RecommendPolicy
 from schemas.errors import StateVersionError, StoreError
-from schemas.events import Item
+from schemas.events import Item, RecommendationList
 from serving.api.last_seen import LastSeen, Seen
 from serving.recommend.request import Origin, Place, Request, alike_first, from_list, from_ranking, may_stand
 from serving.stores.ids import MAX_ID_CHARS
@@ -35,14 +35,20 @@ class Shown(msgspec.Struct, frozen=True):
 class Found(msgspec.Struct):
     """What to show. `origin` is the first part that gave an item, `event_time_ms` of its newest event.
 
-    `cached_ms` is how long ago the answer was read when the store is down, None when it was read for it.
+    `cached_ms` is how long ago the answer was read when the store is down, None when it was read for it. `made` is the
+    user's list, where items are from it.
     """
 
     shown: list[Shown]
     origin: Origin | Literal["none"] = "none"
     event_time_ms: int | None = None
     cached_ms: int | None = None
-    list_id: str = ""
+    made: RecommendationList | None = None
+
+    @property
+    def list_id(self) -> str:
+        """The list's id, empty without one."""
+        return "" if self.made is None else self.made.list_id
 
 
 class _Offer(msgspec.Struct, frozen=True):
@@ -50,7 +56,7 @@ class _Offer(msgspec.Struct, frozen=True):
 
     places: Sequence[Place]
     event_time_ms: int
-    list_id: str = ""
+    made: RecommendationList | None = None
     seen: Seen | None = None
 
 
@@ -87,7 +93,7 @@ class Finder:
         def offers() -> Iterator[_Offer]:
             if made is not None:
                 places = from_list(made, request, segment.ranking if segment is not None else None)
-                yield _Offer(places, made.event_time_ms, made.list_id)
+                yield _Offer(places, made.event_time_ms, made)
             own = segment
             # A segment with a longer name has no ranking.
             if own is None and made is not None and 1 <= len(made.segment) <= MAX_ID_CHARS:
@@ -126,7 +132,7 @@ class Finder:
                     continue
                 if not found.shown:
                     found.origin, found.event_time_ms = place.origin, offer.event_time_ms
-                found.list_id = found.list_id or offer.list_id
+                found.made = found.made or offer.made
                 found.cached_ms = max(found.cached_ms or 0, cached_ms) if cached_ms is not None else found.cached_ms
                 found.shown.append(Shown(place, entry))
                 if len(found.shown) == request.n:

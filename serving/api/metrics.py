@@ -35,6 +35,12 @@ class Metrics:
             ("route", "origin", "cached"),
             registry=self._registry,
         )
+        self._told = Counter(
+            "sluice_api_answers_logged",
+            "Answers with recommendations, by whether the topic recommendations holds what they showed.",
+            ("outcome",),
+            registry=self._registry,
+        )
         self._ages = {
             what: (
                 Gauge(
@@ -66,6 +72,10 @@ class Metrics:
     def shown(self, route: str, origin: str, *, cached: bool) -> None:
         """Count one answer with items."""
         self._shown.labels(route, origin, "yes" if cached else "no").inc()
+
+    def told(self, written: bool) -> None:
+        """Count one answer that the log holds, or does not."""
+        self._told.labels("written" if written else "lost").inc()
 
     def exposed(self, online: FreshnessAnswer | None, lists: FreshnessAnswer | None) -> bytes:
         """Everything in the text format of Prometheus."""

@@ -9,11 +9,13 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from serving.api.answers import ListsAnswer, RecommendationsAnswer, RecommendedItem, SimilarAnswer, answer
+from serving.api.event_log import EventLog
 from serving.api.finder import Finder, Found
 from serving.api.ids import ItemId, UserId
 from serving.api.metrics import Metrics
 from serving.api.openapi import documented
 from serving.api.paging import Limit, Since, Until, page, span
+from serving.recommend.answered import answered
 from serving.recommend.request import Request
 from serving.stores.history import HistoryStore
 
@@ -28,8 +30,15 @@ Exclude = Annotated[list[Word], Query(max_length=MOST_WISHES, description="Ids o
 PriceMax = Annotated[float | None, Query(ge=0, allow_inf_nan=False, description="Only items that cost no more.")]
 
 
-def router(finder: Finder, history: HistoryStore, metrics: Metrics, clock: Callable[[], int]) -> APIRouter:
-    """The routes."""
+def router(
+    finder: Finder,
+    history: HistoryStore,
+    metrics: Metrics,
+    clock: Callable[[], int],
+    log: EventLog | None,
+    new_id: Callable[[], str],
+) -> APIRouter:
+    """The routes. What a user is shown is told to the log, under an id of its own, and nobody waits for that."""
     routes = APIRouter(tags=["recommendations"])
 
     def items(route: str, found: Found) -> list[RecommendedItem]:
@@ -76,6 +85,9 @@ def router(finder: Finder, history: HistoryStore, metrics: Metrics, clock: Calla
         """
         request = Request(n, segment, frozenset(categories), frozenset(exclude), price_max)
         found = finder.recommend(user_id, request)
+        if found.shown and log is not None:
+            places = [shown.place for shown in found.shown]
+            log.tell(answered(new_id(), clock(), user_id, request, places, found.made), metrics.told)
         return answer(
             RecommendationsAnswer(
                 user_id,

@@ -59,6 +59,7 @@ class Listed(msgspec.Struct, gc=False):
     feature_set: str = ""
     ranker: str = ""
     segment: str = ""
+    origin: str = ""
 
 
 @dataclass

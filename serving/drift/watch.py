@@ -103,8 +103,8 @@ class Watch:
                 self._count(metrics.REJECTS, error.reason)
                 outputs.append(dead_letter(record, error, JOB))
                 continue
-            if isinstance(answer, Decided) and answer.repeat:
-                continue
+            if answer.repeat if isinstance(answer, Decided) else answer.origin:
+                continue  # answered before: a repeat, or what the API showed of a list
             model = (
                 answer.model if isinstance(answer, Decided) else answer.ranker
             ) or f"{answer.feature_set}/{NO_MODEL}"

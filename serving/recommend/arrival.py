@@ -10,12 +10,15 @@ from serving.inflight import Record
 
 # An event that is further ahead of its arrival would push everything older out of the decayed counts.
 FUTURE_MS = 5 * 60_000
+# Columns hold 32 and 64 bits: a number beyond them would stop the job, again and again.
+MOST_PRICE, MOST_STOCK, MOST_POSITION = 1e12, 10**15, 10**6
 
 
 def read(record: Record) -> Item | Interaction:
     """The event of a record of `items` or `interactions`.
 
-    Raises EventError: unreadable, outside its contract, under another key than its own, or ahead of its arrival.
+    Raises EventError: unreadable, outside its contract, beyond what is kept, under another key than its own, or ahead
+    of its arrival.
     """
     event: Item | Interaction
     if record.topic == ITEMS.name:
@@ -24,8 +27,21 @@ def read(record: Record) -> Item | Interaction:
     else:
         event = codec.decode(Interaction, record.value)
         check_key(record, "user_id", event.user_id)
+    check_numbers(event)
     check_time(event.event_time_ms, record.arrival_ms)
     return event
+
+
+def check_numbers(event: Item | Interaction) -> None:
+    """Raises InvalidError for a number that no column could hold."""
+    given: tuple[tuple[str, float, float], ...]
+    if isinstance(event, Item):
+        given = (("price", event.price, MOST_PRICE), ("stock", event.stock or 0, MOST_STOCK))
+    else:
+        given = (("position", event.position or 0, MOST_POSITION),)
+    for name, value, most in given:
+        if value > most:
+            raise InvalidError(f"{name} is {value:.6g}, more than {most:g}")
 
 
 def check_time(event_time_ms: int, arrival_ms: int) -> None:

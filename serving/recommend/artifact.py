@@ -66,6 +66,6 @@ def load(pointer: ModelPointer, root: Path, aside: Aside = at_once) -> Artifact:
             )
     try:
         model = ItemModel.from_bytes(items, towers)
-    except (ValueError, KeyError, OSError) as error:
-        raise SignatureError(f"model {folder.label}: {ITEMS}: {error}") from error
+    except Exception as error:  # of the archive, of JSON, of numbers: each library raises its own kinds
+        raise SignatureError(f"model {folder.label}: {ITEMS} can not be read: {error}") from error
     return Artifact(signature, onnx, model, aside=aside)

@@ -19,6 +19,8 @@ from serving.recommend.sources.catalogue import NAMES, SOURCES, shares
 from serving.recommend.workspace import Numbers, Scores, Workspace, blend, take, turns
 
 FALLBACK = "fallback"
+# By the number of the source; -1 is what no source brought.
+LEADS = (*NAMES, FALLBACK)
 DAY_MS = 86_400_000.0
 # As many of a shortlist as may take part in a draw for being new (serving/recommend/rerank.py).
 NEWCOMERS = 8
@@ -57,25 +59,28 @@ class Funnel:
 
     def __init__(self) -> None:
         self._room = Workspace(len(SOURCES))
+        # The newest policy with what follows from it: it changes seldom, and is asked for each list.
+        self._policy: RecommendPolicy | None = None
 
     def shortlist(self, ask: Ask) -> Ranked:
         """The best candidates by the blend of their sources, with features; empty only when no item is allowed."""
         room, items, policy = self._room, ask.items, ask.policy
-        portions = shares(policy)
-        pooled = gather(room, ask, portions)
+        if policy is not self._policy:
+            self._policy, self._portions = policy, shares(policy)
+            self._quotas = np.array([share.quota for share in self._portions], np.float32)
+            self._weights = np.array([share.weight for share in self._portions], np.float32)
+        pooled = gather(room, ask, self._portions)
         kept = np.flatnonzero(allowed(ask, room.pool[:pooled], hard_only=False))
         if len(kept) > policy.candidates:
-            quotas = np.array([share.quota for share in portions], np.float32)
-            kept = kept[turns(room.scores[kept], quotas, policy.candidates)]
+            kept = kept[turns(room.scores[kept], self._quotas, policy.candidates)]
         candidates, scores = room.pool[kept], room.scores[kept]
         fallback = len(candidates) < policy.length
         if fallback:
             more = _more(ask, candidates)
             candidates = np.concatenate([candidates, more])
             scores = np.concatenate([scores, np.zeros((len(more), len(SOURCES)), np.float32)])
-        weights = np.array([share.weight for share in portions], np.float32)
         blended, lead = np.zeros(len(candidates), np.float32), np.full(len(candidates), -1, np.int32)
-        blend(scores, len(candidates), weights, blended, lead)
+        blend(scores, len(candidates), self._weights, blended, lead)
         order = np.argsort(-blended, kind="stable")
         best = order[: policy.ranked]
         if policy.new_item_boost > 0 or policy.explore > 0:
@@ -148,7 +153,7 @@ def listed(ask: Ask, ranked: Ranked, scores: Scores, seed: int, length: int | No
 
 def source_name(lead: int) -> str:
     """The name of a source by its number."""
-    return NAMES[lead] if lead >= 0 else FALLBACK
+    return LEADS[lead]
 
 
 def allowed(ask: Ask, candidates: Numbers, *, hard_only: bool) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

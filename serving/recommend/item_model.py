@@ -43,16 +43,16 @@ class ItemModel:
 
     @classmethod
     def from_bytes(cls, raw: bytes, towers: Towers | None = None) -> ItemModel:
-        """What `to_bytes` wrote; ValueError or KeyError for anything else.
+        """What `to_bytes` wrote; for anything else it raises what the libraries do.
 
         Older archives hold the bytes of an index, too: it is built anew from the items that are there.
         """
         with np.load(io.BytesIO(raw), allow_pickle=False) as held:
             return cls(
                 msgspec.json.decode(held["ids"].tobytes(), type=list[str]),
-                held["factors"],
-                held["starts"],
-                held["columns"],
-                held["weights"],
+                held["factors"].astype(np.float32),
+                held["starts"].astype(np.int64),
+                held["columns"].astype(np.int32),
+                held["weights"].astype(np.float32),
                 towers,
             )

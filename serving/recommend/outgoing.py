@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 
 import msgspec
 import numpy as np
@@ -45,22 +45,26 @@ class OutgoingList(msgspec.Struct, omit_defaults=True):
     new_user: bool = False
     source: SourcePosition | None = None
     online: dict[str, OnlineScores] = {}
+    variants: dict[str, str] = {}
 
 
 def outgoing_items(
-    ids: list[str],
+    ids: Sequence[str],
     ranked: Ranked,
     found: Listed,
-    source_name: Callable[[int], str],
+    leads: Sequence[str],
     champion: Scores | None = None,
 ) -> list[OutgoingItem]:
-    """The places of a list, in their order; `champion` are the ranker's scores where the list's are not its alone."""
+    """The places of a list, in their order; `leads` names the sources by number.
+
+    `champion` are the ranker's scores where the list's are not its alone.
+    """
     rows = found.rows
     if len(rows) == 0:
         return []
     text = orjson.dumps(np.round(ranked.features[rows], DECIMALS), option=orjson.OPT_SERIALIZE_NUMPY)
     features = text[2:-2].split(b"],[")
-    numbers, leads = ranked.items[rows].tolist(), ranked.lead[rows].tolist()
+    numbers, by = ranked.items[rows].tolist(), ranked.lead[rows].tolist()
     scores, propensities = found.scores[rows].tolist(), found.propensity.tolist()
     own = [None] * len(numbers) if champion is None else champion[rows].tolist()
     return [
@@ -68,7 +72,7 @@ def outgoing_items(
             ids[numbers[place]],
             place,
             scores[place],
-            source_name(leads[place]),
+            leads[by[place]],
             propensities[place],
             msgspec.Raw(b"[" + features[place] + b"]"),
             own[place],

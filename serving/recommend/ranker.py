@@ -10,6 +10,9 @@ from serving import onnx_session
 from serving.recommend.features.catalogue import FEATURE_SET, NAMES
 from serving.recommend.workspace import Scores
 
+# A list has any number of candidates, and trees may have been exported for one alone.
+TRIAL_ROWS = (1, 3)
+
 
 class Ranker:
     """Scores vectors of the catalogue; higher is better, the scale means nothing."""
@@ -26,6 +29,8 @@ class Ranker:
         self._base = np.array(signature.base, np.float32)
         self._input, self._outputs = signature.input_tensor, [signature.output_tensor]
         self._session = onnx_session.load(f"ranker {self.label}", onnx) if onnx else None
+        for rows in TRIAL_ROWS:
+            self._try(rows)
 
     def score(self, vectors: Scores) -> Scores:
         """Scores, shape (n,), of vectors of shape (n, features).
@@ -38,3 +43,15 @@ class Ranker:
         if not np.isfinite(scores).all():
             raise ModelError(f"ranker {self.label} gave a score that is no number; roll it back with `sluice models`")
         return scores
+
+    def _try(self, rows: int) -> None:
+        """Score once before the artifact is in force: what fails here would fail at every list."""
+        try:
+            scores = self.score(np.zeros((rows, len(NAMES)), np.float32))
+        except ModelError:
+            raise
+        except Exception as error:  # the library raises its own kinds, and its numbers may be of any shape
+            said = " ".join(str(error).split())[:300]
+            raise SignatureError(f"ranker {self.label} can not score what its signature says: {said}") from error
+        if scores.shape != (rows,):
+            raise SignatureError(f"ranker {self.label} gives scores of shape {scores.shape} for {rows} candidates")

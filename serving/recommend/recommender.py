@@ -14,9 +14,9 @@ from serving.entities import stable_hash
 from serving.entity_cache import Read, Writes
 from serving.recommend.artifact import Artifact
 from serving.recommend.ask import Ask, asked
-from serving.recommend.control import RecommendControl
+from serving.recommend.control import Chosen, RecommendControl
 from serving.recommend.features.catalogue import FEATURE_SET
-from serving.recommend.funnel import Funnel, Listed, Ranked, listed, source_name
+from serving.recommend.funnel import LEADS, Funnel, Listed, Ranked, listed
 from serving.recommend.interest import DEFAULT_POLICY
 from serving.recommend.online import ranked_with, told
 from serving.recommend.outgoing import OutgoingList, outgoing_items
@@ -44,6 +44,7 @@ class Waiting:
     user_id: str
     list_id: str
     ask: Ask
+    chosen: Chosen
     ranked: Ranked
     source: SourcePosition | None
 
@@ -164,7 +165,8 @@ class Recommender:
         source: SourcePosition | None,
         segment: str = "",
     ) -> Waiting:
-        policy, world = control.policy, self.world
+        chosen, world = control.chosen(user_id), self.world
+        policy = chosen.policy
         ask = asked(
             user,
             now_ms,
@@ -177,7 +179,7 @@ class Recommender:
             new_user=user.events < policy.new_user_events,
         )
         list_id = blake2b(f"{user_id}\0{cause}".encode(), digest_size=8).hexdigest()
-        return Waiting(cause, now_ms, user_id, list_id, ask, self._funnel.shortlist(ask), source)
+        return Waiting(cause, now_ms, user_id, list_id, ask, chosen, self._funnel.shortlist(ask), source)
 
     def _finish(self, waiting: Sequence[Waiting], control: RecommendControl, watch: Watch | None) -> list[OutgoingList]:
         if not waiting:
@@ -207,17 +209,16 @@ class Recommender:
                     one.time_ms,
                     one.user_id,
                     one.list_id,
-                    outgoing_items(
-                        self.world.items.ids, one.ranked, found, source_name, own[rows] if blended else None
-                    ),
+                    outgoing_items(self.world.items.ids, one.ranked, found, LEADS, own[rows] if blended else None),
                     FEATURE_SET,
                     ranker.label if ranker is not None else "",
                     self._artifact.vectors.label if self._artifact is not None else "",
-                    control.policy_version,
+                    one.chosen.version,
                     one.ask.segment,
                     one.ask.new_user,
                     one.source,
                     told(members, one.ranked.features[found.rows]) if members else {},
+                    dict(one.chosen.variants),
                 )
             )
         return lists

@@ -36,13 +36,17 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Place(msgspec.Struct, frozen=True):
-    """An item that may be shown. `listed_position` is its place in the user's list, None when it is not from there."""
+    """An item that may be shown. `listed_position` is its place in the user's list, None when it is not from there.
+
+    `propensity` is that of its place there; what a ranking holds was not drawn.
+    """
 
     item_id: str
     score: float
     source: str
     origin: Origin
     listed_position: int | None = None
+    propensity: float = 1.0
 
 
 def from_list(made: RecommendationList, request: Request, popular: Ranking | None) -> list[Place]:
@@ -50,7 +54,7 @@ def from_list(made: RecommendationList, request: Request, popular: Ranking | Non
 
     Then by 1 - place / length + SEGMENT_WEIGHT * the item's score in that segment, which is 1 for the most popular.
     """
-    places = [Place(i.item_id, i.score, i.source, "list", i.position) for i in made.items]
+    places = [Place(i.item_id, i.score, i.source, "list", i.position, i.propensity) for i in made.items]
     if popular is None or request.segment == made.segment:
         return places
     share = {place.item_id: place.score for place in popular.items}

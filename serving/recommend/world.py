@@ -26,6 +26,10 @@ from serving.recommend.workspace import Numbers, Scores
 COMPANIONS = 10
 NEIGHBOUR_HALF_MS = 60 * 86_400_000.0
 MINUTE_MS = 60_000
+# State is forgotten 40 days after it was written: what gives items their numbers, and entries of items that people
+# touch, are written again so often that they never are. A number that came to mean another item would be wrong in the
+# state of every user.
+KEEP_MS = 10 * 86_400_000
 _CLICKED = frozenset({"click", "cart", "purchase"})
 _KIND_NUMBERS = {kind: number for number, kind in enumerate(KINDS)}
 
@@ -54,6 +58,8 @@ class World:
         # all there is, for what waited then is forgotten.
         self.untold_items: OrderedDict[int, None] = OrderedDict()
         self.untold_trends: dict[str, None] = {}
+        self._kept_ms = 0
+        self._kept_items: set[int] = set()
         self._restore()
         self.untold_items.update(dict.fromkeys(range(len(self.items))))
         self.untold_trends.update(dict.fromkeys(self.trends.rows))
@@ -64,9 +70,8 @@ class World:
         number = self.items.put(entry)
         if number is None:
             return False
-        self._writes[f"c:{entry.item_id}"] = state.pack_entry(entry)
-        block = number // state.BLOCK
-        self._writes[f"n:{block}"] = state.pack_block(self.items, block)
+        self._keep_entry(number)
+        self._keep_block(number // state.BLOCK)
         self.untold_items[number] = None
         if new:
             # Nothing was told of it yet, so it goes first.
@@ -92,8 +97,10 @@ class World:
         if item is None:
             return Learned(user, new=True)
         items, time_ms = self.items, event.event_time_ms
+        self._keep(item, time_ms)
         most = policy.most_per_minute
-        limited = most > 0 and user.since(time_ms - MINUTE_MS, time_ms) >= most
+        # Few users keep so many at all: counting those of the minute is for them.
+        limited = 0 < most <= user.recent_size and user.since(time_ms - MINUTE_MS, time_ms) >= most
         weight = 0.0 if limited else interest(event, policy)
         if not limited and event.position is not None and (event.impression or event.kind in _CLICKED):
             look(items.clicks, items.looks, item, event.position, event.kind in _CLICKED)
@@ -136,6 +143,24 @@ class World:
         self._changed_users, self._changed_items, self._changed_trends = {}, {}, {}
         self.users.trim()
         return writes
+
+    def _keep(self, item: int, time_ms: int) -> None:
+        """Write what would be forgotten though people touch the item."""
+        if time_ms >= self._kept_ms + KEEP_MS:
+            self._kept_ms = time_ms
+            self._kept_items.clear()
+            for block in range(-(-len(self.items) // state.BLOCK)):
+                self._keep_block(block)
+        if item not in self._kept_items:
+            self._keep_entry(item)
+
+    def _keep_entry(self, number: int) -> None:
+        entry = self.items.entries[number]
+        self._kept_items.add(number)
+        self._writes[f"c:{entry.item_id}"] = state.pack_entry(entry)
+
+    def _keep_block(self, block: int) -> None:
+        self._writes[f"n:{block}"] = state.pack_block(self.items, block)
 
     def _stored(self, key: str) -> bytes | None:
         return self._writes[key] if key in self._writes else self._read(key)

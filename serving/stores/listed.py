@@ -58,9 +58,10 @@ _whole_decoder = msgspec.msgpack.Decoder(_Whole)
 
 
 def listed(made: RecommendationList) -> RecommendationList:
-    """The list as history gives it back: without the features of its items, and without its place in the log."""
+    """The list as history gives it back: without the features of its items, without its place in the log, and without
+    the variants of its user, which follow from the experiments."""
     items = [msgspec.structs.replace(item, features=[]) for item in made.items]
-    return msgspec.structs.replace(made, items=items, source=None)
+    return msgspec.structs.replace(made, items=items, source=None, variants={})
 
 
 def pack_listed(made: RecommendationList) -> bytes:

@@ -65,12 +65,18 @@ class Log:
 
     def __init__(self):
         self.events = []
+        self.shown = []
         self.down = False
 
     def append(self, event):
         if self.down:
             raise PartFailedError("Kafka at x: Local: Message timed out; send it again with the same event_id")
         self.events.append(event)
+
+    def tell(self, shown, heard):
+        heard(not self.down)
+        if not self.down:
+            self.shown.append(shown)
 
 
 def app(**given):

@@ -366,6 +366,7 @@ def test_feedback_without_an_id_and_a_time_is_given_both():
             422,
             "300001 ms ahead",
         ),
+        (codec.encode(CLICK).replace(b'"position":3', b'"position":%d' % 10**30), 422, "position is 1e+30"),
         (b" " * (256 * 1024 + 1), 413, "larger than 262144 bytes"),
     ],
 )

@@ -8,9 +8,11 @@ import pytest
 from drift_builders import HOUR_MS, MODEL, START_MS, WATCHED, Run, found, hours, make_reference, record, vectors
 
 from jobs.train_fraud.reference import reference
+from schemas import codec
 from schemas.errors import StateVersionError
+from schemas.events import RecommendationList
 from schemas.settings import Drift
-from schemas.topics import DEAD_LETTERS, DECISIONS
+from schemas.topics import DEAD_LETTERS, DECISIONS, RECOMMENDATIONS
 from serving.drift.watch import LATENESS_MS
 from serving.features.catalogue import CALENDAR, NAMES
 from serving.inflight import Record
@@ -159,6 +161,16 @@ def test_what_can_not_be_read_is_a_dead_letter_and_stops_nothing():
     run = Run(given=REFERENCE).feed([Record(DECISIONS.name, 0, 0, 5, b"u", b'{"event_id":'), *hours(1, 10, {})])
     assert [output.topic for output in run.outputs] == [DEAD_LETTERS.name]
     assert run.counted == {"rejects": 1}
+
+
+def test_what_the_api_showed_of_a_list_is_no_second_answer():
+    made = RecommendationList(event_id="e", event_time_ms=START_MS, user_id="u", list_id="l", items=[], feature_set="x")
+    shown = msgspec.structs.replace(made, event_id="a", list_id="a", origin="list", of_list="l")
+    records = [
+        Record(RECOMMENDATIONS.name, 0, place, START_MS, b"u", codec.encode(one))
+        for place, one in enumerate((made, shown))
+    ]
+    assert Run(given=REFERENCE).feed(records).counted == {"unwatched": 1}
 
 
 def test_a_model_without_a_reference_is_compared_with_its_own_first_day():

@@ -75,7 +75,7 @@ class _Log:
 
 
 def test_what_came_before_the_first_checkpoint_is_counted_too(tmp_path: Path) -> None:
-    loop = Loop([definition("fraud-logistic")], {"fraud-1": NAMES}, tmp_path)
+    loop = Loop([definition("fraud-logistic")], {definition("fraud-logistic").feature_set: NAMES}, tmp_path)
     metrics = ProcessMetrics()
     told: Any = SimpleNamespace(tell=lambda _events: None, flush=lambda: None)
     log: Any = _Log(list(labelled(50, seed=2, delay_ms=0)))

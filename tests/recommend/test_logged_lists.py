@@ -67,6 +67,28 @@ def test_the_join_is_that_of_a_naive_loop(
     assert found.stray_clicks == len(set(clicks)) - sum(click for click, _ in expected)
 
 
+def shown_of(list_id: str, *items: str, origin: str = "list") -> Listed:
+    """An answer of the API."""
+    places = [Shown(item, place, 0.5) for place, item in enumerate(items)]
+    return Listed("u", places, f"answer-{list_id}-{items}", origin=origin, of_list=list_id)
+
+
+def test_only_what_the_api_showed_of_a_list_counts_where_no_views_tell_it_and_answers_are_no_lists() -> None:
+    made = [a_list("l1", "u", "a", "b", "c", "d"), a_list("l2", "v", "a")]
+    answers = [shown_of("l1", "c", "a"), shown_of("l1", "c"), shown_of("", "z", origin="trending")]
+    found = join([answers[0], *made, *answers[1:]], [event("click", "l1", "c"), event("click", "l1", "d")])
+    assert found.position.tolist() == [0, 2, 3]
+    assert found.log.reward.tolist() == [0, 1, 1]
+    assert found.log.propensity.tolist() == [0.5, 0.125, 0.0625]
+    assert found.log.unit.tolist() == [0, 0, 0]
+    assert (found.lists, found.unseen_rows, found.repeated_lists) == (2, 2, 0)
+
+
+def test_views_say_more_than_answers() -> None:
+    made = [a_list("l1", "u", "a", "b", "c"), shown_of("l1", "a", "b")]
+    assert join(made, [event("view", "l1", "c")]).position.tolist() == [2]
+
+
 def test_items_that_nobody_saw_are_left_out_where_views_tell_it() -> None:
     lists = [a_list("l1", "u1", "a", "b"), a_list("l2", "u2", "a", "b")]
     found = join(lists, [event("view", "l1", "a"), event("click", "l1", "b")])
@@ -193,6 +215,8 @@ def test_a_list_of_any_type_with_these_names_is_read() -> None:
         list_id: str
         user_id: str
         items: Sequence[Place]
+        origin: str = ""
+        of_list: str = ""
 
     found = join([Theirs("l", "u", [Place("a", 0, 0.5)]), Theirs("m", "v", [Place("a", 1, 0.5)])], [])
     assert found.log.unit.tolist() == [0, 1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 
 import pytest
@@ -13,6 +14,7 @@ from schemas.topics import DEAD_LETTERS, INTERACTIONS, ITEMS, RECOMMENDATIONS
 from serving.inflight import Record
 from serving.recommend.recommender import Recommender
 from serving.recommend.stage import RecommendStage
+from serving.recommend.world import KEEP_MS
 
 
 def record(event, offset=0, key=None, arrival_ms=None):
@@ -69,6 +71,10 @@ def test_each_interaction_is_answered_with_a_list_that_says_where_it_came_from()
         (record(item(1), key="i2"), "wrong_key"),
         (record(act("ann", 1, NOON_MS), arrival_ms=NOON_MS - HOUR_MS), "future"),
         (record(act("ann", 1, NOON_MS, value="much")), "invalid"),
+        (record(act("ann", 1, NOON_MS, position=10**30)), "invalid"),
+        (record(act("ann", 1, NOON_MS, position=10**6 + 1)), "invalid"),
+        (record(item(1, stock=10**30)), "invalid"),
+        (record(item(1, price=1e39)), "invalid"),
     ],
 )
 def test_a_bad_record_becomes_a_dead_letter_with_its_reason_and_stops_nothing(bad, reason):
@@ -137,3 +143,23 @@ def test_an_impression_is_no_item_taken_and_a_list_without_items_is_counted():
     made.step([record(act("ann", 28, NOON_MS, "click", position=1, list_id="l"))], control())
     assert made.beyond.serendipity == 1
     assert tally.counts[metrics.EMPTY_LISTS.name, ""] == 1
+
+
+def test_the_largest_numbers_that_are_taken_are_answered_with_a_list():
+    made, _, _ = stage()
+    made.step([record(item(n, price=1e12, stock=10**15)) for n in range(30)], control())
+    (answer,) = lists(made.step([record(act("ann", 2, NOON_MS, "click", position=10**6, list_id="l"))], control()))
+    assert len(answer.items) == 20
+    assert all(math.isfinite(value) for place in answer.items for value in place.features)
+
+
+def test_what_names_items_and_entries_of_touched_ones_are_written_again_before_state_is_forgotten():
+    made, recommender, _ = stage()
+    made.step([record(entry) for entry in catalogue(600)], control())
+    recommender.take_writes()
+    made.step([record(act("ann", 2, NOON_MS))], control())
+    assert {"n:0", "n:1", "n:2", "c:i2"} <= recommender.take_writes().keys()
+    made.step([record(act("bob", 2, NOON_MS + KEEP_MS - 1))], control())
+    assert not {key for key in recommender.take_writes() if key[0] in "nc"}
+    made.step([record(act("bob", 3, NOON_MS + KEEP_MS))], control())
+    assert {key for key in recommender.take_writes() if key[0] in "nc"} == {"n:0", "n:1", "n:2", "c:i3"}

@@ -162,11 +162,20 @@ def test_towers_that_do_not_fit_are_refused():
         Artifact(item_model.signature(item_model.Built(bare, 1.0, 0, 0, 0), SMALL), b"", bare, ranked=False)
 
 
-def test_a_user_tower_that_gives_no_number_is_named():
+@pytest.mark.parametrize("name", ["user_out_bias", "item_out_bias"])
+def test_towers_that_give_no_number_are_refused_before_they_are_in_force(name):
     made = weights()
-    made["user_out_bias"][0] = np.nan
+    made[name][0] = np.nan
+    with pytest.raises(SignatureError, match="embeddings towers@1: the towers give no number"):
+        serving(tower_graph.towers(made))
+
+
+def test_a_user_tower_that_gives_no_number_for_a_user_is_named():
+    vectors = np.full((1, DIMENSION), np.nan, np.float32)
+    user = User()
+    user.learn(0, NOON_MS, 0)
     with pytest.raises(ModelError, match=r"user tower towers@1 gave no number"):
-        serving(tower_graph.towers(made)).user(User(), "", NOON_MS, np.zeros((1, DIMENSION), np.float32))
+        serving(tower_graph.towers(weights())).user(user, "", NOON_MS, vectors)
 
 
 def test_lists_follow_the_towers_and_an_item_that_they_never_met_has_a_vector():

@@ -39,6 +39,11 @@ def test_a_batch_of_lists_becomes_the_newest_list_of_each_user():
     assert step([]) == ListWrites()
 
 
+def test_what_the_api_showed_takes_no_lists_place():
+    made = listing("a")
+    assert step([record(made), record(listing("a", NOON_MS + 1, origin="list", of_list="l1"))]).newest == [made]
+
+
 @pytest.mark.parametrize(
     ("raw", "reason", "detail"),
     [

@@ -12,6 +12,7 @@ from infra.cli import control as commands
 from schemas import control
 from schemas.control import (
     Blocklist,
+    Experiment,
     Flag,
     KindWeight,
     Maturity,
@@ -21,6 +22,7 @@ from schemas.control import (
     Rule,
     SourceShare,
     Thresholds,
+    Variant,
 )
 from schemas.errors import InputError, NotFoundError
 from schemas.events import ControlRecord
@@ -203,3 +205,48 @@ def test_a_number_of_a_policy_beyond_its_bounds_is_refused_at_the_keyboard(log, 
     found = CliRunner().invoke(commands.command, ["set-recommend", option, value], obj=Settings())
     assert (found.exit_code, log) == (2, [])
     assert option in found.stderr
+
+
+VARIANTS = """
+[[variants]]
+name = "bold"
+percent = 50
+explore = 0.3
+sources = {trending = {quota = 200, weight = 1.0}}
+
+[[variants]]
+name = "calm"
+percent = 10
+explore = 0
+"""
+
+
+def test_an_experiment_is_what_its_file_says_until_it_is_removed(log, tmp_path):
+    (tmp_path / "lists.toml").write_text(VARIANTS)
+    assert "experiment/lists is in force" in _run("set-experiment", "lists", str(tmp_path / "lists.toml"))
+    bold, calm = (Variant("bold", 50, {"trending": SourceShare(200, 1.0)}, explore=0.3), Variant("calm", 10, explore=0))
+    assert control.payload(log[-1]) == Experiment((bold, calm))
+    _run("remove", "experiment", "lists")
+    job = RecommendControl(lambda _: pytest.fail("no model is loaded"))
+    for record in log:
+        job.apply(record)
+    assert job.chosen("u1").variants == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "No such file or directory; give a TOML file"),
+        ("[[variants", "lists.toml"),
+        (VARIANTS.replace("10", "51"), "add up to more than 100"),
+        (VARIANTS.replace("trending", "moon"), "no source 'moon'"),
+        (VARIANTS.replace("calm", "bold"), "names of their own"),
+        (VARIANTS.replace("explore", "exploration"), "exploration"),
+    ],
+)
+def test_an_experiment_that_no_job_would_take_is_refused(log, tmp_path, text, message):
+    if text is not None:
+        (tmp_path / "lists.toml").write_text(text)
+    with pytest.raises(InputError, match=message):
+        _run("set-experiment", "lists", str(tmp_path / "lists.toml"))
+    assert log == []

@@ -32,7 +32,10 @@ class Als:
         self.label = label
         self.dimension = int(factors.shape[1])
         self.confidence = confidence
-        self.gram = (factors.T @ factors + regularisation * np.eye(self.dimension)).astype(np.float64)
+        with np.errstate(over="ignore", invalid="ignore"):  # what comes of it is looked at
+            self.gram = (factors.T @ factors + regularisation * np.eye(self.dimension)).astype(np.float64)
+        if not np.isfinite(self.gram).all():
+            raise SignatureError(f"embeddings {label}: factors too large to fold a user in; train them again")
         self._factors = np.ascontiguousarray(factors, np.float32)
         self._row_by_id = {item_id: row for row, item_id in enumerate(ids)}
 

@@ -65,6 +65,8 @@ class TwoTower:
         self._item = onnx_session.load(f"item tower {label}", towers.item)
         self._user = onnx_session.load(f"user tower {label}", towers.user)
         try:
+            # Items come in parts of any size, and a tower may have been exported for one alone.
+            self.items(np.array([UNKNOWN]), np.zeros((1, ITEM_WIDTH), np.float32))
             rows = np.array([UNKNOWN, len(ids)])
             item = self.items(rows, np.zeros((2, ITEM_WIDTH), np.float32))
             user = self.users(np.zeros((1, user_width(dimension)), np.float32))
@@ -75,6 +77,10 @@ class TwoTower:
                 f"embeddings {label}: the towers give {item.shape[-1]} and {user.shape[-1]} numbers, "
                 f"the signature says {dimension}"
             )
+
+        # A single item without a vector is no reason to refuse; no item with one is.
+        if not np.isfinite(user).all() or not np.isfinite(item).all(axis=1).any():
+            raise SignatureError(f"embeddings {label}: the towers give no number; train them again")
 
     def prepare(self, items: Items, numbers: Numbers, now_ms: int) -> tuple[Numbers, Make]:
         """Vectors of all items, those that the tower never met by what their entries say."""
