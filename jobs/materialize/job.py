@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import threading
 from collections.abc import Sequence
 
 from jobs.materialize.write import Write
 from jobs.runtime.stage import Door, Flow, Job
+from jobs.runtime.yielding import yield_to_others
 from schemas.topics import DEAD_LETTERS, DECISIONS, FEATURE_UPDATES, ITEMS, RANKINGS, RECOMMENDATIONS
 from serving import materialize_items, materialize_lists
 from serving.inflight import Record
@@ -18,13 +17,6 @@ from serving.materialize_read import JOB
 from serving.stored_catalogue import stored_catalogue
 from serving.stores import cassandra_history, redis_items, redis_lists, redis_online
 from serving.stores.online import Freshness
-
-NICENESS = 10
-
-
-def _yield_to_others() -> None:
-    """A backlog of history must not take the processor from what is fresh; of the calling thread alone."""
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
 
 
 class _Online(Write[Writes]):
@@ -58,7 +50,7 @@ class _History(Write[Writes]):
 
     def open(self, door: Door) -> None:
         super().open(door)
-        _yield_to_others()
+        yield_to_others()
         self._catalogue = stored_catalogue()
         self._store = cassandra_history.connect(door.settings.cassandra)
 
@@ -102,7 +94,7 @@ class _ListHistory(Write[ListWrites]):
 
     def open(self, door: Door) -> None:
         super().open(door)
-        _yield_to_others()
+        yield_to_others()
         self._store = cassandra_history.connect(door.settings.cassandra)
 
     def _read(self, batch: Sequence[Record]) -> ListWrites:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
 from jobs.runtime.stage import Door, Flow, Job, Stage
+from jobs.runtime.yielding import yield_to_others
 from schemas import codec, metrics
 from schemas.errors import EventError, InputError, ModelError
 from schemas.events import LabelledExample
@@ -40,15 +39,6 @@ from serving.registry import Registry
 
 # Nothing waits for a report: large batches cost the least.
 BATCH_MS = 1_000
-NICENESS, NICEST = 10, 19
-
-
-def _yield_to_others() -> None:
-    """A backlog of answers must not take the processor from those who answer; of the calling thread alone."""
-    thread = threading.get_native_id()
-    # Beside what the process has: one that is nice itself would else not yield to its own kind.
-    nicer = os.getpriority(os.PRIO_PROCESS, thread) + NICENESS
-    os.setpriority(os.PRIO_PROCESS, thread, min(nicer, NICEST))
 
 
 class _Answers(Stage):
@@ -57,7 +47,7 @@ class _Answers(Stage):
     uid = "watch"
 
     def open(self, door: Door) -> None:
-        _yield_to_others()
+        yield_to_others()
         self._door = door
         self._registry = Registry(Path(door.settings.registry.path))
         self._watch: Watch | None = None
@@ -153,7 +143,7 @@ class _Parity(Stage):
     uid = "parity"
 
     def open(self, door: Door) -> None:
-        _yield_to_others()
+        yield_to_others()
         self._door = door
         self._parity: Parity | None = None
 
