@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import re
 import subprocess
@@ -13,13 +12,11 @@ from typing import Any
 
 import msgspec
 
-from infra import checkpoints, control_topic
+from infra import checkpoints, wished_stop
 from infra.stack import flink_rest, install
 from infra.stack.flink import distribution, link_jars
 from infra.stack.home import Home
-from schemas import control
 from schemas.errors import InputError, NotFoundError, PartFailedError, UnansweredError
-from schemas.events import ControlRecord
 from schemas.settings import Settings
 
 STOP_TIMEOUT_S = 120
@@ -111,7 +108,7 @@ def stop(job: str, settings: Settings) -> str:
                     f"savepoint of {job} failed: {_cause(operation['failure-cause']['stack-trace'])}; `sluice doctor` "
                     f"says whether it runs, `sluice stop {job} --now` ends it without one"
                 )
-            _tell_stopped(job, settings)
+            wished_stop.tell(settings.kafka, job)
             return str(operation["location"])
         time.sleep(0.2)
     raise PartFailedError(f"savepoint of {job} took longer than {STOP_TIMEOUT_S} s; see `sluice doctor`")
@@ -120,21 +117,7 @@ def stop(job: str, settings: Settings) -> str:
 def cancel(job: str, settings: Settings) -> None:
     """End the job at once; its last checkpoint stays."""
     flink_rest.ask(settings, f"/jobs/{_id(job, settings)}?mode=cancel", method="PATCH")
-    _tell_stopped(job, settings)
-
-
-def _tell_stopped(job: str, settings: Settings) -> None:
-    """Say on `control` that it was somebody's wish: no alert that the job is down follows."""
-    now_ms = time.time_ns() // 1_000_000
-    record = ControlRecord(
-        event_id=f"stopped-{job}-{now_ms}"[:64],
-        event_time_ms=now_ms,
-        kind="flag",
-        name=f"{control.STOPPED}{job}"[:64],
-        payload=msgspec.Raw(msgspec.json.encode(control.Flag(enabled=True))),
-        author=getpass.getuser(),
-    )
-    control_topic.send(settings.kafka, [record])
+    wished_stop.tell(settings.kafka, job)
 
 
 def _id(job: str, settings: Settings) -> str:
