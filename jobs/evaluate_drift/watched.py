@@ -52,7 +52,7 @@ class Watched:
             {FEATURE_SET: tuple(names)},
         )
         self._offset = 0
-        # The most that all sketches of a model took for each feature.
+        # The most that a window's sketch took for each feature.
         self.bytes_per_feature = 0.0
 
     def begin(self, rows: Floats, scores: Floats, baseline: Baseline) -> None:
@@ -70,7 +70,7 @@ class Watched:
             if labels is not None:
                 records.append(self._example(at_ms, row.tolist(), score, float(labels[place])))
         self._monitor.step(records)
-        used = self._monitor.memory_bytes() / len(self._references) / len(self._names)
+        used = self._monitor.memory_bytes() / max(self._monitor.windows(), 1) / len(self._names)
         self.bytes_per_feature = max(self.bytes_per_feature, used)
         return sorted({report.name for report in self._monitor.reports if _is_alarm(report)})
 

@@ -69,6 +69,10 @@ class Monitor:
         """The bytes of all sketches as they are stored."""
         return self._watch.memory_bytes()
 
+    def windows(self) -> int:
+        """How many sketches are kept, of all models and segments."""
+        return self._watch.windows()
+
     def _learn(self, record: Record) -> list[Output]:
         try:
             example = codec.decode(LabelledExample, record.value)

@@ -129,6 +129,10 @@ class Watch:
         """The bytes of all sketches as they are stored."""
         return sum(watch.memory_bytes() for watch in self._watches.values())
 
+    def windows(self) -> int:
+        """How many sketches are kept, of all models and segments."""
+        return sum(watch.windows() for watch in self._watches.values())
+
     def _open(self, model: str, feature_set: str) -> ModelWatch:
         given = self._settings
         watch = ModelWatch(
