@@ -71,7 +71,8 @@ def run(folder: Path) -> dict[str, Found]:
         begin = _number(times, start_ms)
         known = slice(_number(times, from_ms), begin)
         watched.begin(rows[known], scores[known], Baseline())
-        at, differing = begin, []
+        at = begin
+        differing: list[str] = []
         while at < len(rows) and not differing:
             batch = slice(at, at + BATCH)
             differing = watched.feed(days_ms[batch], rows[batch], scores[batch])
