@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import re
 import subprocess
@@ -13,13 +12,11 @@ from typing import Any
 
 import msgspec
 
-from infra import checkpoints, control_topic
+from infra import checkpoints, wished_stop
 from infra.stack import flink_rest, install
 from infra.stack.flink import distribution, link_jars
 from infra.stack.home import Home
-from schemas import control
 from schemas.errors import InputError, NotFoundError, OperatorError, PartFailedError, UnansweredError
-from schemas.events import ControlRecord
 from schemas.settings import Settings
 
 STOP_TIMEOUT_S = 120
@@ -39,6 +36,8 @@ def submit(job: str, settings: Settings, savepoint: str | None = None) -> str:
         "FLINK_HOME": str(distribution()),
         "FLINK_LIB_DIR": str(link_jars(home)),
         "VIRTUAL_ENV": sys.prefix,
+        # It lives for ten seconds: the better compiler would not earn back what it takes.
+        "JVM_ARGS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
         "PATH": f"{Path(sys.prefix) / 'bin'}:{os.environ.get('PATH', os.defpath)}",
     }
     command = [sys.executable, "-m", "jobs.submit", job]
@@ -128,22 +127,12 @@ def cancel(job: str, settings: Settings) -> None:
 
 
 def _tell_stopped(job: str, done: str, settings: Settings) -> None:
-    """Say on `control` that it was somebody's wish: no alert that the job is down follows."""
-    now_ms = time.time_ns() // 1_000_000
-    record = ControlRecord(
-        event_id=f"stopped-{job}-{now_ms}"[:64],
-        event_time_ms=now_ms,
-        kind="flag",
-        name=f"{control.STOPPED}{job}"[:64],
-        payload=msgspec.Raw(msgspec.json.encode(control.Flag(enabled=True))),
-        author=getpass.getuser(),
-    )
     try:
-        control_topic.send(settings.kafka, [record])
+        wished_stop.tell(settings.kafka, job)
     except OperatorError as error:
         raise PartFailedError(
             f"{job} is {done}, but `control` could not be told that this was wished ({error}): JobDown will fire until "
-            f"the job runs again or, once Kafka answers, `sluice control flag {record.name} on` says so"
+            f"the job runs again or, once Kafka answers, `sluice control flag {wished_stop.flag(job)} on` says so"
         ) from error
 
 

@@ -34,6 +34,7 @@ def run(
         started_ms = time.time() * 1000
         saved_s = time.monotonic()
         while not stopped() and (records := log.read()) is not None:
+            metrics.beat(time.time())
             told.tell(newest(loop.take(records)))
             if loop.silent and log.caught_up(started_ms):
                 told.tell(loop.caught_up())

@@ -24,6 +24,9 @@ class ProcessMetrics:
             ("learner", "what"),
             registry=self.registry,
         )
+        self._beat = Gauge(
+            "sluice_learner_beat_seconds", "When the log was last read, since the epoch.", registry=self.registry
+        )
         self._learned = Gauge(
             "sluice_learner_learned", "Examples learned since the beginning.", ("learner",), registry=self.registry
         )
@@ -58,6 +61,10 @@ class ProcessMetrics:
             registry=self.registry,
         )
         self._told: dict[str, Counts[str]] = {}
+
+    def beat(self, now_s: float) -> None:
+        """The loop turned, whether there was anything to learn or not."""
+        self._beat.set(now_s)
 
     def show(self, courses: Iterable[Course], lag: int, disordered: int) -> None:
         """Set everything to what is now."""

@@ -9,7 +9,10 @@ CATCH_RATE, CATCH_TARGET, CATCH_LOW = "catch_rate", 0.80, 0.75
 FALSE_POSITIVES, FALSE_TARGET, FALSE_HIGH = "false_positive_rate", 0.01, 0.015
 POSITIVE_SHARE = "positive_share"
 
-FIGURES = ("roc_auc", "average_precision", "precision", "recall", "positive_rate")
+FIGURES = ("roc_auc", "average_precision", "precision", "recall", "positive_rate", "f1", "accuracy")
+CALIBRATION_ERROR = "calibration_error"
+# What the job says of a model's errors; learners name what their detectors measure themselves.
+ERRORS, ERROR_SHARE = "errors", "error_share"
 DISTANCES = ("psi", "kullback_leibler", "jensen_shannon", "wasserstein", "chi_square", "kolmogorov_smirnov")
 # None: what detects names itself, by a learner's definition.
 MEASURES: dict[DriftSubject, tuple[str, ...] | None] = {
@@ -20,5 +23,11 @@ MEASURES: dict[DriftSubject, tuple[str, ...] | None] = {
     "label": (POSITIVE_SHARE,),
     "skew": ("mismatch_share",),
     "multivariate": ("psi",),
-    "performance": (*FIGURES, *(f"{figure}_estimated" for figure in FIGURES), CATCH_RATE, FALSE_POSITIVES),
+    "performance": (
+        *FIGURES,
+        *(f"{figure}_estimated" for figure in FIGURES),
+        CALIBRATION_ERROR,
+        CATCH_RATE,
+        FALSE_POSITIVES,
+    ),
 }

@@ -154,6 +154,13 @@ DRIFT_PSI = Metric(
     "drift_psi_permille", "gauge", "permille", "The largest PSI of a subject over the last day.", "subject",
     get_args(DriftSubject),
 )  # fmt: skip
+PERFORMANCE = Metric(
+    "performance_permille",
+    "gauge",
+    "permille",
+    "How well the model with the most answers does, of the newest day that is told, all traffic, by figure.",
+    "figure",
+)
 DRIFT_REPORTS = Metric(
     "drift_reports", "counter", "reports", "Drift reports written, by level.", "level", get_args(DriftLevel)
 )
@@ -218,6 +225,7 @@ METRICS = (
     UNWATCHED,
     DRIFTED,
     DRIFT_PSI,
+    PERFORMANCE,
     DRIFT_REPORTS,
     SKETCH_BYTES,
     PARITY_COMPARED,

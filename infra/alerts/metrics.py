@@ -33,6 +33,7 @@ class RouterMetrics:
         self.part_up = gauge("part_up", "1 when the part answered its last probe, else 0.", "part")
         self.part_answer = gauge("part_answer_seconds", "How long the last probe took.", "part")
         self.job_stopped = gauge("job_stopped_seconds", "When a job was stopped by hand, since the epoch.", "job_name")
+        self.beat = gauge("beat_seconds", "When messages that are due were last looked for, since the epoch.")
         self.topic_age = gauge("topic_age_seconds", "Since the newest record that was read from a topic.", "topic")
 
     def exposed(self) -> bytes:

@@ -88,6 +88,7 @@ class Process:
         told_again = 0.0
         while not self._stop.wait(BEAT_S):
             now_ms = self._clock()
+            self.metrics.beat.set(now_ms / 1000)
             self.router.watch(now_ms)
             for message in self.router.due(now_ms):
                 self._senders.submit(self._send, message).add_done_callback(self._sent)

@@ -11,6 +11,7 @@ import click
 import msgspec
 from prometheus_client import start_http_server
 
+from infra import wished_stop
 from infra.promoter import Promoter
 from infra.stack.home import Home
 from online_learning.catalogue import LEARNERS, definition
@@ -18,7 +19,7 @@ from online_learning.log_edge import LabelledLog, Told
 from online_learning.loop import Loop
 from online_learning.process import run
 from online_learning.process_metrics import ProcessMetrics
-from schemas.errors import PortInUseError
+from schemas.errors import OperatorError, PortInUseError
 from schemas.events import Event
 from schemas.settings import Settings
 from serving.features import catalogue as fraud_features
@@ -57,6 +58,7 @@ def command(
         run(loop, log, _Told(settings), metrics, checkpoint_s=settings.learn.checkpoint_ms / 1000, stopped=stop)
         if server is not None:
             server.shutdown()
+            _tell_stopped(settings)
     finally:
         log.close()
     figures = {course.definition.name: _figures(course) for course in loop.courses}
@@ -90,6 +92,13 @@ def _serve(metrics: ProcessMetrics, port: int) -> Any:
         raise PortInUseError(
             f"port {port} for the learners' metrics is taken; give another as `learn.port` in the settings"
         ) from error
+
+
+def _tell_stopped(settings: Settings) -> None:
+    try:
+        wished_stop.tell(settings.kafka, "learn")
+    except OperatorError as error:
+        click.echo(f"ended, but nobody could be told that it was wished ({error}); ProcessDown will fire", err=True)
 
 
 class _Told(Told):

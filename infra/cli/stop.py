@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from infra import checkpoints, flink_client
+from infra import checkpoints, flink_client, wished_stop
 from jobs.names import JOB_NAMES
 from schemas.settings import Settings
 
@@ -14,7 +14,14 @@ from schemas.settings import Settings
 @click.option("--now", is_flag=True, help="Cancel without a savepoint; the last checkpoint stays.")
 @click.pass_obj
 def command(settings: Settings, job: str, now: bool) -> None:
-    """Stop JOB after a savepoint, and name the savepoint."""
+    """Stop JOB after a savepoint, and name the savepoint.
+
+    Of a job that does not run it notes that somebody wished it: the alert that it is down ends.
+    """
+    if job not in flink_client.running(settings):
+        wished_stop.tell(settings.kafka, job)
+        click.echo(f"{job} does not run; noted that this is wished: no alert says that it is down")
+        return
     if now:
         flink_client.cancel(job, settings)
         click.echo(f"{job} is cancelled")

@@ -1,6 +1,7 @@
-"""Synthetic streams whose concept changes while their features do not: what is found is found by the errors of a model.
+"""Synthetic streams whose concept changes while their features do not: what is found is found with labels.
 
-A naive Bayes learns from the first events, and from the events after each alarm; windows of the others are judged.
+A naive Bayes learns from the first events, and anew from those after each alarm; the others it answers, and the
+monitor of the job judges them.
 """
 
 from __future__ import annotations
@@ -13,10 +14,15 @@ from pyarrow import csv
 from sklearn.naive_bayes import GaussianNB
 
 from jobs.evaluate_drift.known import Alarm, Drift, Found, found
-from jobs.evaluate_drift.monitor import Floats, Monitor
+from jobs.evaluate_drift.watched import BATCH, Floats, Watched
 from schemas.errors import InputError
+from serving.drift.baseline import Baseline, baseline_of_curve
+from serving.drift.score_curve import ScoreCurve
+from serving.windows import DAY_MS
 
 TRAIN, HELD_OUT, WINDOW = 1_000, 500, 250
+# 2024-01-01: events have no times of their own.
+START_MS = 1_704_067_200_000
 
 
 class Stream(NamedTuple):
@@ -60,28 +66,39 @@ def _read(file: Path) -> tuple[list[str], Floats, Floats]:
 def _run(names: list[str], rows: Floats, labels: Floats, drifts: list[Drift]) -> Found:
     alarms: list[Alarm] = []
     windows: list[tuple[int, int]] = []
-    memory = 0
-    at = 0
-    while at + TRAIN + HELD_OUT + WINDOW <= len(rows):
-        held_out = at + TRAIN
-        model = GaussianNB().fit(rows[at:held_out], labels[at:held_out])
-        at = held_out + HELD_OUT
-        monitor = Monitor(names, rows[held_out - TRAIN : at])
-        monitor.trust(_errors(model, rows[held_out:at], labels[held_out:at]))
-        while at + WINDOW <= len(rows):
-            window = slice(at, at + WINDOW)
-            differing = monitor.judge(rows[window], _errors(model, rows[window], labels[window]))
-            windows.append((at, at + WINDOW))
-            at += WINDOW
-            if differing:
-                alarms.append(Alarm(at, differing))
-                break
-        memory = monitor.memory_bytes
-        if not alarms or alarms[-1].at != at:
-            break
-    return found(drifts, alarms, windows, memory / len(names))
+    times_ms = START_MS + np.arange(len(rows)) * DAY_MS // WINDOW
+    watched = Watched(names)
+    at, differing = 0, ["nothing is known yet"]
+    while differing and at + TRAIN + HELD_OUT + WINDOW <= len(rows):
+        model = GaussianNB().fit(rows[at : at + TRAIN], labels[at : at + TRAIN])
+        held_out = slice(at + TRAIN, at + TRAIN + HELD_OUT)
+        trained = rows[at : at + TRAIN + HELD_OUT]
+        watched.begin(trained, _scores(model, trained), _baseline(_scores(model, rows[held_out]), labels[held_out]))
+        # Windows are whole ones.
+        begin = at = -(-held_out.stop // WINDOW) * WINDOW
+        scores = _scores(model, rows)
+        differing = []
+        while at < len(rows) and not differing:
+            batch = slice(at, at + BATCH)
+            differing = watched.feed(times_ms[batch], rows[batch], scores[batch], labels[batch])
+            at = min(batch.stop, len(rows))
+        windows += [(start, start + WINDOW) for start in range(begin, at, WINDOW) if start + WINDOW < at]
+        if differing:
+            alarms.append(Alarm(at, differing))
+    return found(drifts, alarms, windows, watched.bytes_per_feature)
 
 
-def _errors(model: GaussianNB, rows: Floats, labels: Floats) -> Floats:
-    wrong: Floats = (model.predict(rows) != labels).astype(np.float64)
-    return wrong
+def _scores(model: GaussianNB, rows: Floats) -> Floats:
+    probabilities: Floats = model.predict_proba(rows)[:, 1]
+    return probabilities
+
+
+def _baseline(scores: Floats, labels: Floats) -> Baseline:
+    """What the model does on rows that it did not learn from.
+
+    Measured in the bins of the job: the scores of a naive Bayes lie closer to 0 and 1 than these tell apart.
+    """
+    curve = ScoreCurve()
+    for score, label in zip(scores.tolist(), labels.tolist(), strict=True):
+        curve.learn(score, label, None)
+    return baseline_of_curve(curve)

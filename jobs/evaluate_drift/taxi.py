@@ -14,8 +14,9 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from jobs.evaluate_drift.known import Alarm, Drift, Found, found
-from jobs.evaluate_drift.monitor import Floats, Monitor
+from jobs.evaluate_drift.watched import BATCH, Floats, Times, Watched
 from schemas.errors import InputError
+from serving.drift.baseline import Baseline
 from serving.windows import DAY_MS
 
 FILE = "trips.parquet"
@@ -44,6 +45,8 @@ def _ms(year: int, month: int, day: int) -> int:
     return round(datetime(year, month, day, tzinfo=UTC).timestamp() * 1000)
 
 
+# Of the first of the days that weeks stand for; trips begin at a whole day, too.
+START_MS = _ms(2024, 1, 1)
 FROM_MS, WATCHED_MS, TO_MS = _ms(2018, 1, 1), _ms(2018, 12, 31), _ms(2021, 1, 1)
 SURCHARGE_MS, CHARGED_MS, PANDEMIC_MS = _ms(2019, 1, 1), _ms(2019, 2, 2), _ms(2020, 3, 16)
 
@@ -60,23 +63,33 @@ def run(folder: Path) -> dict[str, Found]:
     ]
     alarms: list[Alarm] = []
     windows: list[tuple[int, int]] = []
-    monitor = Monitor(names, rows[: _number(times, WATCHED_MS)])
-    start_ms, memory = WATCHED_MS, 0
-    while start_ms + WEEK_MS <= TO_MS and not (alarms and start_ms > PANDEMIC_MS and alarms[-1].at > drifts[1].at):
-        begin, end = _number(times, start_ms), _number(times, start_ms + WEEK_MS)
-        differing = monitor.judge(rows[begin:end])
-        memory = max(memory, monitor.memory_bytes)
-        windows.append((begin, end))
-        start_ms += WEEK_MS
-        if differing:
-            alarms.append(Alarm(end, differing))
-            until_ms = start_ms + NEW_REFERENCE_WEEKS * WEEK_MS
-            monitor = Monitor(names, rows[end : _number(times, until_ms)])
-            start_ms = until_ms
-    return {"nyc-taxi": found(drifts, alarms, windows, memory / len(names))}
+    watched = Watched(names)
+    # A week stands for a day; nobody scores trips.
+    days_ms, scores = START_MS + (times - FROM_MS) // 7, np.zeros(len(rows))
+    from_ms, start_ms = FROM_MS, WATCHED_MS
+    while start_ms + WEEK_MS <= TO_MS and not (alarms and alarms[-1].at > drifts[1].at):
+        begin = _number(times, start_ms)
+        known = slice(_number(times, from_ms), begin)
+        watched.begin(rows[known], scores[known], Baseline())
+        at = begin
+        differing: list[str] = []
+        while at < len(rows) and not differing:
+            batch = slice(at, at + BATCH)
+            differing = watched.feed(days_ms[batch], rows[batch], scores[batch])
+            at = min(batch.stop, len(rows))
+        told_ms = int(times[at - 1])
+        weeks = [(week, week + WEEK_MS) for week in range(start_ms, told_ms, WEEK_MS) if week + WEEK_MS < told_ms]
+        windows += [(_number(times, week), _number(times, end)) for week, end in weeks]
+        if not differing:
+            break
+        alarms.append(Alarm(at, differing))
+        # Whole weeks after the alarm.
+        from_ms = FROM_MS + -(-(told_ms - FROM_MS) // WEEK_MS) * WEEK_MS
+        start_ms = from_ms + NEW_REFERENCE_WEEKS * WEEK_MS
+    return {"nyc-taxi": found(drifts, alarms, windows, watched.bytes_per_feature)}
 
 
-def _read(file: Path) -> tuple[Floats, list[str], Floats]:
+def _read(file: Path) -> tuple[Times, list[str], Floats]:
     """Times, names and rows of the three years: the columns, the hour, and the minutes that a trip took."""
     table = pq.read_table(file)
     times = table.column("pickup_datetime").to_numpy().astype("datetime64[ms]").astype(np.int64)
@@ -88,6 +101,6 @@ def _read(file: Path) -> tuple[Floats, list[str], Floats]:
     return times[order], [*COLUMNS, "hour", "minutes"], rows[order]
 
 
-def _number(times: Floats, at_ms: int) -> int:
+def _number(times: Times, at_ms: int) -> int:
     """The number of the first event at that time or later."""
     return int(np.searchsorted(times, at_ms))

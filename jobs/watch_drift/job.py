@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import msgspec
-
 from jobs.runtime.stage import Door, Flow, Job, Stage
-from schemas import codec, metrics
-from schemas.errors import EventError, InputError, ModelError
-from schemas.events import LabelledExample
+from schemas import metrics
+from schemas.errors import InputError, ModelError
 from schemas.models import Reference
 from schemas.settings import Settings
 from schemas.topics import (
@@ -26,14 +23,14 @@ from schemas.topics import (
     RECOMMENDATIONS,
     TRANSACTIONS,
 )
-from schemas.watching import DriftReport
-from serving.dead_letter import dead_letter
+from serving.drift.baseline import Baseline, baseline_of
 from serving.drift.figures import Figures
+from serving.drift.monitor import Monitor, written
 from serving.drift.parity import Parity
-from serving.drift.performance import Performance
-from serving.drift.watch import JOB, Watch
+from serving.drift.standing import Standing
+from serving.drift.watch import JOB
 from serving.entity_cache import Writes
-from serving.inflight import Message, Output, Record
+from serving.inflight import Message, Record
 from serving.registry import Registry
 
 # Nothing waits for a report: large batches cost the least.
@@ -50,38 +47,29 @@ class _Answers(Stage):
     def open(self, door: Door) -> None:
         self._door = door
         self._registry = Registry(Path(door.settings.registry.path))
-        self._watch: Watch | None = None
-        self._levels: dict[tuple[str, str], DriftReport] = {}
+        self._monitor: Monitor | None = None
+        self._standing = Standing(door.metrics.count, door.metrics.gauge)
 
     def step(self, batch: Sequence[Record]) -> Sequence[Message]:  # type: ignore[override]  # always the first stage
-        count = self._door.metrics.count
-        if self._watch is None:
+        if self._monitor is None:
             # Only now: while a stage is opened, Flink has no key, and so no state to restore from.
             self._restore()
-        assert self._watch is not None
-        count(metrics.EVENTS, by=len(batch))
-        answers = [record for record in batch if record.topic in {DECISIONS.name, RECOMMENDATIONS.name}]
-        outputs: list[Output] = []
-        for record in batch:
-            if record.topic == LABELLED_EXAMPLES.name:
-                outputs += self._learn(record)
-        outputs += self._watch.step(answers)
-        reports = [*self._watch.reports, *self._performance.close()]
-        outputs += [Output(DRIFT_REPORTS.name, report.model.encode(), codec.encode(report)) for report in reports]
-        self._tell(reports)
+        assert self._monitor is not None
+        self._door.metrics.count(metrics.EVENTS, by=len(batch))
+        outputs = self._monitor.step(batch)
+        self._standing.hear(self._monitor.reports)
+        if self._monitor.reports:
+            self._door.metrics.gauge(metrics.SKETCH_BYTES, self._monitor.memory_bytes())
         return [*outputs, *self._figures.step(batch)]
 
     def take_writes(self) -> Writes:
-        if self._watch is None:
+        if self._monitor is None:
             return {}
-        return self._watch.take_writes() | self._performance.take_writes() | self._figures.take_writes()
+        return self._monitor.take_writes() | self._figures.take_writes()
 
     def _restore(self) -> None:
         door, given = self._door, self._door.settings.drift
-        self._performance = Performance(
-            door.read, self._baseline, label_days=given.label_days, sample_permille=given.sample_permille
-        )
-        self._watch = Watch(door.read, self._reference, given, door.metrics.count, self._performance.answer)
+        self._monitor = Monitor(door.read, self._reference, self._baseline, given, door.metrics.count)
         self._figures = Figures(door.read, given.segments, door.metrics.count, door.metrics.gauge)
 
     def _reference(self, model: str) -> Reference | None:
@@ -92,49 +80,12 @@ class _Answers(Stage):
         except (InputError, ModelError):
             return None
 
-    def _baseline(self, model: str) -> dict[str, float]:
+    def _baseline(self, model: str) -> Baseline:
         name, _, version = model.partition("@")
         try:
-            return msgspec.to_builtins(self._registry.metrics(name, version))  # type: ignore[no-any-return]  # a Metrics
+            return baseline_of(self._registry.metrics(name, version))
         except (InputError, ModelError):
-            return {}
-
-    def _learn(self, record: Record) -> list[Output]:
-        try:
-            example = codec.decode(LabelledExample, record.value)
-        except EventError as error:
-            self._door.metrics.count(metrics.REJECTS, error.reason)
-            return [dead_letter(record, error, JOB)]
-        if example.position is None:
-            for segment in {"", example.segment} & {"", *self._door.settings.drift.segments}:
-                self._performance.learn(
-                    example.model,
-                    segment,
-                    example.decided_ms,
-                    example.event_time_ms,
-                    example.score,
-                    example.label,
-                    example.replaced,
-                    weight=example.weight,
-                    replaced_weight=example.replaced_weight,
-                    decision=example.decision,
-                )
-        return []
-
-    def _tell(self, reports: Sequence[DriftReport]) -> None:
-        """How many subjects of each kind are at the highest level, and the largest PSI, of the newest reports."""
-        for report in reports:
-            self._door.metrics.count(metrics.DRIFT_REPORTS, report.level)
-            if not report.segment:
-                self._levels[report.model, f"{report.subject}/{report.name}/{report.measure}/{report.span}"] = report
-        for subject in {report.subject for report in reports}:
-            newest = [report for report in self._levels.values() if report.subject == subject]
-            worst = {report.name for report in newest if report.level == "significant"}
-            self._door.metrics.gauge(metrics.DRIFTED, len(worst), subject)
-            psi = max((report.value for report in newest if report.measure == "psi"), default=0.0)
-            self._door.metrics.gauge(metrics.DRIFT_PSI, round(1000 * psi), subject)
-        if reports and self._watch is not None:
-            self._door.metrics.gauge(metrics.SKETCH_BYTES, self._watch.memory_bytes())
+            return Baseline()
 
 
 class _Parity(Stage):
@@ -145,12 +96,14 @@ class _Parity(Stage):
     def open(self, door: Door) -> None:
         self._door = door
         self._parity: Parity | None = None
+        self._standing = Standing(door.metrics.count, door.metrics.gauge)
 
     def step(self, batch: Sequence[Record]) -> Sequence[Message]:  # type: ignore[override]  # always the first stage
         if self._parity is None:
             self._parity = Parity(self._door.read, self._door.settings.job.cached_entities, self._door.metrics.count)
-        reports = self._parity.step(batch)
-        return [Output(DRIFT_REPORTS.name, report.model.encode(), codec.encode(report)) for report in reports]
+        reports = list(self._parity.step(batch))
+        self._standing.hear(reports)
+        return [written(report) for report in reports]
 
     def take_writes(self) -> Writes:
         return self._parity.take_writes() if self._parity is not None else {}

@@ -8,6 +8,7 @@ from schemas.alerts.fraud import FRAUD
 from schemas.alerts.jobs import JOBS
 from schemas.alerts.models import MODELS
 from schemas.alerts.parts import PARTS
+from schemas.alerts.processes import PROCESS_ALERTS
 from schemas.alerts.recommend import RECOMMEND
 from schemas.alerts.routing import ROUTING
 from schemas.alerts.silence import SILENCE
@@ -16,6 +17,7 @@ from schemas.alerts.traffic import TRAFFIC
 GROUPS: dict[str, tuple[Definition, ...]] = {
     "parts": PARTS,
     "jobs": JOBS,
+    "processes": PROCESS_ALERTS,
     "traffic": TRAFFIC,
     "silence": SILENCE,
     "fraud": FRAUD,

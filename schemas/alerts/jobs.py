@@ -31,7 +31,7 @@ JOBS = (
             # not seen after that; one that was started again was.
             expr=f"""max by (job_name) (max_over_time({RUNNING}[7d])) == LIMIT
                 unless max by (job_name) ({RUNNING}) == LIMIT
-                unless (max by (job_name) ({JOB_STOPPED}) >
+                unless (max by (job_name) (last_over_time({JOB_STOPPED}[7d])) >
                     max by (job_name) (max_over_time(timestamp({RUNNING})[7d:1m])))""",
             hold="30s",
             cases=(
@@ -54,6 +54,11 @@ JOBS = (
                     step="10m",
                 ),
                 Case("a job that was stopped", {of_job(RUNNING): "1x8 _x40", of_job(JOB_STOPPED): "130x48"}, at="9m"),
+                Case(
+                    "a job that was stopped, and the router after it",
+                    {of_job(RUNNING): "1x8 _x80", of_job(JOB_STOPPED): "130x20 _x60"},
+                    at="18m",
+                ),
                 Case(
                     "a job that vanished after it was started again",
                     {of_job(RUNNING): "1x4 _x4 1x8 _x40", of_job(JOB_STOPPED): "70x56"},

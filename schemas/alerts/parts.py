@@ -22,7 +22,7 @@ PARTS = (
         action="sluice doctor",
         runbook="part-down",
         signal=Rule(
-            # The API and the router are processes of their own, which need not run.
+            # The API, learners and the router are processes of their own, which need not run: ProcessDown.
             expr='up{job!~"api|alerts|learn"} == LIMIT',
             hold="30s",
             cases=(

@@ -31,11 +31,14 @@ RATES = {
     "block_share": ("blocked", "volume"),
     "mean_amount": ("amount", "volume"),
     "click_rate": ("clicks", "impressions"),
+    "conversion_rate": ("purchases", "clicks"),
+    "revenue_per_impression": ("revenue", "impressions"),
+    "engagement_seconds": ("engagement_seconds_sum", "engagements"),
     "session_seconds": ("session_seconds_sum", "sessions"),
     "session_events": ("session_events_sum", "sessions"),
 }
 # Sums that are only parts of a rate.
-PARTS = ("session_seconds_sum", "session_events_sum")
+PARTS = ("session_seconds_sum", "session_events_sum", "engagement_seconds_sum")
 
 
 class Kept(msgspec.Struct, array_like=True):

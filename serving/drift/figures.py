@@ -30,6 +30,8 @@ MIN_EVENTS = 30
 # Prices that are kept at hand; the others are read from state.
 MAX_PRICES = 100_000
 MERCHANT_VOLUME = "merchant_volume"
+# No single event adds more, in units of its figure: sums of hundredths stay whole numbers of 64 bits.
+MOST_ADDED = 1e9
 
 # Sets a gauge under a label.
 Gauge = Callable[[metrics.Metric, int, str], None]
@@ -128,7 +130,7 @@ class Figures:
         if paid.repeat:
             return
         at = paid.event_time_ms
-        cents = round(100 * paid.amount)
+        cents = _hundredths(paid.amount)
         self._payments.see(at)
         for counted in self._merchants.close(at):
             self._waiting += self._unusual(
@@ -143,6 +145,8 @@ class Figures:
 
     def _act(self, acted: Acted) -> None:
         at = acted.event_time_ms
+        # Before anything is counted of it: one that is left out is left out whole.
+        sums = [("interactions", 100), *self._worth(acted)]
         segment_of = acted.context.get("segment", "")
         self._acted_ms = max(self._acted_ms, at)
         self._shop.see(at)
@@ -152,17 +156,22 @@ class Figures:
                 self._end(session)
         for session in self._sessions.add(crc32(acted.user_id.encode()), acted.user_id, segment_of, at):
             self._end(session)
-        sums: list[tuple[str, int]] = [("interactions", 100)]
-        if acted.kind == "view" and acted.position is not None:
-            sums.append(("impressions", 100))
-        elif acted.kind == "click":
-            sums.append(("clicks", 100))
-        elif acted.kind == "purchase":
-            # Pieces; one where nobody said how many.
-            money = (acted.value or 1.0) * self._price_of(acted.item_id)
-            sums += [("purchases", 100), ("revenue", round(100 * money))]
         if self._add(self._shop, sums, segment_of, at):
             self._shop.meet(acted.user_id, at)
+
+    def _worth(self, acted: Acted) -> list[tuple[str, int]]:
+        """What an interaction adds beside itself, by its kind. Raises InvalidError for a value that can not be."""
+        if acted.kind == "view" and acted.position is not None:
+            return [("impressions", 100)]
+        if acted.kind == "click":
+            return [("clicks", 100)]
+        if acted.kind == "purchase":
+            # Pieces; one where nobody said how many.
+            money = (acted.value or 1.0) * self._price_of(acted.item_id)
+            return [("purchases", 100), ("revenue", _hundredths(money))]
+        if acted.kind == "time_spent":
+            return [("engagements", 100), ("engagement_seconds_sum", _hundredths(acted.value))]
+        return []
 
     def _end(self, session: Closed) -> None:
         # A session is counted when it is over, in the minute in which nothing can be added to it any more.
@@ -230,6 +239,13 @@ def _in_time(event: E, record: Record) -> E:
     if event.event_time_ms > record.arrival_ms + FUTURE_MS:
         raise InvalidError("event time is ahead of its arrival", "future")
     return event
+
+
+def _hundredths(value: float) -> int:
+    """Raises InvalidError for what would be no sum any more."""
+    if not abs(value) <= MOST_ADDED:
+        raise InvalidError(f"{value:g} is beyond {MOST_ADDED:g}", "range")
+    return round(100 * value)
 
 
 def _output(topic: str, event: Aggregate | Anomaly) -> Output:

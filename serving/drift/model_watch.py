@@ -128,6 +128,10 @@ class ModelWatch:
         """The bytes of all sketches as they are stored."""
         return sum(len(found.to_bytes()) for found in self._sketches.values())
 
+    def windows(self) -> int:
+        """How many sketches are kept."""
+        return len(self._sketches)
+
     def take_writes(self) -> Writes:
         """What changed since the last call, None = deleted."""
         writes: Writes = {

@@ -6,7 +6,7 @@ left out, and where answers stop, the last window waits for the next answer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -30,8 +30,6 @@ LATENESS_MS = 10 * MINUTE_MS
 # Models at once; an answer of another is counted under what it lacks, not watched.
 MAX_MODELS = 8
 INDEX = "watched"
-
-
 # Knuth's multiplicative hashing: 2 ** 32 over the golden ratio.
 _SPREAD = 2_654_435_761
 
@@ -56,7 +54,10 @@ _encoder = msgspec.msgpack.Encoder()
 
 
 class Watch:
-    """All watched models. `references` gives the reference that a model label brings from training, None = none."""
+    """All watched models. `references` gives the reference that a model label brings from training, None = none.
+
+    `feature_sets` are the names of the values of vectors, by their set.
+    """
 
     def __init__(
         self,
@@ -65,7 +66,9 @@ class Watch:
         settings: Drift,
         count: Count,
         scored: Scored = _nobody,
+        feature_sets: Mapping[str, tuple[str, ...]] = FEATURE_SETS,
     ) -> None:
+        self._feature_sets = feature_sets
         self._references = references
         self._scored = scored
         # Reports of the newest batch.
@@ -129,11 +132,15 @@ class Watch:
         """The bytes of all sketches as they are stored."""
         return sum(watch.memory_bytes() for watch in self._watches.values())
 
+    def windows(self) -> int:
+        """How many sketches are kept, of all models and segments."""
+        return sum(watch.windows() for watch in self._watches.values())
+
     def _open(self, model: str, feature_set: str) -> ModelWatch:
         given = self._settings
         watch = ModelWatch(
             model,
-            FEATURE_SETS[feature_set],
+            self._feature_sets[feature_set],
             self._references(model),
             window_min=given.window_min,
             min_samples=given.min_samples,
@@ -144,12 +151,12 @@ class Watch:
     def _take(self, model: str, feature_set: str, answers: list[Decided | Listed]) -> None:
         watch = self._watches.get(model)
         if watch is None:
-            if feature_set not in FEATURE_SETS or not self._make_room():
+            if feature_set not in self._feature_sets or not self._make_room():
                 self._count(metrics.UNWATCHED, "", len(answers))
                 return
             watch = self._open(model, feature_set)
             self._index.models[model] = feature_set
-        names = FEATURE_SETS[self._index.models[model]]
+        names = self._feature_sets[self._index.models[model]]
         places: list[tuple[str, int]] = []
         chosen: list[Decided | Listed] = []
         newest_ms = self._index.newest_ms.get(model, 0)

@@ -10,12 +10,14 @@ from pathlib import Path
 import click
 import pytest
 import yaml
+from prometheus_client import generate_latest
 
 from infra.alerts import generate
 from infra.alerts.metrics import RouterMetrics
 from infra.alerts.rule_tests import rule_tests_yaml
 from infra.alerts.rules import Shortening, rules_yaml
 from infra.cli import COMMANDS, sluice
+from online_learning.process_metrics import ProcessMetrics
 from schemas import metrics
 from schemas.alerts.catalogue import DEFINITIONS, GROUPS, PARTLY_WITHOUT, WITHOUT
 from schemas.alerts.definition import LIMIT, Rule
@@ -49,7 +51,8 @@ def exported(text):
 
 
 def of_processes():
-    return exported(Metrics().exposed(None, None).decode()) | exported(RouterMetrics().exposed().decode())
+    learner = exported(generate_latest(ProcessMetrics().registry).decode())
+    return learner | exported(Metrics().exposed(None, None).decode()) | exported(RouterMetrics().exposed().decode())
 
 
 @pytest.mark.parametrize("place", generate.files())

@@ -125,6 +125,38 @@ def test_clicks_revenue_and_the_click_rate_follow_from_interactions_and_prices()
     assert (values["click_rate"], values["revenue"], values["purchases"]) == (0.25, 10.0, 2.0)
 
 
+def test_conversion_revenue_by_impression_and_time_spent_are_sums_over_sums():
+    item = Item(event_id="i", event_time_ms=START_MS, item_id="i1", price=2.5)
+    kinds = [*["view"] * 8, *["click"] * 4, "purchase", *["time_spent"] * 2]
+    records = [Record(ITEMS.name, 0, 0, START_MS, b"i1", codec.encode(item))]
+    for number, kind in enumerate(kinds):
+        fields = {"view": {"position": number}, "purchase": {"value": 2}, "time_spent": {"value": 10.0 * number}}
+        records.append(acted(number, START_MS + number, kind, **fields.get(kind, {})))
+    found, _ = Shop().feed([*records, acted(99, START_MS + 2 * MINUTE_MS, "cart")])
+    values = {a.name: a.value for a in found}
+    assert values["conversion_rate"] == 1 / 4
+    assert values["revenue_per_impression"] == 5.0 / 8
+    assert values["engagement_seconds"] == (130 + 140) / 2
+    assert "engagement_seconds_sum" not in values
+
+
+@pytest.mark.parametrize("kind", ["purchase", "time_spent"])
+@pytest.mark.parametrize("value", [1e300, -1e10])
+def test_a_value_that_can_not_be_is_left_out_whole_and_stops_nothing(kind, value):
+    item = Item(event_id="i", event_time_ms=START_MS, item_id="i1", price=1e9)
+    shop = Shop()
+    found, _ = shop.feed(
+        [
+            Record(ITEMS.name, 0, 0, START_MS, b"i1", codec.encode(item)),
+            acted(0, START_MS, kind, value=value),
+            acted(1, START_MS, "click"),
+            acted(2, START_MS + 2 * MINUTE_MS, "click"),
+        ]
+    )
+    assert shop.counted["left_out"] == 1
+    assert {a.name: a.value for a in found}["interactions"] == 1
+
+
 def test_a_restored_step_goes_on_as_if_nothing_had_happened():
     rng = np.random.default_rng(4)
     records = [paid(n, START_MS + n * 700, int(rng.integers(1, 900)), merchant=f"m{n % 3}") for n in range(4_000)]

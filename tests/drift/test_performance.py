@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import pytest
 from sklearn import metrics as sk
 
+from jobs.train_fraud.curve import curve as training_curve
+from jobs.train_fraud.quality import calibration_error
 from schemas.errors import StateVersionError
-from schemas.measures import MEASURES
+from schemas.measures import ERROR_SHARE, MEASURES
+from schemas.models import CurvePoint, Metrics
 from schemas.settings import Drift
+from serving.drift.baseline import Baseline, baseline_of, baseline_of_curve
 from serving.drift.performance import KEY, Performance
 from serving.drift.score_curve import CUT, EDGES, ScoreCurve, from_bytes
 from serving.drift.stopped import Stopped
@@ -17,6 +22,12 @@ from serving.labels.maturity import DEFAULTS
 DAY_MS = 86_400_000
 START_MS = 20_400 * DAY_MS
 MODEL = "fraud@1"
+
+
+def validated():
+    """Ten frauds among a hundred; above the cut five of them and a good one."""
+    points = [CurvePoint(0.0, 10, 90, 1.0, 1.0), CurvePoint(CUT, 5, 1, 1.0, 1.0)]
+    return Metrics(0, 1, 100, 10, 0.9, 0.5, 0.5, 0.0, 0.0, 0.01, 0.02, 0.0, points, {})
 
 
 def drawn(seed, count=20_000):
@@ -37,6 +48,102 @@ def test_figures_equal_scikit_learns_on_scores_of_the_same_bins():
     assert found.precision == pytest.approx(sk.precision_score(labels, scores > CUT), abs=1e-9)
     assert found.recall == pytest.approx(sk.recall_score(labels, scores > CUT), abs=1e-9)
     assert found.roc_auc == pytest.approx(sk.roc_auc_score(labels, scores), abs=0.001)
+    assert found.f1 == pytest.approx(sk.f1_score(labels, scores > CUT), abs=1e-9)
+    assert found.accuracy == pytest.approx(sk.accuracy_score(labels, scores > CUT), abs=1e-9)
+    assert curve.errors() == pytest.approx((1 - found.accuracy, len(labels)))
+
+
+@pytest.mark.parametrize("answered", [True, False], ids=["scores known", "scores of other answers"])
+def test_the_calibration_error_is_that_of_training(answered):
+    scores, labels = drawn(11)
+    # Claims that are too high by a fifth.
+    claims = np.minimum(1.2 * scores, 0.999)
+    curve = ScoreCurve()
+    if answered:
+        curve.answer(claims)
+    for score, label in zip(claims, labels, strict=True):
+        curve.learn(float(score), float(label), None)
+    assert curve.calibration_error() == pytest.approx(calibration_error(labels, claims), abs=0.003)
+    assert curve.calibration_error() > 0.02
+
+
+def test_answers_that_stand_for_many_know_the_share_of_errors_less_well():
+    rng = np.random.default_rng(12)
+    shares, sure = [], []
+    for _ in range(300):
+        curve = ScoreCurve()
+        for wrong in rng.random(400) < 0.1:
+            curve.learn(0.9, 0.0 if wrong else 1.0, None, 20.0 if wrong else 1.0)
+            curve.learn(0.1, 0.0, None, 20.0)
+        found = curve.errors()
+        shares.append(found.share)
+        sure.append(found.rows)
+    predicted = np.sqrt(np.mean(shares) * (1 - np.mean(shares)) / np.mean(sure))
+    assert predicted == pytest.approx(np.std(shares), rel=0.5)
+    assert np.mean(sure) < 800
+
+
+def test_a_perfect_model_has_figures_that_chance_can_be_told_from():
+    """Sums of shares are above 1 by a rounding error now and then."""
+    performance = Performance({}.get, lambda _: Baseline({"roc_auc": 1.0000000000000002}), label_days=0)
+    for day in range(3):
+        for n in range(300):
+            at = START_MS + day * DAY_MS + n
+            performance.answer(MODEL, "", [at], [0.999 if n % 3 else 0.001])
+            performance.learn(MODEL, "", at, at, 0.999 if n % 3 else 0.001, float(n % 3 > 0), None)
+        told = {r.measure: r for r in performance.close()}
+    assert (told["roc_auc"].value, told["roc_auc"].level) == (1.0, "none")
+
+
+def test_errors_that_grow_are_concept_drift_until_they_fall_again():
+    performance = Performance({}.get, lambda _: Baseline({}, {}, 50.0, 950.0), label_days=0)
+    rng = np.random.default_rng(13)
+    levels = []
+    for day in range(12):
+        wrong_share = 0.12 if 5 <= day < 9 else 0.05
+        for n in range(600):
+            at = START_MS + day * DAY_MS + n
+            truth = float(rng.random() < 0.4)
+            score = abs(truth - (rng.random() < wrong_share)) * 0.8 + 0.1
+            performance.answer(MODEL, "", [at], [score])
+            performance.learn(MODEL, "", at, at, score, truth, None)
+        levels += [r.level for r in performance.close() if r.subject == "error"]
+    assert levels == ["none"] * 5 + ["significant"] * 4 + ["none"] * 2
+
+
+def test_what_is_held_of_a_model_goes_when_it_has_not_answered_for_long():
+    performance = Performance({}.get, baseline, label_days=0)
+    paid(performance, 14)
+    performance.learn(MODEL, "", START_MS + DAY_MS, START_MS + DAY_MS, 0.5, 0.0, None)
+    list(performance.close())
+    assert any(subject.startswith(f"{MODEL}/") for subject in performance._kept.levels)
+    performance.learn("fraud@2", "", START_MS + 9 * DAY_MS, START_MS + 9 * DAY_MS, 0.5, 0.0, None)
+    list(performance.close())
+    assert not any(subject.startswith(f"{MODEL}/") for subject in performance._kept.levels)
+
+
+def test_a_baseline_of_the_registry_knows_its_figures_as_well_as_one_of_the_same_curve():
+    scores, labels = drawn(15, 4_000)
+    curve = ScoreCurve()
+    for score, label in zip(scores, labels, strict=True):
+        curve.learn(float(score), float(label), None)
+    same = baseline_of_curve(curve)
+    points = training_curve(labels, scores, np.ones(len(scores)))
+    told = msgspec.structs.replace(
+        validated(), rows=len(labels), frauds=int(labels.sum()), roc_auc=same.figures["roc_auc"],
+        average_precision=same.figures["average_precision"], curve=points,
+    )  # fmt: skip
+    found = baseline_of(told)
+    assert found.deviations == pytest.approx(same.deviations, rel=0.02)
+    assert (found.wrong, found.right) == pytest.approx((same.wrong, same.right))
+
+
+def test_the_errors_of_the_validation_are_those_at_the_cut():
+    found = baseline_of(validated())
+    assert (found.wrong, found.right) == (6.0, 94.0)
+    assert found.figures["roc_auc"] == 0.9
+    without = msgspec.structs.replace(validated(), curve=[])
+    assert (baseline_of(without).wrong, baseline_of(without).right) == (0.0, 0.0)
 
 
 def test_calibrated_scores_tell_without_labels_what_labels_will_say():
@@ -73,7 +180,7 @@ def days(performance, count, *, flipped_from=99):
 
 
 def baseline(_model):
-    return {"roc_auc": 0.88}
+    return Baseline({"roc_auc": 0.88})
 
 
 def test_a_day_is_estimated_when_it_is_over_and_told_when_its_labels_are_mature():
@@ -172,10 +279,10 @@ def test_a_sample_of_good_payments_is_no_fall_by_chance():
     """One good payment that scores high and stands for a hundred costs much precision."""
     falls = []
     for seed in range(12):
-        performance = Performance({}.get, lambda _: {"average_precision": 0.5}, label_days=2)
+        performance = Performance({}.get, lambda _: Baseline(), label_days=2)
         scores, labels = paid(performance, seed, count=15_000)
         truth = float(sk.average_precision_score(labels, scores))
-        performance._baseline = lambda _, truth=truth: {"average_precision": truth}
+        performance._baselines = lambda _, truth=truth: Baseline({"average_precision": truth})
         falls.append(mature(performance)["average_precision"].level)
     assert falls.count("none") >= 11
 
@@ -223,6 +330,7 @@ def test_everything_that_performance_tells_is_declared():
     paid(performance, 9)
     performance.answer(MODEL, "", [START_MS + DAY_MS], [0.1])
     found = mature(performance)
+    assert {m for m, r in found.items() if r.subject == "error"} == {ERROR_SHARE}
     for subject in ("performance", "label"):
         assert {m for m, r in found.items() if r.subject == subject} == set(MEASURES[subject])
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -13,16 +14,20 @@ import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from infra import flink_client
+from infra.alerts.process import Process
 from jobs.catalogue import JOBS
 from jobs.names import WATCH_DRIFT
 from jobs.train_fraud.reference import reference
 from schemas import codec
 from schemas.events import Decision, Transaction
-from schemas.settings import Drift, Settings
+from schemas.settings import Alerts, Channel, Drift, Person, Ports, Settings
 from schemas.topics import AGGREGATES, DECISIONS, DRIFT_REPORTS, TRANSACTIONS
 from schemas.watching import Aggregate, DriftReport
 from serving.features.catalogue import FEATURE_SET, NAMES
 from serving.registry import Registry
+from serving.stores.memory_deliveries import MemoryDeliveries
+from tests.alerts.alert_builders import Receiver
+from tests.alerts.alert_stack import running_alertmanager, running_router, until, unused_port
 
 HOUR_MS = 3_600_000
 ANSWERED_S = 120
@@ -72,18 +77,19 @@ def registered(given: Settings, name: str) -> str:
     return f"{name}@{version}"
 
 
-def decisions(model: str, start_ms: int) -> list[Decision]:
-    rng = np.random.default_rng(2)
+def decisions(model: str, start_ms: int, hours: range) -> list[Decision]:
+    """Those of whole hours, the second of all shifted; one more is late enough in the next hour to close the last."""
+    rng = np.random.default_rng(2 + hours.start)
     made = []
-    for number in range(2 * PER_HOUR + 1):
+    last = hours.stop * PER_HOUR
+    for number in range(hours.start * PER_HOUR, last + 1):
         vector = np.zeros(len(NAMES))
         vector[: len(WATCHED)] = rng.gamma(2, 1, len(WATCHED))
-        vector[0] += 3 * (number >= PER_HOUR)
-        # The last one is late enough in the third hour to close the second.
-        ahead_ms = 20 * 60_000 if number == 2 * PER_HOUR else 0
+        vector[0] += 3 * (PER_HOUR <= number < 2 * PER_HOUR)
+        ahead_ms = 20 * 60_000 if number == last else 0
         made.append(
             Decision(
-                event_id=f"{model}-{number}",
+                event_id=f"{model}-{hours.start}-{number}",
                 event_time_ms=start_ms + number * HOUR_MS // PER_HOUR + ahead_ms,
                 user_id=f"{model}-u{number % 50}",
                 merchant_id="m1",
@@ -113,9 +119,45 @@ def payments(shop: str, start_ms: int) -> list[Transaction]:
     ]
 
 
+@pytest.fixture(scope="module")
+def receiver(given: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
+    """What a person gets: the router on the running broker, with an Alertmanager of its own."""
+    folder = tmp_path_factory.mktemp("router")
+    opened = Receiver()
+    person = Person("tester", [Channel("webhook", f"{opened.url}/hook")], quiet_from_hour=0, quiet_until_hour=0)
+    ports = Ports(alertmanager=unused_port(), alerts=unused_port())
+    told = msgspec.structs.replace(
+        given,
+        stack=msgspec.structs.replace(given.stack, ports=ports),
+        alerts=Alerts(
+            people=[person],
+            person_per_hour=1000,
+            state=str(folder),
+            alertmanager=f"http://127.0.0.1:{ports.alertmanager}",
+        ),
+    )
+    process = Process(told, MemoryDeliveries(), print, print, {})
+    with running_alertmanager(folder, ports, quick=True), running_router(process, ports.alerts):
+        yield opened
+    opened.close()
+
+
+def told_of(receiver: Receiver, model: str, state: str) -> list[dict[str, Any]]:
+    """Notices of the hours of a model; its running day goes on to differ."""
+    notices = [notice for message in receiver.at("/hook") for notice in message["notices"]]
+    wanted = {"model": model, "name": WATCHED[0], "span": "window"}
+    return [
+        notice
+        for notice in notices
+        if notice["name"] == "FeatureDriftSevere"
+        and notice["state"] == state
+        and wanted.items() <= notice["labels"].items()
+    ]
+
+
 @pytest.mark.stack
 @pytest.mark.timeout(400)
-def test_a_moved_feature_a_right_parity_and_the_figures_reach_their_topics(given):
+def test_a_moved_feature_a_right_parity_and_the_figures_reach_their_topics_and_a_person(given, receiver):
     name = f"t{secrets.token_hex(4)}"
     model = registered(given, name)
     topics = (DRIFT_REPORTS.name, AGGREGATES.name)
@@ -126,12 +168,16 @@ def test_a_moved_feature_a_right_parity_and_the_figures_reach_their_topics(given
     consumer.assign(places)
     producer = Producer({"bootstrap.servers": given.kafka.bootstrap, "linger.ms": 5})
     # Windows close by event time: what happens here is before everything else that happens now.
-    start_ms = time.time_ns() // 1_000_000 // HOUR_MS * HOUR_MS - 3 * HOUR_MS
+    start_ms = time.time_ns() // 1_000_000 // HOUR_MS * HOUR_MS - 4 * HOUR_MS
     for paid in payments(name, start_ms):
         producer.produce(TRANSACTIONS.name, codec.encode(paid), paid.user_id)
-    for decision in decisions(model, start_ms):
-        producer.produce(DECISIONS.name, codec.encode(decision), model, timestamp=decision.event_time_ms)
-    assert producer.flush(30) == 0
+
+    def decided(hours: range) -> None:
+        for decision in decisions(model, start_ms, hours):
+            producer.produce(DECISIONS.name, codec.encode(decision), model, timestamp=decision.event_time_ms)
+        assert producer.flush(30) == 0
+
+    decided(range(2))
     found: list[DriftReport] = []
     figures: set[str] = set()
     deadline = time.monotonic() + ANSWERED_S
@@ -150,6 +196,11 @@ def test_a_moved_feature_a_right_parity_and_the_figures_reach_their_topics(given
             else:
                 figures.add(codec.decode(Aggregate, value).name)
     consumer.close()
+    (told,) = until(lambda: told_of(receiver, model, "firing"), "the person hears of the feature")
+    assert WATCHED[0] in [cause["name"] for cause in told["causes"]]
+    # Hardly has an hour been as in training, it is over.
+    decided(range(2, 3))
+    until(lambda: told_of(receiver, model, "resolved"), "the person hears that it is over")
     flink_client.cancel(WATCH_DRIFT, given)
     hourly = [
         r for r in found if r.model == model and r.measure == "psi" and r.window_end_ms - r.window_start_ms == HOUR_MS

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from infra import checkpoints, flink_client
+from infra import checkpoints, flink_client, wished_stop
 from infra.cli import stop, submit
 from schemas.settings import Flink, Job, Settings, Stack
 
@@ -143,6 +143,7 @@ def test_a_cluster_on_the_stacks_port_that_the_stack_did_not_start_is_another_on
 
 
 def test_stop_names_the_command_that_resumes(local, monkeypatch):
+    monkeypatch.setattr(flink_client, "running", lambda settings: {JOB: A})
     monkeypatch.setattr(flink_client, "stop", lambda job, settings: "file:/kept")
     for settings, command in (
         (local, f"`sluice submit {JOB}`"),
@@ -182,7 +183,7 @@ def test_on_another_cluster_a_savepoint_goes_to_the_folder_of_the_settings(monke
         return {"jobs": [{"name": JOB, "jid": D, "state": "RUNNING"}], "request-id": "r", **done}
 
     monkeypatch.setattr(flink_client.flink_rest, "ask", ask)
-    monkeypatch.setattr(flink_client.control_topic, "send", lambda *_: None)
+    monkeypatch.setattr(wished_stop.control_topic, "send", lambda *_: None)
     assert flink_client.stop(JOB, ELSEWHERE) == "s3://kept/savepoints/1"
     assert {"drain": False, "targetDirectory": "s3://kept/savepoints"} in asked
 

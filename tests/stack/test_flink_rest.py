@@ -9,13 +9,14 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from infra import flink_client, publish
+from infra import flink_client, publish, wished_stop
 from infra.cli.status import command as status
 from infra.cli.stop import command as stop
 from infra.demo import jobs as demo_jobs
 from infra.stack import doctor, flink_jobs, flink_rest, part_state
 from infra.stack.part_state import PartState
 from jobs.names import SCORE
+from schemas import control
 from schemas.errors import NotFoundError, PartFailedError, UnansweredError
 from schemas.settings import Flink, Kafka, Settings
 from tests.stack.stack_parts import free_port
@@ -107,7 +108,7 @@ def test_who_waits_in_vain_is_told_what_the_job_is_instead(cluster, answer, said
 def test_a_savepoint_is_waited_for_while_the_job_manager_is_too_busy_to_answer(cluster, monkeypatch):
     answers, settings = cluster
     told = []
-    monkeypatch.setattr(flink_client.control_topic, "send", lambda _, records: told.extend(records))
+    monkeypatch.setattr(wished_stop.control_topic, "send", lambda _, records: told.extend(records))
     done = {"status": {"id": "COMPLETED"}, "operation": {"location": "file:/savepoint"}}
     answers += [RUNNING, {"request-id": "r"}, 503, {"status": {"id": "IN_PROGRESS"}}, done]
     assert flink_client.stop("score", settings) == "file:/savepoint"
@@ -125,7 +126,7 @@ def test_a_job_that_is_stopped_while_kafka_is_down_is_said_to_be_stopped_and_wha
     answers, given = cluster
     settings = msgspec.structs.replace(given, kafka=Kafka(bootstrap=f"127.0.0.1:{free_port()}"))
     running = {"jobs": [RUNNING["jobs"][0] | {"name": SCORE}]}
-    answers += [running, {"request-id": "r"}]
+    answers += [running, running, {"request-id": "r"}]
     answers += [] if words else [{"status": {"id": "COMPLETED"}, "operation": {"location": "file:/savepoint"}}]
     ended = CliRunner().invoke(stop, [SCORE, *words], obj=settings)
     assert isinstance(ended.exception, PartFailedError)
@@ -141,6 +142,18 @@ def test_a_job_that_does_not_run_can_not_be_stopped(cluster):
     answers.append(RUNNING)
     with pytest.raises(NotFoundError, match="no job other runs; running: score"):
         flink_client.stop("other", settings)
+
+
+@pytest.mark.parametrize("flags", [[], ["--now"]])
+def test_of_a_job_that_ended_by_something_else_it_is_noted_that_somebody_wished_it(cluster, monkeypatch, flags):
+    answers, settings = cluster
+    told = []
+    monkeypatch.setattr(wished_stop.control_topic, "send", lambda _, records: told.extend(records))
+    answers.append(RUNNING)
+    done = CliRunner().invoke(stop, ["recommend", *flags], obj=settings, catch_exceptions=False)
+    assert [record.name for record in told] == ["stopped-recommend"]
+    assert control.payload(told[0]) == control.Flag(enabled=True)
+    assert done.output.startswith("recommend does not run; noted that this is wished")
 
 
 @pytest.mark.parametrize("flags", [[], ["--json"]])

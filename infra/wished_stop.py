@@ -1,0 +1,32 @@
+"""Says on `control` that a job or a process ended because somebody wished it: no alert that it is down follows."""
+
+from __future__ import annotations
+
+import getpass
+import time
+
+import msgspec
+
+from infra import control_topic
+from schemas import control
+from schemas.events import ControlRecord
+from schemas.settings import Kafka
+
+
+def flag(name: str) -> str:
+    """The name of the flag that says it of `name`."""
+    return f"{control.STOPPED}{name}"[:64]
+
+
+def tell(kafka: Kafka, name: str) -> None:
+    """Tell it of a job of `jobs/names.py`, or of a process by its name at Prometheus. Raises OperatorError."""
+    now_ms = time.time_ns() // 1_000_000
+    record = ControlRecord(
+        event_id=f"stopped-{name}-{now_ms}"[:64],
+        event_time_ms=now_ms,
+        kind="flag",
+        name=flag(name),
+        payload=msgspec.Raw(msgspec.json.encode(control.Flag(enabled=True))),
+        author=getpass.getuser(),
+    )
+    control_topic.send(kafka, [record])

@@ -1,0 +1,99 @@
+"""Alerts on the processes beside the jobs, seen from outside: the API, learners, the alert router (STR-17)."""
+
+from __future__ import annotations
+
+from schemas.alerts.definition import Case, Definition, Expected, Rule
+from schemas.alerts.expression import of
+from schemas.alerts.jobs import JOB_STOPPED
+
+# What Prometheus calls them; each need not run, but one that ran should go on.
+PROCESSES = 'job=~"api|learn|alerts"'
+# Set by the processes at each turn of what they are for, in seconds since the epoch.
+ROUTER_BEAT, LEARNER_BEAT = "sluice_alerts_beat_seconds", "sluice_learner_beat_seconds"
+
+
+def _up(job: str) -> str:
+    return of("up", job=job, instance="127.0.0.1:1")
+
+
+PROCESS_ALERTS = (
+    Definition(
+        name="ProcessDown",
+        ids=("STR-17", "ALR-27"),
+        severity="critical",
+        owner="platform",
+        limit=1,
+        unit="up",
+        summary="the process {job} does not answer, and nobody stopped it",
+        action="start it again: sluice api, sluice learn or sluice alerts route; its last words say why it ended",
+        runbook="process-down",
+        signal=Rule(
+            # As of jobs: one that was stopped by hand was not seen after that. Seen is who was up at a fifth minute.
+            expr=f"""max by (job) (max_over_time(up{{{PROCESSES}}}[7d])) == LIMIT
+                unless max by (job) (up{{{PROCESSES}}}) == LIMIT
+                unless (max by (job) (label_replace(last_over_time({JOB_STOPPED}[7d]),
+                    "job", "$1", "job_name", "(.+)")) >
+                    max by (job) (max_over_time(timestamp(up{{{PROCESSES}}} == 1)[7d:5m])))""",
+            hold="30s",
+            cases=(
+                Case(
+                    "a process that died, one that runs, one that never ran",
+                    {_up("api"): "1x8 0x40", _up("learn"): "1x48", _up("alerts"): "0x48"},
+                    at="9m",
+                    fires=(Expected({"job": "api"}, 1),),
+                ),
+                Case("less than its time", {_up("api"): "1x8 0x1"}, at="2m15s"),
+                Case(
+                    "a process that was stopped",
+                    {_up("api"): "1x8 0x40", of(JOB_STOPPED, job="alerts", job_name="api"): "_x9 130x40"},
+                    at="9m",
+                ),
+                Case(
+                    "a process that was stopped, and the router after it",
+                    {_up("api"): "1x8 0x80", of(JOB_STOPPED, job="alerts", job_name="api"): "_x9 130x10 _x60"},
+                    at="18m",
+                ),
+                Case(
+                    "a process that died after it was started again",
+                    {
+                        _up("api"): "1x4 0x4 1x40 0x80",
+                        of(JOB_STOPPED, job="alerts", job_name="api"): "_x5 70x130",
+                    },
+                    at="24m",
+                    fires=(Expected({"job": "api"}, 1),),
+                ),
+                Case(
+                    "another one was stopped",
+                    {_up("learn"): "1x8 0x40", of(JOB_STOPPED, job="alerts", job_name="api"): "_x9 130x40"},
+                    at="9m",
+                    fires=(Expected({"job": "learn"}, 1),),
+                ),
+            ),
+        ),
+    ),
+    Definition(
+        name="ProcessStuck",
+        ids=("STR-17", "ALR-27"),
+        severity="critical",
+        owner="platform",
+        limit=120,
+        unit="seconds",
+        summary="the process {job} answers, and has done nothing for {value:.0f} s",
+        action="end it and start it again: sluice learn, sluice alerts route; both go on where they stood",
+        runbook="process-down",
+        signal=Rule(
+            expr=f"time() - max by (job) ({LEARNER_BEAT} or {ROUTER_BEAT}) > LIMIT",
+            hold="30s",
+            cases=(
+                Case(
+                    "a learner that stands, a router that goes on",
+                    {of(LEARNER_BEAT, job="learn"): "0+15x8 120x40", of(ROUTER_BEAT, job="alerts"): "0+15x48"},
+                    at="9m",
+                    fires=(Expected({"job": "learn"}, 420),),
+                ),
+                Case("a slow turn", {of(LEARNER_BEAT, job="learn"): "0+15x8 120x40"}, at="3m30s"),
+                Case("a process that ended", {of(LEARNER_BEAT, job="learn"): "0+15x8 stale"}, at="9m"),
+            ),
+        ),
+    ),
+)
