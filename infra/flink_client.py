@@ -37,7 +37,7 @@ def submit(job: str, settings: Settings, savepoint: str | None = None) -> str:
         "FLINK_LIB_DIR": str(link_jars(home)),
         "VIRTUAL_ENV": sys.prefix,
         # It lives for ten seconds: the better compiler would not earn back what it takes.
-        "JVM_ARGS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+        "JVM_ARGS": f"-XX:TieredStopAtLevel=1 -XX:+UseSerialGC {os.environ.get('JVM_ARGS', '')}",
         "PATH": f"{Path(sys.prefix) / 'bin'}:{os.environ.get('PATH', os.defpath)}",
     }
     command = [sys.executable, "-m", "jobs.submit", job]

@@ -178,7 +178,7 @@ def _learner_memory(found: dict[str, Any]) -> list[str]:
     if "learner-memory" not in found:
         return []
     learned: Learned = found["learner-memory"]
-    first, half, last = learned.rss_mb[0], learned.rss_mb[len(learned.rss_mb) // 2], learned.rss_mb[-1]
+    first, half, last = learned.rss_mb[0], learned.rss_mb[len(learned.rss_mb) // 2 - 1], learned.rss_mb[-1]
     return [
         _row(
             f"a learner's memory over {learned.count:,} examples",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from importlib import resources
 from pathlib import Path
@@ -14,6 +16,7 @@ from uuid import uuid4
 import click
 import msgspec
 import uvicorn
+from uvicorn.server import HANDLED_SIGNALS
 
 from infra import dead_letters, wished_stop
 from infra.dead_letters import Choice
@@ -106,11 +109,23 @@ def _tell_stopped(settings: Settings) -> None:
 
 
 class _Server(uvicorn.Server):
-    """Ends the console's streams first: uvicorn waits for open connections."""
+    """Ends the console's streams first, for uvicorn waits for open connections; and leaves its caller to end the rest.
+
+    Uvicorn would raise the signal again once nobody is answered, and end the process before what was opened is closed.
+    """
 
     def __init__(self, config: uvicorn.Config, streams: Streams) -> None:
         super().__init__(config)
         self._streams = streams
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        before = {sig: signal.signal(sig, self.handle_exit) for sig in HANDLED_SIGNALS}
+        try:
+            yield
+        finally:
+            for sig, handler in before.items():
+                signal.signal(sig, handler)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._streams.end()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+import warnings
 from pathlib import Path
 
 NICEST = 19
@@ -14,24 +15,33 @@ TRIES = 50
 
 
 def of_process(pid: int, niceness: int) -> None:
-    """Give the process, and whatever shares its session, this niceness beside other sessions.
+    """Give a process that leads a session, and whatever else is in it, this niceness beside other sessions.
 
     Linux shares the processor out among sessions first, and what `nice` says counts only within one; every part of a
-    stack leads a session of its own (DECISIONS.md, 97). Where there are no such groups, as in most containers, the
-    share of the container counts, and this does nothing.
+    stack leads a session of its own (DECISIONS.md, 97). A process that leads none is left alone, for others would be
+    held back with it. Where there are no such groups, as in most containers, the share of the container counts.
+    Warns when the kernel would not take it.
     """
     group = Path(f"/proc/{pid}/autogroup")
-    for _ in range(TRIES):
-        try:
+    try:
+        if os.getsid(pid) != pid or not group.exists():
+            return
+        for _ in range(TRIES):
             _, _, held = group.read_text().rpartition(" ")
-            if int(held) != niceness:
+            if int(held) == niceness:
+                return
+            try:
                 group.write_text(str(niceness))
-        except BlockingIOError:
-            time.sleep(RETRY_S)
-        except (OSError, ValueError):
-            return
-        else:
-            return
+            except BlockingIOError:
+                time.sleep(RETRY_S)
+        refused = "the kernel was asked too often"
+    except (ProcessLookupError, FileNotFoundError):
+        return
+    except (OSError, ValueError) as error:
+        refused = str(error)
+    warnings.warn(
+        f"process {pid} keeps its priority beside others, niceness {niceness} failed: {refused}", stacklevel=2
+    )
 
 
 def of_thread(niceness: int) -> None:

@@ -12,6 +12,8 @@ import time
 import httpx
 import pytest
 
+from infra import control_topic, wished_stop
+
 
 def free_port() -> int:
     with socket.socket() as probe:
@@ -55,8 +57,16 @@ def answered(address, path):
         time.sleep(0.1)
 
 
+def stopped_ms(given):
+    """When `control` was last told that somebody ended the API, 0 = never."""
+    told = [r.event_time_ms for r in control_topic.current(given.kafka).values() if r.name == wished_stop.flag("api")]
+    return max(told, default=0)
+
+
 @pytest.mark.stack
-def test_the_server_starts_without_its_stores_says_so_and_ends_on_interrupt(stack, tmp_path):
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_the_server_starts_without_its_stores_says_so_and_a_wished_end_is_told(stack, tmp_path, ending):
+    before = stopped_ms(stack)
     with started(tmp_path, free_port(), free_port(), free_port()) as (process, address):
         health = answered(address, "/health")
         assert health.status_code == 503
@@ -68,8 +78,10 @@ def test_the_server_starts_without_its_stores_says_so_and_ends_on_interrupt(stac
         with httpx.stream("GET", f"{address}/live", timeout=30) as page:
             # An open console must not hold it up.
             assert next(page.iter_lines()).startswith("event: ")
-            process.send_signal(signal.SIGINT)
-            assert process.wait(timeout=60) in (0, 130)
+            process.send_signal(ending)
+            assert process.wait(timeout=60) == 0
+    # ProcessDown stays silent for it.
+    assert stopped_ms(stack) > before
 
 
 def test_a_port_that_is_taken_is_named_with_its_holder(tmp_path):

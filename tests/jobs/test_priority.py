@@ -27,6 +27,29 @@ def test_a_session_stands_back_and_comes_forward_again() -> None:
         child.wait()
 
 
+@groups
+def test_a_process_that_shares_its_session_is_left_alone() -> None:
+    before = Path("/proc/self/autogroup").read_text()
+    child = subprocess.Popen(["sleep", "60"])
+    try:
+        priority.of_process(child.pid, 7)
+        assert Path("/proc/self/autogroup").read_text() == before
+    finally:
+        child.kill()
+        child.wait()
+
+
+@groups
+def test_what_the_kernel_refuses_is_said() -> None:
+    child = subprocess.Popen(["sleep", "60"], start_new_session=True)
+    try:
+        with pytest.warns(UserWarning, match=f"process {child.pid} keeps its priority"):
+            priority.of_process(child.pid, 99)
+    finally:
+        child.kill()
+        child.wait()
+
+
 def test_a_process_that_is_gone_is_left_alone() -> None:
     child = subprocess.Popen(["true"])
     child.wait()
