@@ -14,7 +14,7 @@ import msgspec
 from infra import promotion
 from infra.promotion import Force, Send
 from jobs.train_fraud import quality
-from jobs.train_fraud.backfill import FOREVER_MS, backfill
+from jobs.train_fraud.backfill import backfill
 from jobs.train_fraud.examples import Examples
 from jobs.train_fraud.parameters import Parameters
 from jobs.train_fraud.retraining import Facts, Request, Verdict
@@ -104,16 +104,18 @@ def run(
 
     Raises InputError when the history has too little for a training; then nothing has changed.
     """
+    label_ms = policy.label_days * DAY_MS
     examples = backfill(
         events,
         since_ms=verdict.from_ms,
-        until_ms=FOREVER_MS,
+        # Of younger payments most frauds are not known yet, and would be judged on as good ones.
+        until_ms=now_ms - label_ms,
         progress=lambda count, _time_ms: tell(f"reading history: {count:,} events"),
     )
     if len(examples) == 0:
         raise InputError("the history has no payments in the window; set retrain.window_days, or see who decides")
     first_ms, last_ms = int(examples.times_ms.min()), int(examples.times_ms.max())
-    split = by_shares(first_ms, last_ms, policy.label_days * DAY_MS)
+    split = by_shares(first_ms, last_ms, label_ms)
     trained = train(examples, split, parameters, threads=threads, tell=tell)
     champion = registry.champion(NAME)
     judgement = _judge(registry, champion, trained, examples)

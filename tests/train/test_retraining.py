@@ -26,7 +26,7 @@ from schemas.events import ControlRecord, Decision, Label, Transaction
 from schemas.models import Promotion
 from schemas.settings import Registry as SettingsRegistry
 from schemas.settings import Retrain, Settings
-from serving.features.catalogue import NAMES
+from serving.features.catalogue import FEATURE_SET, NAMES
 from serving.registry import Registry
 
 # A Wednesday, 12:00 UTC.
@@ -163,6 +163,52 @@ def _plain() -> Examples:
     made = examples(8000)
     made.vectors[:, :3] += 3.0 * made.frauds()[:, None]
     return made
+
+
+def _log(made: Examples, delay_days: int, feature_sets=(FEATURE_SET,)) -> list[Decision | Label]:
+    """The examples as recorded decisions, whose frauds become known after the delay."""
+    found: list[Decision | Label] = []
+    for row, (event_id, at_ms, fraud) in enumerate(zip(made.ids, made.times_ms.tolist(), made.frauds(), strict=True)):
+        feature_set = feature_sets[row * len(feature_sets) // len(made)]
+        values = made.vectors[row].tolist() if feature_set == FEATURE_SET else [0.0]
+        found.append(
+            Decision(
+                event_id=event_id,
+                event_time_ms=at_ms,
+                user_id=made.users[row],
+                merchant_id="m",
+                amount=1.0,
+                decision="APPROVE",
+                score=0.1,
+                features=values,
+                feature_set=feature_set,
+            )
+        )
+        if fraud:
+            known_ms = at_ms + delay_days * DAY_MS
+            found.append(
+                Label(
+                    event_id=f"l{event_id}",
+                    event_time_ms=known_ms,
+                    user_id=made.users[row],
+                    transaction_id=event_id,
+                    transaction_time_ms=at_ms,
+                    is_fraud=True,
+                )
+            )
+    return sorted(found, key=lambda event: event.event_time_ms)
+
+
+def test_payments_whose_labels_have_not_had_their_time_are_not_learned_or_judged_on(tmp_path):
+    made = examples(days=60)
+    now_ms = START_MS + 60 * DAY_MS
+    known = [event for event in _log(made, delay_days=10) if event.event_time_ms < now_ms]
+    policy = msgspec.structs.replace(QUIET, label_days=11)
+    given = {"data": "test", "author": "tester", "now_ms": now_ms, "code_version": "0"}
+    done = retraining.run(Registry(tmp_path), lambda _: None, known, policy, VERDICT, SMALL, **given)
+    judged = done.trained.parts.validate
+    assert made.times_ms[judged.rows].max() < now_ms - 11 * DAY_MS
+    assert judged.frauds.tolist() == made.frauds()[judged.rows].tolist()
 
 
 def _guesses() -> bytes:
