@@ -6,7 +6,7 @@ same days, which both are scored on here, and, before Production, by what both r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -17,13 +17,13 @@ from jobs.train_fraud import quality
 from jobs.train_fraud.backfill import backfill
 from jobs.train_fraud.examples import Examples
 from jobs.train_fraud.parameters import Parameters
-from jobs.train_fraud.retraining import Facts, Request, Verdict
+from jobs.train_fraud.retraining import Facts, Request, Verdict, can_be_learned
 from jobs.train_fraud.split import by_shares
 from jobs.train_fraud.train import NAME, Trained, register, train
 from schemas import control
 from schemas.control import Audit
 from schemas.errors import GateError, InputError, SluiceError
-from schemas.events import ControlRecord, Decision, Event, Transaction
+from schemas.events import ControlRecord, Event
 from schemas.models import Metrics, Promotion
 from schemas.settings import Retrain
 from serving import gate, model
@@ -62,27 +62,14 @@ def _is_ours(detail: Mapping[str, str]) -> bool:
     return about.partition("@")[0] in {"", NAME}
 
 
-def facts(
-    registry: Registry,
-    records: Iterable[ControlRecord],
-    events: Callable[[], Iterable[Event]],
-    policy: Retrain,
-    now_ms: int,
-) -> Facts:
-    """What is known now; `events` gives the history from its beginning."""
-    versions = registry.versions(NAME)
-    trained_ms, label_ms = None, policy.label_days * DAY_MS
-    if versions:
-        trained_ms = min(step.at_ms for step in registry.stages(NAME).history if step.version == versions[-1])
-    since_ms = 0 if trained_ms is None else trained_ms - label_ms
-    count = sum(since_ms <= time_ms < now_ms - label_ms for time_ms in _payments(events()))
-    return Facts(now_ms=now_ms, trained_ms=trained_ms, new_samples=count, requests=requests(records))
-
-
-def _payments(events: Iterable[Event]) -> Iterator[int]:
-    for event in events:
-        if isinstance(event, Transaction) or (isinstance(event, Decision) and not event.repeat):
-            yield event.event_time_ms
+def facts(registry: Registry, records: Iterable[ControlRecord], now_ms: int) -> Facts:
+    """What is known now without a look at the history."""
+    registered_ms: dict[int, int] = {}
+    for step in registry.stages(NAME).history:
+        registered_ms.setdefault(int(step.version), step.at_ms)
+    # A folder without a step is what a registration left that was killed before it was through.
+    trained_ms = registered_ms[max(registered_ms)] if registered_ms else None
+    return Facts(now_ms=now_ms, trained_ms=trained_ms, requests=requests(records))
 
 
 def run(
@@ -106,7 +93,8 @@ def run(
     """
     label_ms = policy.label_days * DAY_MS
     examples = backfill(
-        events,
+        # Nothing says what the features of another set would be today.
+        filter(can_be_learned, events),
         since_ms=verdict.from_ms,
         # Of younger payments most frauds are not known yet, and would be judged on as good ones.
         until_ms=now_ms - label_ms,

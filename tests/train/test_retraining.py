@@ -18,7 +18,7 @@ from infra.cli import retrain as command
 from infra.control_topic import key
 from jobs.train_fraud import boosting
 from jobs.train_fraud.examples import Examples
-from jobs.train_fraud.retraining import Facts, Request, Verdict, decide, last_due_ms
+from jobs.train_fraud.retraining import Facts, Request, Verdict, counted, decide, last_due_ms, needs_count
 from schemas import control
 from schemas.control import Audit
 from schemas.errors import InputError
@@ -59,6 +59,9 @@ def test_it_trains_only_when_something_calls_for_it_and_nothing_speaks_against_i
     if verdict.train and facts.trained_ms is not None:
         assert facts.now_ms - facts.trained_ms >= policy.min_interval_days * DAY_MS
         assert facts.new_samples >= policy.min_new_samples
+    # Where nothing is asked of the history, its payments would have changed nothing.
+    if not needs_count(policy, replace(facts, new_samples=None)):
+        assert not verdict.train
     if facts.trained_ms is None:
         assert verdict.triggers == ("there is no model yet",)
     assert 0 <= facts.now_ms - verdict.from_ms <= policy.window_days * DAY_MS + 1
@@ -131,6 +134,8 @@ def test_new_samples_are_payments_whose_labels_had_their_time_since_the_newest_v
     first, last = START_MS - 10 * DAY_MS, now_ms - 10 * DAY_MS
     events = [_payment(n, at) for n, at in enumerate([first - 1, first, last - 1, last])]
     again = {"user_id": "u", "merchant_id": "m", "amount": 1.0, "decision": "APPROVE", "score": 0.1}
+    events += [Decision(event_id="d0", event_time_ms=first, feature_set="fraud-0", **again)]
+    again["feature_set"] = FEATURE_SET
     events += [Decision(event_id="d1", event_time_ms=first, **again)]
     events += [Decision(event_id="d2", event_time_ms=first, repeat=True, **again)]
     events += [
@@ -143,10 +148,42 @@ def test_new_samples_are_payments_whose_labels_had_their_time_since_the_newest_v
             is_fraud=True,
         )
     ]
-    assert retraining.facts(registry, [], lambda: events, policy, now_ms).new_samples == 4
+    assert counted(policy, retraining.facts(registry, [], now_ms), events).new_samples == 4
     add(registry)
-    found = retraining.facts(registry, [], lambda: events, policy, now_ms)
+    found = counted(policy, retraining.facts(registry, [], now_ms), iter(events))
     assert (found.trained_ms, found.new_samples) == (START_MS, 3)
+    assert (found.first_ms, found.left_out) == (first - 1, 1)
+
+
+def test_a_version_that_a_killed_registration_left_without_a_stage_is_none_that_was_trained(tmp_path):
+    registry = Registry(tmp_path)
+    (tmp_path / "fraud" / "1").mkdir(parents=True)
+    assert retraining.facts(registry, [], NOW_MS).trained_ms is None
+    (tmp_path / "fraud" / "1").rmdir()
+    add(registry)
+    (tmp_path / "fraud" / "2").mkdir()
+    assert retraining.facts(registry, [], NOW_MS).trained_ms == START_MS
+
+
+def test_a_history_that_is_too_short_for_two_label_delays_is_waited_for():
+    policy = msgspec.structs.replace(QUIET, label_days=10)
+    facts = Facts(now_ms=NOW_MS, trained_ms=None, new_samples=10, first_ms=NOW_MS - 20 * DAY_MS)
+    assert decide(policy, facts).against == (
+        "payments to learn from begin on 2026-06-25; in 1 days they span two label delays",
+    )
+    assert decide(policy, replace(facts, first_ms=NOW_MS - 20 * DAY_MS - 1)).train
+
+
+def test_decisions_of_another_feature_set_do_not_stop_a_training(tmp_path):
+    made = examples(days=60)
+    now_ms = START_MS + 60 * DAY_MS
+    policy = msgspec.structs.replace(QUIET, label_days=10)
+    given = {"data": "test", "author": "tester", "now_ms": now_ms, "code_version": "0"}
+    log = _log(made, delay_days=5, feature_sets=("fraud-0", FEATURE_SET, FEATURE_SET, FEATURE_SET))
+    done = retraining.run(Registry(tmp_path), lambda _: None, log, policy, VERDICT, SMALL, **given)
+    of_now = [event for event in log if isinstance(event, Decision) and event.feature_set == FEATURE_SET]
+    assert len(of_now) == 3000
+    assert done.trained.parts.train.rows.max() < done.trained.parts.validate.rows.max() < len(of_now)
 
 
 VERDICT = Verdict(("the weekly schedule was due on 2026-07-12",), (), START_MS)
@@ -257,7 +294,7 @@ def test_a_history_without_payments_in_the_window_changes_nothing(tmp_path, monk
 
 def test_a_dry_run_says_what_it_would_do_and_does_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(command.control_topic, "current", lambda _kafka: {})
-    monkeypatch.setattr(command, "events_of", lambda *_: [_payment(n, START_MS) for n in range(12)])
+    monkeypatch.setattr(command, "_payments", lambda *_: [_payment(n, START_MS) for n in range(12)])
     settings = Settings(registry=SettingsRegistry(str(tmp_path)), retrain=QUIET)
     done = CliRunner().invoke(command.command, ["--dry-run", "--json"], obj=settings, catch_exceptions=False)
     assert "there is no model yet" in done.stdout
@@ -265,3 +302,24 @@ def test_a_dry_run_says_what_it_would_do_and_does_nothing(tmp_path, monkeypatch)
     told = msgspec.json.decode(done.stdout.splitlines()[-1])
     assert told == {"train": True, "triggers": ["there is no model yet"], "against": []}
     assert Registry(tmp_path).versions("fraud") == []
+
+
+def test_the_history_is_left_alone_while_its_payments_can_not_change_the_answer(tmp_path, monkeypatch):
+    def untouched(*_):
+        raise AssertionError("the history was read")
+
+    monkeypatch.setattr(command.control_topic, "current", lambda _kafka: {})
+    monkeypatch.setattr(command, "_payments", untouched)
+    add(Registry(tmp_path))
+    for policy in (QUIET, msgspec.structs.replace(QUIET, new_samples=1, min_interval_days=365)):
+        monkeypatch.setattr(command.time, "time_ns", lambda: (START_MS + DAY_MS) * 1_000_000)
+        settings = Settings(registry=SettingsRegistry(str(tmp_path)), retrain=policy)
+        done = CliRunner().invoke(command.command, ["--json"], obj=settings, catch_exceptions=False)
+        assert not msgspec.json.decode(done.stdout.splitlines()[-1])["train"]
+
+
+@pytest.mark.parametrize("history", ["generated", "payments.csv"])
+def test_a_history_that_is_none_is_refused_with_what_the_command_takes(history):
+    done = CliRunner().invoke(command.command, ["--history", history], obj=Settings())
+    assert isinstance(done.exception, InputError)
+    assert str(done.exception) == f"--history {history}: give decisions, or a file that ends in .jsonl or .parquet"
