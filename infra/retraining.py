@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import msgspec
 
 from infra import promotion
-from infra.promotion import Force, Send
+from infra.promotion import Expected, Force, Send
 from jobs.train_fraud import quality
 from jobs.train_fraud.backfill import backfill
 from jobs.train_fraud.examples import Examples
@@ -22,7 +22,7 @@ from jobs.train_fraud.split import by_shares
 from jobs.train_fraud.train import NAME, Trained, register, train
 from schemas import control
 from schemas.control import Audit
-from schemas.errors import GateError, InputError, SluiceError
+from schemas.errors import GateError, InputError, PartFailedError, SluiceError
 from schemas.events import ControlRecord, Event
 from schemas.models import Metrics, Promotion
 from schemas.settings import Retrain
@@ -69,7 +69,12 @@ def facts(registry: Registry, records: Iterable[ControlRecord], now_ms: int) -> 
         registered_ms.setdefault(int(step.version), step.at_ms)
     # A folder without a step is what a registration left that was killed before it was through.
     trained_ms = registered_ms[max(registered_ms)] if registered_ms else None
-    return Facts(now_ms=now_ms, trained_ms=trained_ms, requests=requests(records))
+    return Facts(
+        now_ms=now_ms,
+        trained_ms=trained_ms,
+        requests=requests(records),
+        versions=tuple(registry.versions(NAME)),
+    )
 
 
 def run(
@@ -77,19 +82,22 @@ def run(
     send: Send,
     events: Iterable[Event],
     policy: Retrain,
+    known: Facts,
     verdict: Verdict,
     parameters: Parameters,
     *,
     data: str,
     author: str,
-    now_ms: int,
+    clock: Callable[[], int],
     code_version: str,
     threads: int = 1,
     tell: Callable[[str], None] = lambda _line: None,
 ) -> Retrained:
     """Train on the newest days, register in Staging, compare, and promote where policy and gate allow it.
 
-    Raises InputError when the history has too little for a training; then nothing has changed.
+    Raises InputError when the history has too little for a training, or another version came meanwhile, SignatureError
+    when the ONNX copy gives other scores; then nothing has changed. Raises PartFailedError that names the version when
+    it is registered and the rest failed.
     """
     label_ms = policy.label_days * DAY_MS
     examples = backfill(
@@ -97,7 +105,7 @@ def run(
         filter(can_be_learned, events),
         since_ms=verdict.from_ms,
         # Of younger payments most frauds are not known yet, and would be judged on as good ones.
-        until_ms=now_ms - label_ms,
+        until_ms=known.now_ms - label_ms,
         progress=lambda count, _time_ms: tell(f"reading history: {count:,} events"),
     )
     if len(examples) == 0:
@@ -107,6 +115,11 @@ def run(
     trained = train(examples, split, parameters, threads=threads, tell=tell)
     champion = registry.champion(NAME)
     judgement = _judge(registry, champion, trained, examples)
+    newer = sorted(set(registry.versions(NAME)) - set(known.versions), key=int)
+    if newer:
+        raise InputError(
+            f"{NAME}@{newer[-1]} was registered meanwhile; nothing is registered: sluice retrain asks anew"
+        )
     version = register(
         registry,
         trained,
@@ -116,17 +129,25 @@ def run(
         data=f"{data}; {'; '.join(verdict.triggers)}",
         code_version=code_version,
         author=author,
-        at_ms=now_ms,
+        # What is asked for during a training is not answered by it.
+        at_ms=known.now_ms,
     )
     kept_back = _kept_back(policy, trained.metrics, judgement)
-    if not kept_back:
-        wanted = Promotion(version, PRODUCTION, now_ms, author, f"by policy: {judgement.reason}")
-        try:
-            promotion.promote(registry, send, NAME, wanted, Force())
-        except GateError as error:
-            kept_back = str(error)
-    done = Retrained(version, trained, judgement, not kept_back, kept_back)
-    send([_audit(done, verdict, author, now_ms)])
+    try:
+        if not kept_back:
+            wanted = Promotion(version, PRODUCTION, clock(), author, f"by policy: {judgement.reason}")
+            try:
+                promotion.promote(registry, send, NAME, wanted, Force(), Expected(champion))
+            except GateError as error:
+                kept_back = str(error)
+        done = Retrained(version, trained, judgement, not kept_back, kept_back)
+        send([_audit(done, verdict, author, clock())])
+    except SluiceError as error:
+        stage = registry.stages(NAME).stages.get(version)
+        raise PartFailedError(
+            f"{NAME}@{version} is registered and in {stage}, the rest failed: {error}; then, if it is to decide: "
+            f"sluice models promote {NAME} {version}"
+        ) from error
     return done
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import time
 from collections.abc import Iterable
+from contextlib import nullcontext
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -16,6 +17,7 @@ from rich.console import Console
 from infra import control_topic, decision_log, retraining
 from infra.cli.bounds import THREADS
 from infra.cli.train import DECISIONS, report
+from infra.one_retraining import alone
 from jobs.train_fraud import parameters as tree_parameters
 from jobs.train_fraud.retraining import counted, decide, needs_count
 from jobs.train_fraud.train import NAME
@@ -44,9 +46,17 @@ def command(
     The new version is in Staging, compared with the champion on the same days. It decides only where the settings say
     `retrain.promotion = "automatic"` and the gate lets it pass.
     """
-    policy, registry = settings.retrain, Registry(Path(settings.registry.path))
-    trees, now_ms = tree_parameters.read(parameters), time.time_ns() // 1_000_000
     _require_history(history)
+    # A dry run changes nothing, and may go beside another.
+    with nullcontext() if dry_run else alone(Path(settings.registry.path)):
+        _ask_and_train(settings, history, parameters, dry_run=dry_run, threads=threads, as_json=as_json)
+
+
+def _ask_and_train(
+    settings: Settings, history: str, parameters: Path | None, *, dry_run: bool, threads: int, as_json: bool
+) -> None:
+    policy, registry = settings.retrain, Registry(Path(settings.registry.path))
+    trees, now_ms = tree_parameters.read(parameters), _now_ms()
     console = Console(stderr=True)
     with console.status("reading what is known"):
         records = control_topic.current(settings.kafka)
@@ -67,11 +77,12 @@ def command(
                 partial(control_topic.send, settings.kafka),
                 _history(settings, history),
                 policy,
+                known,
                 verdict,
                 trees,
                 data="The decision log with the features recorded in it" if history == DECISIONS else history,
                 author=getpass.getuser(),
-                now_ms=now_ms,
+                clock=_now_ms,
                 code_version=version("sluice"),
                 threads=threads,
                 tell=line.update,
@@ -108,3 +119,7 @@ def _history(settings: Settings, history: str) -> Iterable[Event]:
             cassandra_history.connect(settings.cassandra), decision_log.readable_labels(settings.kafka)
         )
     return log_file.read(Path(history))
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -25,9 +25,10 @@ class Request:
 class Facts:
     """What a decision rests on.
 
-    `trained_ms` is when the newest version was registered, None without one. `new_samples` are the payments that have
-    waited long enough for their labels since then, None as long as nobody has counted. `first_ms` is the first of all
-    payments that can be learned; `left_out` are the decisions that were made with another feature set.
+    `versions` are those in the registry; `trained_ms` is when the newest was registered, None without one.
+    `new_samples` are the payments that have waited long enough for their labels since then, None as long as nobody has
+    counted. `first_ms` is the first of all payments that can be learned; `left_out` are the decisions that were made
+    with another feature set.
     """
 
     now_ms: int
@@ -36,6 +37,7 @@ class Facts:
     first_ms: int | None = None
     left_out: int = 0
     requests: tuple[Request, ...] = ()
+    versions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

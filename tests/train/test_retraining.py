@@ -16,12 +16,13 @@ from hypothesis import strategies as st
 from infra import retraining
 from infra.cli import retrain as command
 from infra.control_topic import key
+from infra.one_retraining import alone
 from jobs.train_fraud import boosting
 from jobs.train_fraud.examples import Examples
 from jobs.train_fraud.retraining import Facts, Request, Verdict, counted, decide, last_due_ms, needs_count
 from schemas import control
 from schemas.control import Audit
-from schemas.errors import InputError
+from schemas.errors import InputError, OperatorError, PartFailedError
 from schemas.events import ControlRecord, Decision, Label, Transaction
 from schemas.models import Promotion
 from schemas.settings import Registry as SettingsRegistry
@@ -178,9 +179,10 @@ def test_decisions_of_another_feature_set_do_not_stop_a_training(tmp_path):
     made = examples(days=60)
     now_ms = START_MS + 60 * DAY_MS
     policy = msgspec.structs.replace(QUIET, label_days=10)
-    given = {"data": "test", "author": "tester", "now_ms": now_ms, "code_version": "0"}
+    given = {"data": "test", "author": "tester", "clock": lambda: now_ms, "code_version": "0"}
+    facts = Facts(now_ms=now_ms, trained_ms=None)
     log = _log(made, delay_days=5, feature_sets=("fraud-0", FEATURE_SET, FEATURE_SET, FEATURE_SET))
-    done = retraining.run(Registry(tmp_path), lambda _: None, log, policy, VERDICT, SMALL, **given)
+    done = retraining.run(Registry(tmp_path), lambda _: None, log, policy, facts, VERDICT, SMALL, **given)
     of_now = [event for event in log if isinstance(event, Decision) and event.feature_set == FEATURE_SET]
     assert len(of_now) == 3000
     assert done.trained.parts.train.rows.max() < done.trained.parts.validate.rows.max() < len(of_now)
@@ -189,10 +191,14 @@ def test_decisions_of_another_feature_set_do_not_stop_a_training(tmp_path):
 VERDICT = Verdict(("the weekly schedule was due on 2026-07-12",), (), START_MS)
 
 
-def _run(registry, monkeypatch, sent, policy, made=None):
+LATER_MS = START_MS + 61 * DAY_MS
+
+
+def _run(registry, monkeypatch, sent, policy, made=None, send=None, facts=None):
     monkeypatch.setattr(retraining, "backfill", lambda _events, **_given: examples() if made is None else made)
-    given = {"data": "test", "author": "tester", "now_ms": START_MS + 60 * DAY_MS, "code_version": "0"}
-    return retraining.run(registry, sent.extend, [], policy, VERDICT, SMALL, **given)
+    given = {"data": "test", "author": "tester", "clock": lambda: LATER_MS, "code_version": "0"}
+    facts = facts or retraining.facts(registry, [], START_MS + 60 * DAY_MS)
+    return retraining.run(registry, send or sent.extend, [], policy, facts, VERDICT, SMALL, **given)
 
 
 def _plain() -> Examples:
@@ -241,8 +247,9 @@ def test_payments_whose_labels_have_not_had_their_time_are_not_learned_or_judged
     now_ms = START_MS + 60 * DAY_MS
     known = [event for event in _log(made, delay_days=10) if event.event_time_ms < now_ms]
     policy = msgspec.structs.replace(QUIET, label_days=11)
-    given = {"data": "test", "author": "tester", "now_ms": now_ms, "code_version": "0"}
-    done = retraining.run(Registry(tmp_path), lambda _: None, known, policy, VERDICT, SMALL, **given)
+    given = {"data": "test", "author": "tester", "clock": lambda: now_ms, "code_version": "0"}
+    facts = Facts(now_ms=now_ms, trained_ms=None)
+    done = retraining.run(Registry(tmp_path), lambda _: None, known, policy, facts, VERDICT, SMALL, **given)
     judged = done.trained.parts.validate
     assert made.times_ms[judged.rows].max() < now_ms - 11 * DAY_MS
     assert judged.frauds.tolist() == made.frauds()[judged.rows].tolist()
@@ -323,3 +330,59 @@ def test_a_history_that_is_none_is_refused_with_what_the_command_takes(history):
     done = CliRunner().invoke(command.command, ["--history", history], obj=Settings())
     assert isinstance(done.exception, InputError)
     assert str(done.exception) == f"--history {history}: give decisions, or a file that ends in .jsonl or .parquet"
+
+
+def test_what_fails_after_the_registration_names_the_version_and_the_way_out(tmp_path, monkeypatch):
+    def down(_records):
+        raise OperatorError("no Kafka broker answers")
+
+    for promotion in ("automatic", "asked"):
+        registry = Registry(tmp_path / promotion)
+        policy = msgspec.structs.replace(QUIET, promotion=promotion, label_days=7)
+        with pytest.raises(PartFailedError, match=r"fraud@1 is .* in Staging.*sluice models promote fraud 1"):
+            _run(registry, monkeypatch, [], policy, send=down)
+        assert registry.stages("fraud").stages == {"1": "Staging"}
+
+
+def test_a_version_does_not_take_the_place_of_a_champion_it_was_not_compared_with(tmp_path, monkeypatch):
+    registry, sent = Registry(tmp_path), []
+    add(registry)
+    judge = retraining._judge
+
+    def while_somebody_promotes(*given):
+        judged = judge(*given)
+        registry.promote("fraud", Promotion("1", "Production", START_MS, "somebody", ""))
+        return judged
+
+    monkeypatch.setattr(retraining, "_judge", while_somebody_promotes)
+    done = _run(registry, monkeypatch, sent, msgspec.structs.replace(QUIET, promotion="automatic", label_days=7))
+    assert "was compared with champion none, and now it is 1" in done.kept_back
+    assert registry.champion("fraud") == "1"
+
+
+def test_promotion_and_audit_tell_when_they_happened(tmp_path, monkeypatch):
+    registry, sent = Registry(tmp_path), []
+    _run(registry, monkeypatch, sent, msgspec.structs.replace(QUIET, promotion="automatic", label_days=7))
+    assert {record.event_time_ms for record in sent} == {LATER_MS}
+    assert [step.at_ms for step in registry.stages("fraud").history] == [LATER_MS - DAY_MS, LATER_MS]
+
+
+def test_nothing_is_registered_when_a_version_came_during_the_training(tmp_path, monkeypatch):
+    registry = Registry(tmp_path)
+    facts = retraining.facts(registry, [], START_MS + 60 * DAY_MS)
+    add(registry)
+    with pytest.raises(InputError, match="fraud@1 was registered meanwhile"):
+        _run(registry, monkeypatch, [], msgspec.structs.replace(QUIET, label_days=7), facts=facts)
+    assert registry.versions("fraud") == ["1"]
+
+
+def test_a_second_run_ends_at_once_and_a_dry_run_does_not(tmp_path, monkeypatch):
+    monkeypatch.setattr(command.control_topic, "current", lambda _kafka: {})
+    monkeypatch.setattr(command, "_payments", lambda *_: [])
+    settings = Settings(registry=SettingsRegistry(str(tmp_path)), retrain=QUIET)
+    with alone(tmp_path):
+        done = CliRunner().invoke(command.command, [], obj=settings)
+        assert isinstance(done.exception, OperatorError)
+        assert "another sluice retrain runs" in str(done.exception)
+        assert CliRunner().invoke(command.command, ["--dry-run"], obj=settings).exit_code == 0
+    assert CliRunner().invoke(command.command, [], obj=settings).exit_code == 0
