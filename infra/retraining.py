@@ -106,12 +106,15 @@ def run(
         since_ms=verdict.from_ms,
         # Of younger payments most frauds are not known yet, and would be judged on as good ones.
         until_ms=known.now_ms - label_ms,
+        fewer=f"set retrain.window_days below {policy.window_days}",
         progress=lambda count, _time_ms: tell(f"reading history: {count:,} events"),
     )
     if len(examples) == 0:
         raise InputError("the history has no payments in the window; set retrain.window_days, or see who decides")
     first_ms, last_ms = int(examples.times_ms.min()), int(examples.times_ms.max())
-    split = by_shares(first_ms, last_ms, label_ms)
+    split = by_shares(
+        first_ms, last_ms, label_ms, "wait, or set retrain.window_days higher or retrain.label_days lower"
+    )
     trained = train(examples, split, parameters, threads=threads, tell=tell)
     champion = registry.champion(NAME)
     judgement = _judge(registry, champion, trained, examples)

@@ -17,16 +17,16 @@ from infra import retraining
 from infra.cli import retrain as command
 from infra.control_topic import key
 from infra.one_retraining import alone
-from jobs.train_fraud import boosting
+from jobs.train_fraud import backfill, boosting
 from jobs.train_fraud.examples import Examples
 from jobs.train_fraud.retraining import Facts, Request, Verdict, counted, decide, last_due_ms, needs_count
 from schemas import control
 from schemas.control import Audit
-from schemas.errors import InputError, OperatorError, PartFailedError
+from schemas.errors import InputError, OperatorError, PartFailedError, SettingsError
 from schemas.events import ControlRecord, Decision, Label, Transaction
 from schemas.models import Promotion
 from schemas.settings import Registry as SettingsRegistry
-from schemas.settings import Retrain, Settings
+from schemas.settings import Retrain, Settings, read
 from serving.features.catalogue import FEATURE_SET, NAMES
 from serving.registry import Registry
 
@@ -41,7 +41,7 @@ policies = st.builds(
     new_samples=st.integers(0, 50),
     min_new_samples=st.integers(0, 50),
     min_interval_days=st.sampled_from([0.0, 0.5, 1.0, 7.0]),
-    window_days=st.integers(1, 180),
+    window_days=st.integers(43, 180),
 )
 asked = st.builds(Request, st.integers(NOW_MS - 60 * DAY_MS, NOW_MS), st.sampled_from(["FeatureDriftSevere", "X"]))
 known = st.builds(
@@ -386,3 +386,27 @@ def test_a_second_run_ends_at_once_and_a_dry_run_does_not(tmp_path, monkeypatch)
         assert "another sluice retrain runs" in str(done.exception)
         assert CliRunner().invoke(command.command, ["--dry-run"], obj=settings).exit_code == 0
     assert CliRunner().invoke(command.command, [], obj=settings).exit_code == 0
+
+
+def test_what_is_too_much_or_too_short_names_the_settings(tmp_path, monkeypatch):
+    policy = msgspec.structs.replace(QUIET, label_days=10)
+    given = {"data": "test", "author": "tester", "clock": lambda: LATER_MS, "code_version": "0"}
+    for made, now_ms, way_out in (
+        (examples(50, days=40), START_MS + 60 * DAY_MS, "set retrain.window_days below 90"),
+        (examples(20, days=9), START_MS + 60 * DAY_MS, "retrain.window_days higher or retrain.label_days lower"),
+    ):
+        monkeypatch.setattr(backfill, "MAX_EXAMPLES", 49)
+        log, facts = _log(made, delay_days=1), Facts(now_ms=now_ms, trained_ms=None)
+        with pytest.raises(InputError, match=way_out):
+            retraining.run(Registry(tmp_path), lambda _: None, log, policy, facts, VERDICT, SMALL, **given)
+
+
+def test_a_window_within_two_label_delays_is_refused_when_settings_are_read(tmp_path):
+    file = tmp_path / "sluice.toml"
+    file.write_text("[retrain]\nwindow_days = 43\nlabel_days = 21\n")
+    assert read(file).retrain.window_days == 43
+    file.write_text("[retrain]\nwindow_days = 42\nlabel_days = 21\n")
+    with pytest.raises(
+        SettingsError, match=r"retrain.window_days 42 .* set it above 42, or retrain.label_days 21 lower"
+    ):
+        read(file)
