@@ -38,15 +38,30 @@ class Force:
     force: bool = False
 
 
-def promote(registry: Registry, send: Send, name: str, promotion: Promotion, by_hand: Force) -> Judgement | None:
+@dataclass(frozen=True)
+class Expected:
+    """The champion that a version was compared with; None when there was none."""
+
+    champion: str | None
+
+
+def promote(
+    registry: Registry, send: Send, name: str, promotion: Promotion, by_hand: Force, expected: Expected | None = None
+) -> Judgement | None:
     """Put a version into a stage; for Production the gate judges it first (its answer is returned).
 
+    With `expected` only in the place of that champion.
     Raises NotFoundError, GateError, SignatureError when the artifact is damaged, OperatorError when Kafka is not
     there; then nothing has changed.
     """
     registry.described(name, promotion.version)
     with registry.changing(name):
         judgement = None
+        if expected is not None and registry.champion(name) != expected.champion:
+            raise GateError(
+                f"{name}@{promotion.version} was compared with champion {expected.champion or 'none'}, and now it is "
+                f"{registry.champion(name) or 'none'}; compare them, and promote by hand"
+            )
         if promotion.stage == PRODUCTION:
             judgement = _pass_gate(registry, name, promotion, by_hand)
             send([*_pointer(registry, name, promotion), _audit(name, promotion, "promote")])

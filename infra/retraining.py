@@ -6,24 +6,24 @@ same days, which both are scored on here, and, before Production, by what both r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import msgspec
 
 from infra import promotion
-from infra.promotion import Force, Send
+from infra.promotion import Expected, Force, Send
 from jobs.train_fraud import quality
-from jobs.train_fraud.backfill import FOREVER_MS, backfill
+from jobs.train_fraud.backfill import backfill
 from jobs.train_fraud.examples import Examples
 from jobs.train_fraud.parameters import Parameters
-from jobs.train_fraud.retraining import Facts, Request, Verdict
+from jobs.train_fraud.retraining import Facts, Request, Verdict, can_be_learned
 from jobs.train_fraud.split import by_shares
 from jobs.train_fraud.train import NAME, Trained, register, train
 from schemas import control
 from schemas.control import Audit
-from schemas.errors import GateError, InputError, SluiceError
-from schemas.events import ControlRecord, Decision, Event, Transaction
+from schemas.errors import GateError, InputError, PartFailedError, SluiceError
+from schemas.events import ControlRecord, Event
 from schemas.models import Metrics, Promotion
 from schemas.settings import Retrain
 from serving import gate, model
@@ -62,27 +62,19 @@ def _is_ours(detail: Mapping[str, str]) -> bool:
     return about.partition("@")[0] in {"", NAME}
 
 
-def facts(
-    registry: Registry,
-    records: Iterable[ControlRecord],
-    events: Callable[[], Iterable[Event]],
-    policy: Retrain,
-    now_ms: int,
-) -> Facts:
-    """What is known now; `events` gives the history from its beginning."""
-    versions = registry.versions(NAME)
-    trained_ms, label_ms = None, policy.label_days * DAY_MS
-    if versions:
-        trained_ms = min(step.at_ms for step in registry.stages(NAME).history if step.version == versions[-1])
-    since_ms = 0 if trained_ms is None else trained_ms - label_ms
-    count = sum(since_ms <= time_ms < now_ms - label_ms for time_ms in _payments(events()))
-    return Facts(now_ms=now_ms, trained_ms=trained_ms, new_samples=count, requests=requests(records))
-
-
-def _payments(events: Iterable[Event]) -> Iterator[int]:
-    for event in events:
-        if isinstance(event, Transaction) or (isinstance(event, Decision) and not event.repeat):
-            yield event.event_time_ms
+def facts(registry: Registry, records: Iterable[ControlRecord], now_ms: int) -> Facts:
+    """What is known now without a look at the history."""
+    registered_ms: dict[int, int] = {}
+    for step in registry.stages(NAME).history:
+        registered_ms.setdefault(int(step.version), step.at_ms)
+    # A folder without a step is what a registration left that was killed before it was through.
+    trained_ms = registered_ms[max(registered_ms)] if registered_ms else None
+    return Facts(
+        now_ms=now_ms,
+        trained_ms=trained_ms,
+        requests=requests(records),
+        versions=tuple(registry.versions(NAME)),
+    )
 
 
 def run(
@@ -90,33 +82,47 @@ def run(
     send: Send,
     events: Iterable[Event],
     policy: Retrain,
+    known: Facts,
     verdict: Verdict,
     parameters: Parameters,
     *,
     data: str,
     author: str,
-    now_ms: int,
+    clock: Callable[[], int],
     code_version: str,
     threads: int = 1,
     tell: Callable[[str], None] = lambda _line: None,
 ) -> Retrained:
     """Train on the newest days, register in Staging, compare, and promote where policy and gate allow it.
 
-    Raises InputError when the history has too little for a training; then nothing has changed.
+    Raises InputError when the history has too little for a training, or another version came meanwhile, SignatureError
+    when the ONNX copy gives other scores; then nothing has changed. Raises PartFailedError that names the version when
+    it is registered and the rest failed.
     """
+    label_ms = policy.label_days * DAY_MS
     examples = backfill(
-        events,
+        # Nothing says what the features of another set would be today.
+        filter(can_be_learned, events),
         since_ms=verdict.from_ms,
-        until_ms=FOREVER_MS,
+        # Of younger payments most frauds are not known yet, and would be judged on as good ones.
+        until_ms=known.now_ms - label_ms,
+        fewer=f"set retrain.window_days below {policy.window_days}",
         progress=lambda count, _time_ms: tell(f"reading history: {count:,} events"),
     )
     if len(examples) == 0:
         raise InputError("the history has no payments in the window; set retrain.window_days, or see who decides")
     first_ms, last_ms = int(examples.times_ms.min()), int(examples.times_ms.max())
-    split = by_shares(first_ms, last_ms, policy.label_days * DAY_MS)
+    split = by_shares(
+        first_ms, last_ms, label_ms, "wait, or set retrain.window_days higher or retrain.label_days lower"
+    )
     trained = train(examples, split, parameters, threads=threads, tell=tell)
     champion = registry.champion(NAME)
     judgement = _judge(registry, champion, trained, examples)
+    newer = sorted(set(registry.versions(NAME)) - set(known.versions), key=int)
+    if newer:
+        raise InputError(
+            f"{NAME}@{newer[-1]} was registered meanwhile; nothing is registered: sluice retrain asks anew"
+        )
     version = register(
         registry,
         trained,
@@ -126,17 +132,25 @@ def run(
         data=f"{data}; {'; '.join(verdict.triggers)}",
         code_version=code_version,
         author=author,
-        at_ms=now_ms,
+        # What is asked for during a training is not answered by it.
+        at_ms=known.now_ms,
     )
     kept_back = _kept_back(policy, trained.metrics, judgement)
-    if not kept_back:
-        wanted = Promotion(version, PRODUCTION, now_ms, author, f"by policy: {judgement.reason}")
-        try:
-            promotion.promote(registry, send, NAME, wanted, Force())
-        except GateError as error:
-            kept_back = str(error)
-    done = Retrained(version, trained, judgement, not kept_back, kept_back)
-    send([_audit(done, verdict, author, now_ms)])
+    try:
+        if not kept_back:
+            wanted = Promotion(version, PRODUCTION, clock(), author, f"by policy: {judgement.reason}")
+            try:
+                promotion.promote(registry, send, NAME, wanted, Force(), Expected(champion))
+            except GateError as error:
+                kept_back = str(error)
+        done = Retrained(version, trained, judgement, not kept_back, kept_back)
+        send([_audit(done, verdict, author, clock())])
+    except SluiceError as error:
+        stage = registry.stages(NAME).stages.get(version)
+        raise PartFailedError(
+            f"{NAME}@{version} is registered and in {stage}, the rest failed: {error}; then, if it is to decide: "
+            f"sluice models promote {NAME} {version}"
+        ) from error
     return done
 
 

@@ -159,7 +159,8 @@ class Retrain(_Section, frozen=True):
     It is called for by the `schedule` (midnights UTC: each day's, Sunday's, that of the 1st), by alerts that ask for it
     (`on_alerts`), and by `new_samples` payments since the model's training (0 = never). It takes at least
     `min_new_samples` of them, and `min_interval_days` since the last training. The newest `window_days` are learned;
-    labels are waited for `label_days`. Below `least_roc_auc` a model is not promoted by itself.
+    labels are waited for `label_days`, twice: those of the newest payments, and between training and validation.
+    Below `least_roc_auc` a model is not promoted by itself.
     """
 
     schedule: Literal["off", "daily", "weekly", "monthly"] = "weekly"
@@ -171,6 +172,13 @@ class Retrain(_Section, frozen=True):
     label_days: Annotated[int, Meta(ge=1, le=90)] = 21
     least_roc_auc: Annotated[float, Meta(ge=0, le=1)] = 0.7
     promotion: Literal["automatic", "asked", "off"] = "asked"
+
+    def __post_init__(self) -> None:
+        if self.window_days <= 2 * self.label_days:
+            raise ValueError(
+                f"retrain.window_days {self.window_days} leaves nothing to learn from: labels are waited for twice; "
+                f"set it above {2 * self.label_days}, or retrain.label_days {self.label_days} lower"
+            )
 
 
 class Drift(_Section, frozen=True):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import getpass
 import time
+from collections.abc import Iterable
+from contextlib import nullcontext
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -12,15 +14,19 @@ import click
 import msgspec
 from rich.console import Console
 
-from infra import control_topic, retraining
+from infra import control_topic, decision_log, retraining
 from infra.cli.bounds import THREADS
-from infra.cli.train import DECISIONS, events_of, report
-from infra.generator.payments.config import Config
+from infra.cli.train import DECISIONS, report
+from infra.one_retraining import alone
 from jobs.train_fraud import parameters as tree_parameters
-from jobs.train_fraud.retraining import decide
+from jobs.train_fraud.retraining import counted, decide, needs_count
 from jobs.train_fraud.train import NAME
+from schemas.errors import InputError
+from schemas.events import Event
 from schemas.settings import Settings
+from serving.history import log_file
 from serving.registry import Registry
+from serving.stores import cassandra_history
 
 
 @click.command()
@@ -40,30 +46,43 @@ def command(
     The new version is in Staging, compared with the champion on the same days. It decides only where the settings say
     `retrain.promotion = "automatic"` and the gate lets it pass.
     """
+    _require_history(history)
+    # A dry run changes nothing, and may go beside another.
+    with nullcontext() if dry_run else alone(Path(settings.registry.path)):
+        _ask_and_train(settings, history, parameters, dry_run=dry_run, threads=threads, as_json=as_json)
+
+
+def _ask_and_train(
+    settings: Settings, history: str, parameters: Path | None, *, dry_run: bool, threads: int, as_json: bool
+) -> None:
     policy, registry = settings.retrain, Registry(Path(settings.registry.path))
-    trees, now_ms = tree_parameters.read(parameters), time.time_ns() // 1_000_000
-    events = partial(events_of, settings, history, None, Config())
+    trees, now_ms = tree_parameters.read(parameters), _now_ms()
     console = Console(stderr=True)
     with console.status("reading what is known"):
         records = control_topic.current(settings.kafka)
-        known = retraining.facts(registry, records.values(), events, policy, now_ms)
+        known = retraining.facts(registry, records.values(), now_ms)
+        if needs_count(policy, known):
+            known = counted(policy, known, _payments(settings, history))
     verdict = decide(policy, known)
     for word, reasons in (("for it", verdict.triggers), ("against it", verdict.against)):
         for reason in reasons or ("nothing",):
             click.echo(f"{word:<12}{reason}")
+    if known.left_out:
+        click.echo(f"{'left out':<12}{known.left_out:,} decisions that were made with another feature set")
     done = None
     if verdict.train and not dry_run:
         with console.status("training") as line:
             done = retraining.run(
                 registry,
                 partial(control_topic.send, settings.kafka),
-                events(),
+                _history(settings, history),
                 policy,
+                known,
                 verdict,
                 trees,
                 data="The decision log with the features recorded in it" if history == DECISIONS else history,
                 author=getpass.getuser(),
-                now_ms=now_ms,
+                clock=_now_ms,
                 code_version=version("sluice"),
                 threads=threads,
                 tell=line.update,
@@ -77,3 +96,30 @@ def command(
         told = {"train": verdict.train, "triggers": verdict.triggers, "against": verdict.against}
         told |= {"version": done.version, "promoted": done.promoted} if done is not None else {}
         click.echo(msgspec.json.encode(told).decode())
+
+
+def _require_history(history: str) -> None:
+    if history != DECISIONS and Path(history).suffix not in log_file.SUFFIXES:
+        raise InputError(
+            f"--history {history}: give decisions, or a file that ends in {' or '.join(log_file.SUFFIXES)}"
+        )
+
+
+def _payments(settings: Settings, history: str) -> Iterable[Event]:
+    """The history one by one as it lies there: to be counted, not to be kept."""
+    if history == DECISIONS:
+        return cassandra_history.connect(settings.cassandra).every_decision()
+    return log_file.read(Path(history))
+
+
+def _history(settings: Settings, history: str) -> Iterable[Event]:
+    """Payments and labels in the order in which they became known."""
+    if history == DECISIONS:
+        return decision_log.events(
+            cassandra_history.connect(settings.cassandra), decision_log.readable_labels(settings.kafka)
+        )
+    return log_file.read(Path(history))
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -43,16 +43,17 @@ def backfill(
     since_ms: int = 0,
     until_ms: int = FOREVER_MS,
     progress: Progress = no_progress,
+    fewer: str = "narrow --train-from and --train-to",
 ) -> Examples:
     """The payments with since <= time < until as examples.
 
     `events` are transactions and labels in the order in which they became known. Earlier payments form the history
     that features look back on; labels after `until_ms` still say what the payments turned out to be. Recorded
     decisions in place of transactions are taken with the very features they were made with. `progress` is told
-    events so far and the event time, a batch at a time. Raises InputError when the range holds too many payments,
-    or decisions of another feature set.
+    events so far and the event time, a batch at a time. Raises InputError when the range holds too many payments, with
+    `fewer` as the way out, or decisions of another feature set.
     """
-    filling = _Filling(since_ms, until_ms)
+    filling = _Filling(since_ms, until_ms, fewer)
     with _no_cycle_collection():
         waiting: list[Event] = []
         count = 0
@@ -82,8 +83,8 @@ def _no_cycle_collection() -> Iterator[None]:
 class _Filling:
     """The examples so far."""
 
-    def __init__(self, since_ms: int, until_ms: int) -> None:
-        self._since_ms, self._until_ms = since_ms, until_ms
+    def __init__(self, since_ms: int, until_ms: int, fewer: str) -> None:
+        self._since_ms, self._until_ms, self._fewer = since_ms, until_ms, fewer
         self._pipeline = Pipeline(AllInMemory(), Outcomes(lambda _key: None, 1), lambda *_: None, lambda: 0)
         self._vectors: list[Floats] = []
         self._paid: list[_Paid] = []
@@ -103,7 +104,7 @@ class _Filling:
             self._paid += [_Paid(p.time_ms, p.amount, p.user_id, p.event_id) for p in seen]
         self._take_decisions([e for e in events if isinstance(e, Decision)])
         if len(self._paid) > MAX_EXAMPLES:
-            raise InputError(f"more than {MAX_EXAMPLES:,} payments to learn from; narrow --train-from and --train-to")
+            raise InputError(f"more than {MAX_EXAMPLES:,} payments to learn from; {self._fewer}")
 
     def _wanted(self, payment: Payment) -> bool:
         return self._since_ms <= payment.time_ms < self._until_ms and not payment.repeat

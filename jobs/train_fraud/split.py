@@ -58,16 +58,18 @@ class Parts:
     validate: Part
 
 
-def by_shares(first_ms: int, last_ms: int, delay_ms: int) -> Split:
+def by_shares(
+    first_ms: int, last_ms: int, delay_ms: int, longer: str = "give more, or a shorter --delay-days"
+) -> Split:
     """A split of the whole history: warm-up, training, calibration, delay, validation.
 
-    Raises InputError that names the span of a history which is over before the delay is.
+    Raises InputError that names the span of a history which is over before the delay is, with `longer` as the way out.
     """
     days = last_ms + 1 - first_ms - delay_ms
     if days <= 0:
         raise InputError(
             f"the history is too short: it spans {(last_ms + 1 - first_ms) / DAY_MS:.1f} days, and labels are "
-            f"waited for {delay_ms / DAY_MS:g}: nothing is left to learn from; give more, or a shorter --delay-days"
+            f"waited for {delay_ms / DAY_MS:g}: nothing is left to learn from; {longer}"
         )
     train_from = first_ms + round(days * WARM_UP_SHARE)
     validate_from = last_ms + 1 - round(days * VALIDATE_SHARE)

@@ -16,17 +16,18 @@ from hypothesis import strategies as st
 from infra import retraining
 from infra.cli import retrain as command
 from infra.control_topic import key
-from jobs.train_fraud import boosting
+from infra.one_retraining import alone
+from jobs.train_fraud import backfill, boosting
 from jobs.train_fraud.examples import Examples
-from jobs.train_fraud.retraining import Facts, Request, Verdict, decide, last_due_ms
+from jobs.train_fraud.retraining import Facts, Request, Verdict, counted, decide, last_due_ms, needs_count
 from schemas import control
 from schemas.control import Audit
-from schemas.errors import InputError
+from schemas.errors import InputError, OperatorError, PartFailedError, SettingsError
 from schemas.events import ControlRecord, Decision, Label, Transaction
 from schemas.models import Promotion
 from schemas.settings import Registry as SettingsRegistry
-from schemas.settings import Retrain, Settings
-from serving.features.catalogue import NAMES
+from schemas.settings import Retrain, Settings, read
+from serving.features.catalogue import FEATURE_SET, NAMES
 from serving.registry import Registry
 
 # A Wednesday, 12:00 UTC.
@@ -40,7 +41,7 @@ policies = st.builds(
     new_samples=st.integers(0, 50),
     min_new_samples=st.integers(0, 50),
     min_interval_days=st.sampled_from([0.0, 0.5, 1.0, 7.0]),
-    window_days=st.integers(1, 180),
+    window_days=st.integers(43, 180),
 )
 asked = st.builds(Request, st.integers(NOW_MS - 60 * DAY_MS, NOW_MS), st.sampled_from(["FeatureDriftSevere", "X"]))
 known = st.builds(
@@ -59,6 +60,9 @@ def test_it_trains_only_when_something_calls_for_it_and_nothing_speaks_against_i
     if verdict.train and facts.trained_ms is not None:
         assert facts.now_ms - facts.trained_ms >= policy.min_interval_days * DAY_MS
         assert facts.new_samples >= policy.min_new_samples
+    # Where nothing is asked of the history, its payments would have changed nothing.
+    if not needs_count(policy, replace(facts, new_samples=None)):
+        assert not verdict.train
     if facts.trained_ms is None:
         assert verdict.triggers == ("there is no model yet",)
     assert 0 <= facts.now_ms - verdict.from_ms <= policy.window_days * DAY_MS + 1
@@ -131,6 +135,8 @@ def test_new_samples_are_payments_whose_labels_had_their_time_since_the_newest_v
     first, last = START_MS - 10 * DAY_MS, now_ms - 10 * DAY_MS
     events = [_payment(n, at) for n, at in enumerate([first - 1, first, last - 1, last])]
     again = {"user_id": "u", "merchant_id": "m", "amount": 1.0, "decision": "APPROVE", "score": 0.1}
+    events += [Decision(event_id="d0", event_time_ms=first, feature_set="fraud-0", **again)]
+    again["feature_set"] = FEATURE_SET
     events += [Decision(event_id="d1", event_time_ms=first, **again)]
     events += [Decision(event_id="d2", event_time_ms=first, repeat=True, **again)]
     events += [
@@ -143,19 +149,56 @@ def test_new_samples_are_payments_whose_labels_had_their_time_since_the_newest_v
             is_fraud=True,
         )
     ]
-    assert retraining.facts(registry, [], lambda: events, policy, now_ms).new_samples == 4
+    assert counted(policy, retraining.facts(registry, [], now_ms), events).new_samples == 4
     add(registry)
-    found = retraining.facts(registry, [], lambda: events, policy, now_ms)
+    found = counted(policy, retraining.facts(registry, [], now_ms), iter(events))
     assert (found.trained_ms, found.new_samples) == (START_MS, 3)
+    assert (found.first_ms, found.left_out) == (first - 1, 1)
+
+
+def test_a_version_that_a_killed_registration_left_without_a_stage_is_none_that_was_trained(tmp_path):
+    registry = Registry(tmp_path)
+    (tmp_path / "fraud" / "1").mkdir(parents=True)
+    assert retraining.facts(registry, [], NOW_MS).trained_ms is None
+    (tmp_path / "fraud" / "1").rmdir()
+    add(registry)
+    (tmp_path / "fraud" / "2").mkdir()
+    assert retraining.facts(registry, [], NOW_MS).trained_ms == START_MS
+
+
+def test_a_history_that_is_too_short_for_two_label_delays_is_waited_for():
+    policy = msgspec.structs.replace(QUIET, label_days=10)
+    facts = Facts(now_ms=NOW_MS, trained_ms=None, new_samples=10, first_ms=NOW_MS - 20 * DAY_MS)
+    assert decide(policy, facts).against == (
+        "payments to learn from begin on 2026-06-25; in 1 days they span two label delays",
+    )
+    assert decide(policy, replace(facts, first_ms=NOW_MS - 20 * DAY_MS - 1)).train
+
+
+def test_decisions_of_another_feature_set_do_not_stop_a_training(tmp_path):
+    made = examples(days=60)
+    now_ms = START_MS + 60 * DAY_MS
+    policy = msgspec.structs.replace(QUIET, label_days=10)
+    given = {"data": "test", "author": "tester", "clock": lambda: now_ms, "code_version": "0"}
+    facts = Facts(now_ms=now_ms, trained_ms=None)
+    log = _log(made, delay_days=5, feature_sets=("fraud-0", FEATURE_SET, FEATURE_SET, FEATURE_SET))
+    done = retraining.run(Registry(tmp_path), lambda _: None, log, policy, facts, VERDICT, SMALL, **given)
+    of_now = [event for event in log if isinstance(event, Decision) and event.feature_set == FEATURE_SET]
+    assert len(of_now) == 3000
+    assert done.trained.parts.train.rows.max() < done.trained.parts.validate.rows.max() < len(of_now)
 
 
 VERDICT = Verdict(("the weekly schedule was due on 2026-07-12",), (), START_MS)
 
 
-def _run(registry, monkeypatch, sent, policy, made=None):
+LATER_MS = START_MS + 61 * DAY_MS
+
+
+def _run(registry, monkeypatch, sent, policy, made=None, send=None, facts=None):
     monkeypatch.setattr(retraining, "backfill", lambda _events, **_given: examples() if made is None else made)
-    given = {"data": "test", "author": "tester", "now_ms": START_MS + 60 * DAY_MS, "code_version": "0"}
-    return retraining.run(registry, sent.extend, [], policy, VERDICT, SMALL, **given)
+    given = {"data": "test", "author": "tester", "clock": lambda: LATER_MS, "code_version": "0"}
+    facts = facts or retraining.facts(registry, [], START_MS + 60 * DAY_MS)
+    return retraining.run(registry, send or sent.extend, [], policy, facts, VERDICT, SMALL, **given)
 
 
 def _plain() -> Examples:
@@ -163,6 +206,53 @@ def _plain() -> Examples:
     made = examples(8000)
     made.vectors[:, :3] += 3.0 * made.frauds()[:, None]
     return made
+
+
+def _log(made: Examples, delay_days: int, feature_sets=(FEATURE_SET,)) -> list[Decision | Label]:
+    """The examples as recorded decisions, whose frauds become known after the delay."""
+    found: list[Decision | Label] = []
+    for row, (event_id, at_ms, fraud) in enumerate(zip(made.ids, made.times_ms.tolist(), made.frauds(), strict=True)):
+        feature_set = feature_sets[row * len(feature_sets) // len(made)]
+        values = made.vectors[row].tolist() if feature_set == FEATURE_SET else [0.0]
+        found.append(
+            Decision(
+                event_id=event_id,
+                event_time_ms=at_ms,
+                user_id=made.users[row],
+                merchant_id="m",
+                amount=1.0,
+                decision="APPROVE",
+                score=0.1,
+                features=values,
+                feature_set=feature_set,
+            )
+        )
+        if fraud:
+            known_ms = at_ms + delay_days * DAY_MS
+            found.append(
+                Label(
+                    event_id=f"l{event_id}",
+                    event_time_ms=known_ms,
+                    user_id=made.users[row],
+                    transaction_id=event_id,
+                    transaction_time_ms=at_ms,
+                    is_fraud=True,
+                )
+            )
+    return sorted(found, key=lambda event: event.event_time_ms)
+
+
+def test_payments_whose_labels_have_not_had_their_time_are_not_learned_or_judged_on(tmp_path):
+    made = examples(days=60)
+    now_ms = START_MS + 60 * DAY_MS
+    known = [event for event in _log(made, delay_days=10) if event.event_time_ms < now_ms]
+    policy = msgspec.structs.replace(QUIET, label_days=11)
+    given = {"data": "test", "author": "tester", "clock": lambda: now_ms, "code_version": "0"}
+    facts = Facts(now_ms=now_ms, trained_ms=None)
+    done = retraining.run(Registry(tmp_path), lambda _: None, known, policy, facts, VERDICT, SMALL, **given)
+    judged = done.trained.parts.validate
+    assert made.times_ms[judged.rows].max() < now_ms - 11 * DAY_MS
+    assert judged.frauds.tolist() == made.frauds()[judged.rows].tolist()
 
 
 def _guesses() -> bytes:
@@ -211,7 +301,7 @@ def test_a_history_without_payments_in_the_window_changes_nothing(tmp_path, monk
 
 def test_a_dry_run_says_what_it_would_do_and_does_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(command.control_topic, "current", lambda _kafka: {})
-    monkeypatch.setattr(command, "events_of", lambda *_: [_payment(n, START_MS) for n in range(12)])
+    monkeypatch.setattr(command, "_payments", lambda *_: [_payment(n, START_MS) for n in range(12)])
     settings = Settings(registry=SettingsRegistry(str(tmp_path)), retrain=QUIET)
     done = CliRunner().invoke(command.command, ["--dry-run", "--json"], obj=settings, catch_exceptions=False)
     assert "there is no model yet" in done.stdout
@@ -219,3 +309,104 @@ def test_a_dry_run_says_what_it_would_do_and_does_nothing(tmp_path, monkeypatch)
     told = msgspec.json.decode(done.stdout.splitlines()[-1])
     assert told == {"train": True, "triggers": ["there is no model yet"], "against": []}
     assert Registry(tmp_path).versions("fraud") == []
+
+
+def test_the_history_is_left_alone_while_its_payments_can_not_change_the_answer(tmp_path, monkeypatch):
+    def untouched(*_):
+        raise AssertionError("the history was read")
+
+    monkeypatch.setattr(command.control_topic, "current", lambda _kafka: {})
+    monkeypatch.setattr(command, "_payments", untouched)
+    add(Registry(tmp_path))
+    for policy in (QUIET, msgspec.structs.replace(QUIET, new_samples=1, min_interval_days=365)):
+        monkeypatch.setattr(command.time, "time_ns", lambda: (START_MS + DAY_MS) * 1_000_000)
+        settings = Settings(registry=SettingsRegistry(str(tmp_path)), retrain=policy)
+        done = CliRunner().invoke(command.command, ["--json"], obj=settings, catch_exceptions=False)
+        assert not msgspec.json.decode(done.stdout.splitlines()[-1])["train"]
+
+
+@pytest.mark.parametrize("history", ["generated", "payments.csv"])
+def test_a_history_that_is_none_is_refused_with_what_the_command_takes(history):
+    done = CliRunner().invoke(command.command, ["--history", history], obj=Settings())
+    assert isinstance(done.exception, InputError)
+    assert str(done.exception) == f"--history {history}: give decisions, or a file that ends in .jsonl or .parquet"
+
+
+def test_what_fails_after_the_registration_names_the_version_and_the_way_out(tmp_path, monkeypatch):
+    def down(_records):
+        raise OperatorError("no Kafka broker answers")
+
+    for promotion in ("automatic", "asked"):
+        registry = Registry(tmp_path / promotion)
+        policy = msgspec.structs.replace(QUIET, promotion=promotion, label_days=7)
+        with pytest.raises(PartFailedError, match=r"fraud@1 is .* in Staging.*sluice models promote fraud 1"):
+            _run(registry, monkeypatch, [], policy, send=down)
+        assert registry.stages("fraud").stages == {"1": "Staging"}
+
+
+def test_a_version_does_not_take_the_place_of_a_champion_it_was_not_compared_with(tmp_path, monkeypatch):
+    registry, sent = Registry(tmp_path), []
+    add(registry)
+    judge = retraining._judge
+
+    def while_somebody_promotes(*given):
+        judged = judge(*given)
+        registry.promote("fraud", Promotion("1", "Production", START_MS, "somebody", ""))
+        return judged
+
+    monkeypatch.setattr(retraining, "_judge", while_somebody_promotes)
+    done = _run(registry, monkeypatch, sent, msgspec.structs.replace(QUIET, promotion="automatic", label_days=7))
+    assert "was compared with champion none, and now it is 1" in done.kept_back
+    assert registry.champion("fraud") == "1"
+
+
+def test_promotion_and_audit_tell_when_they_happened(tmp_path, monkeypatch):
+    registry, sent = Registry(tmp_path), []
+    _run(registry, monkeypatch, sent, msgspec.structs.replace(QUIET, promotion="automatic", label_days=7))
+    assert {record.event_time_ms for record in sent} == {LATER_MS}
+    assert [step.at_ms for step in registry.stages("fraud").history] == [LATER_MS - DAY_MS, LATER_MS]
+
+
+def test_nothing_is_registered_when_a_version_came_during_the_training(tmp_path, monkeypatch):
+    registry = Registry(tmp_path)
+    facts = retraining.facts(registry, [], START_MS + 60 * DAY_MS)
+    add(registry)
+    with pytest.raises(InputError, match="fraud@1 was registered meanwhile"):
+        _run(registry, monkeypatch, [], msgspec.structs.replace(QUIET, label_days=7), facts=facts)
+    assert registry.versions("fraud") == ["1"]
+
+
+def test_a_second_run_ends_at_once_and_a_dry_run_does_not(tmp_path, monkeypatch):
+    monkeypatch.setattr(command.control_topic, "current", lambda _kafka: {})
+    monkeypatch.setattr(command, "_payments", lambda *_: [])
+    settings = Settings(registry=SettingsRegistry(str(tmp_path)), retrain=QUIET)
+    with alone(tmp_path):
+        done = CliRunner().invoke(command.command, [], obj=settings)
+        assert isinstance(done.exception, OperatorError)
+        assert "another sluice retrain runs" in str(done.exception)
+        assert CliRunner().invoke(command.command, ["--dry-run"], obj=settings).exit_code == 0
+    assert CliRunner().invoke(command.command, [], obj=settings).exit_code == 0
+
+
+def test_what_is_too_much_or_too_short_names_the_settings(tmp_path, monkeypatch):
+    policy = msgspec.structs.replace(QUIET, label_days=10)
+    given = {"data": "test", "author": "tester", "clock": lambda: LATER_MS, "code_version": "0"}
+    for made, now_ms, way_out in (
+        (examples(50, days=40), START_MS + 60 * DAY_MS, "set retrain.window_days below 90"),
+        (examples(20, days=9), START_MS + 60 * DAY_MS, "retrain.window_days higher or retrain.label_days lower"),
+    ):
+        monkeypatch.setattr(backfill, "MAX_EXAMPLES", 49)
+        log, facts = _log(made, delay_days=1), Facts(now_ms=now_ms, trained_ms=None)
+        with pytest.raises(InputError, match=way_out):
+            retraining.run(Registry(tmp_path), lambda _: None, log, policy, facts, VERDICT, SMALL, **given)
+
+
+def test_a_window_within_two_label_delays_is_refused_when_settings_are_read(tmp_path):
+    file = tmp_path / "sluice.toml"
+    file.write_text("[retrain]\nwindow_days = 43\nlabel_days = 21\n")
+    assert read(file).retrain.window_days == 43
+    file.write_text("[retrain]\nwindow_days = 42\nlabel_days = 21\n")
+    with pytest.raises(
+        SettingsError, match=r"retrain.window_days 42 .* set it above 42, or retrain.label_days 21 lower"
+    ):
+        read(file)
