@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -48,6 +49,8 @@ PER_S, FEW_PER_S = 40, 2
 PAST_S = 26
 # A question to the broker waits for two seconds; one that was asked before comes on top.
 PAUSED_S = 7
+# By then a part that was paused goes on, even if this process is gone.
+LONGEST_PAUSE_S = 20
 
 
 class Payments:
@@ -92,15 +95,19 @@ class Payments:
 
 @contextmanager
 def paused(settings: Settings, name: str) -> Iterator[None]:
-    """A part of the stack that stands still, and goes on whatever happens."""
+    """A part of the stack that stands still, and goes on whatever happens, were it the end of this process."""
     running = parts.find(Home.of(settings), name)
     assert running is not None, f"{name} does not run"
     group = os.getpgid(running.pid)
-    os.killpg(group, signal.SIGSTOP)
+    woken = ["sh", "-c", f"sleep {LONGEST_PAUSE_S}; kill -s CONT -- -{group}"]
+    waker = subprocess.Popen(woken, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
+        os.killpg(group, signal.SIGSTOP)
         yield
     finally:
         os.killpg(group, signal.SIGCONT)
+        os.killpg(waker.pid, signal.SIGKILL)
+        waker.wait()
 
 
 def of_another_version(raw: bytes) -> bytes:
