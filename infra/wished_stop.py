@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import getpass
 import time
+from collections.abc import Callable
 
 import msgspec
 
 from infra import control_topic
 from schemas import control
+from schemas.errors import OperatorError
 from schemas.events import ControlRecord
 from schemas.settings import Kafka
 
 
 def flag(name: str) -> str:
     """The name of the flag that says it of `name`."""
-    return f"{control.STOPPED}{name}"[:64]
+    return f"{control.STOPPED}{name}"
 
 
 def tell(kafka: Kafka, name: str) -> None:
     """Tell it of a job of `jobs/names.py`, or of a process by its name at Prometheus. Raises OperatorError."""
     now_ms = time.time_ns() // 1_000_000
     record = ControlRecord(
-        event_id=f"stopped-{name}-{now_ms}"[:64],
+        event_id=f"stopped-{name}-{now_ms}",
         event_time_ms=now_ms,
         kind="flag",
         name=flag(name),
@@ -30,3 +32,14 @@ def tell(kafka: Kafka, name: str) -> None:
         author=getpass.getuser(),
     )
     control_topic.send(kafka, [record])
+
+
+def tell_or_report(kafka: Kafka, process: str, report: Callable[[str], None]) -> None:
+    """Tell it of a process that has ended already, or report that nobody could be told."""
+    try:
+        tell(kafka, process)
+    except OperatorError as error:
+        report(
+            f"ended, but nobody could be told that it was wished ({error}): ProcessDown will fire until, once Kafka "
+            f"answers, `sluice control flag {flag(process)} on` says so"
+        )

@@ -25,6 +25,8 @@ def run(
     Raises OperatorError when a learner is learned by another process, LogGapError when the log forgot what it
     had to learn next, PartFailedError when Kafka refuses.
     """
+    # From its begin on it is not stuck, however long what it waits for takes.
+    metrics.beat(time.time())
     with ExitStack() as owned:
         for student in loop.students:
             owned.enter_context(student.file.owned())

@@ -22,7 +22,7 @@ from infra import dead_letters, wished_stop
 from infra.dead_letters import Choice
 from infra.stack.part import LOOPBACK
 from infra.stack.ports import holder
-from schemas.errors import OperatorError, PortInUseError
+from schemas.errors import PortInUseError
 from schemas.settings import Settings
 from schemas.topics import CONTROL, SNAPSHOTS
 from serving import model
@@ -98,14 +98,7 @@ def command(settings: Settings, port: int | None) -> None:
         server = _Server(uvicorn.Config(app, log_level="warning", access_log=False), streams)
         server.run(sockets=[listener])
     # Only now that nobody is answered: what is seen after it was stopped would be down.
-    _tell_stopped(settings)
-
-
-def _tell_stopped(settings: Settings) -> None:
-    try:
-        wished_stop.tell(settings.kafka, "api")
-    except OperatorError as error:
-        click.echo(f"ended, but nobody could be told that it was wished ({error}); ProcessDown will fire", err=True)
+    wished_stop.tell_or_report(settings.kafka, "api", partial(click.echo, err=True))
 
 
 class _Server(uvicorn.Server):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from online_learning.log_edge import LabelledLog, Told
 from online_learning.loop import Loop
 from online_learning.process import run
 from online_learning.process_metrics import ProcessMetrics
-from schemas.errors import OperatorError, PortInUseError
+from schemas.errors import PortInUseError
 from schemas.events import Event
 from schemas.settings import Settings
 from serving.features import catalogue as fraud_features
@@ -58,7 +59,7 @@ def command(
         run(loop, log, _Told(settings), metrics, checkpoint_s=settings.learn.checkpoint_ms / 1000, stopped=stop)
         if server is not None:
             server.shutdown()
-            _tell_stopped(settings)
+            wished_stop.tell_or_report(settings.kafka, "learn", partial(click.echo, err=True))
     finally:
         log.close()
     figures = {course.definition.name: _figures(course) for course in loop.courses}
@@ -92,13 +93,6 @@ def _serve(metrics: ProcessMetrics, port: int) -> Any:
         raise PortInUseError(
             f"port {port} for the learners' metrics is taken; give another as `learn.port` in the settings"
         ) from error
-
-
-def _tell_stopped(settings: Settings) -> None:
-    try:
-        wished_stop.tell(settings.kafka, "learn")
-    except OperatorError as error:
-        click.echo(f"ended, but nobody could be told that it was wished ({error}); ProcessDown will fire", err=True)
 
 
 class _Told(Told):

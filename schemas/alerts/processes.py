@@ -24,16 +24,17 @@ PROCESS_ALERTS = (
         owner="platform",
         limit=1,
         unit="up",
-        summary="the process {job} does not answer, and nobody stopped it",
+        summary="the process {job} does not answer, and is the router or was not stopped by hand",
         action="start it again: sluice api, sluice learn or sluice alerts route; its last words say why it ended",
         runbook="process-down",
         signal=Rule(
-            # As of jobs: one that was stopped by hand was not seen after that. Seen is who was up at a fifth minute.
+            # As of jobs: one that was stopped by hand was not seen after that. The time of a selector alone is that of
+            # its sample, of anything else that of the question. One that no minute saw up was seen at 0.
             expr=f"""max by (job) (max_over_time(up{{{PROCESSES}}}[7d])) == LIMIT
                 unless max by (job) (up{{{PROCESSES}}}) == LIMIT
                 unless (max by (job) (label_replace(last_over_time({JOB_STOPPED}[7d]),
                     "job", "$1", "job_name", "(.+)")) >
-                    max by (job) (max_over_time(timestamp(up{{{PROCESSES}}} == 1)[7d:5m])))""",
+                    max by (job) (max_over_time((timestamp(up{{{PROCESSES}}}) * up{{{PROCESSES}}})[7d:1m])))""",
             hold="30s",
             cases=(
                 Case(
@@ -52,6 +53,16 @@ PROCESS_ALERTS = (
                     "a process that was stopped, and the router after it",
                     {_up("api"): "1x8 0x80", of(JOB_STOPPED, job="alerts", job_name="api"): "_x9 130x10 _x60"},
                     at="18m",
+                ),
+                Case(
+                    "a process that was stopped after minutes of its first run",
+                    {_up("api"): "0x4 1x8 0x40", of(JOB_STOPPED, job="alerts", job_name="api"): "_x14 200x40"},
+                    at="9m",
+                ),
+                Case(
+                    "a process that was stopped right before Prometheus missed it",
+                    {_up("api"): "1x18 _x2 0x40", of(JOB_STOPPED, job="alerts", job_name="api"): "_x19 280x40"},
+                    at="9m",
                 ),
                 Case(
                     "a process that died after it was started again",

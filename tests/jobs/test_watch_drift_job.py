@@ -201,7 +201,6 @@ def test_a_moved_feature_a_right_parity_and_the_figures_reach_their_topics_and_a
     # Hardly has an hour been as in training, it is over.
     decided(range(2, 3))
     until(lambda: told_of(receiver, model, "resolved"), "the person hears that it is over")
-    flink_client.cancel(WATCH_DRIFT, given)
     hourly = [
         r for r in found if r.model == model and r.measure == "psi" and r.window_end_ms - r.window_start_ms == HOUR_MS
     ]

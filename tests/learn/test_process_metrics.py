@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -81,3 +82,17 @@ def test_what_came_before_the_first_checkpoint_is_counted_too(tmp_path: Path) ->
     log: Any = _Log(list(labelled(50, seed=2, delay_ms=0)))
     run(loop, log, told, metrics, checkpoint_s=3_600, stopped=lambda: False)
     assert _shown(metrics)["sluice_learner_events_total", "fraud-logistic", "examples"] == 50
+
+
+def test_a_process_beats_before_it_has_found_its_place_in_the_log(tmp_path: Path) -> None:
+    class Slow(_Log):
+        def start(self, _positions: Any) -> None:
+            beats.append(_shown(metrics)["sluice_learner_beat_seconds",])
+
+    beats: list[float] = []
+    loop = Loop([definition("fraud-logistic")], {definition("fraud-logistic").feature_set: NAMES}, tmp_path)
+    metrics, before_s = ProcessMetrics(), time.time()
+    told: Any = SimpleNamespace(tell=lambda _events: None, flush=lambda: None)
+    log: Any = Slow([])
+    run(loop, log, told, metrics, checkpoint_s=3_600, stopped=lambda: False)
+    assert before_s <= beats[0] <= time.time()

@@ -1,0 +1,35 @@
+"""What is said on `control` of an end that was wished."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from infra import wished_stop
+from schemas.errors import PartFailedError
+from schemas.events import ControlRecord
+from schemas.settings import Kafka
+
+
+def test_a_process_that_ended_tells_that_it_was_wished(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[ControlRecord] = []
+    monkeypatch.setattr(wished_stop.control_topic, "send", lambda _, records: told.extend(records))
+    said: list[str] = []
+    wished_stop.tell_or_report(Kafka(), "learn", said.append)
+    assert [record.name for record in told] == ["stopped-learn"]
+    assert said == []
+
+
+def test_a_process_that_can_tell_nobody_ends_all_the_same_and_says_how_to_tell_it_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def down(*_: Any) -> None:
+        raise PartFailedError("no broker answers")
+
+    monkeypatch.setattr(wished_stop.control_topic, "send", down)
+    said: list[str] = []
+    wished_stop.tell_or_report(Kafka(), "api", said.append)
+    (line,) = said
+    assert "no broker answers" in line
+    assert "`sluice control flag stopped-api on`" in line
