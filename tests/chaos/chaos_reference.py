@@ -65,7 +65,9 @@ class Reference:
                 updates = msgspec.json.decode(value, type=FeatureUpdate).entities
                 self.online.write(updates)
                 for update in updates:
-                    self.entities.setdefault(update.entity, set()).add(update.entity_id)
+                    if update.values:
+                        # What only labels named has state, and no features yet.
+                        self.entities.setdefault(update.entity, set()).add(update.entity_id)
                     self.state_keys.update(update.state)
             elif topic == DEAD_LETTERS.name:
                 letter = letter_decoder.decode(value)
