@@ -35,7 +35,7 @@ from schemas.settings import Settings
 from serving.control import Control
 from serving.model import Model
 from serving.recommend.artifact import Artifact
-from serving.recommend.control import RecommendControl
+from serving.recommend.control import MOST_EXPERIMENTS, RecommendControl
 from serving.recommend.rules.catalogue import RULES
 from serving.recommend.sources.catalogue import NAMES as SOURCES
 from serving.recommend.sources.catalogue import shares
@@ -260,6 +260,13 @@ def set_experiment(settings: Settings, name: str, file: Path, note: str) -> None
         raise InputError(f"experiment {file}: {error.strerror}; give a TOML file") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"experiment {file}: {error}") from error
+    current = control_topic.current(settings.kafka).values()
+    running = sorted(record.name for record in current if record.kind == "experiment" and record.name != name)
+    if len(running) >= MOST_EXPERIMENTS:
+        raise InputError(
+            f"experiment {name}: {', '.join(running)} run already, and no more than {MOST_EXPERIMENTS} may; "
+            "remove one with `sluice control remove experiment NAME`"
+        )
     _publish(settings, "experiment", name, _converted(given, Experiment), note)
 
 

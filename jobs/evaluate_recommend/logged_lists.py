@@ -2,7 +2,7 @@
 
 A list is read by the few names below, so that lists of any release serve. A list that nobody saw says nothing: where
 the log has views that name their list, only the items so seen are rows; where it has none, but tells what the API
-showed of lists, those items are.
+showed of lists, those items are, and a click beside them adds none: rows that a click selects would all be rewarded.
 
 A place's propensity is given the places before it, so a row's weight is the product over the places down to it: what
 stands above may move a click, what stands below may not (reward interaction IPS; McInerney et al., 2020).
@@ -124,15 +124,17 @@ def join(lists: Iterable[ShownList], interactions: Iterable[Interaction], target
     for event in interactions:
         if event.list_id and event.kind in {"click", "view"}:
             (clicked if event.kind == "click" else seen).add((event.list_id, event.item_id))
+    viewed = bool(seen)
     answered: set[tuple[str, str]] = set()
     rows: list[tuple[str, str]] = []
     columns: tuple[list[float], list[float], list[float], list[str], list[int]] = ([], [], [], [], [])
     reward, propensity, wanted, of_user, position = columns
     known: set[str] = set()
-    matched = repeated = 0
+    matched = repeated = unseen = 0
     for shown in lists:
         if shown.origin:
-            answered.update((shown.of_list, item.item_id) for item in shown.items)
+            if shown.of_list:
+                answered.update((shown.of_list, item.item_id) for item in shown.items)
             continue
         if shown.list_id in known:
             repeated += 1
@@ -145,8 +147,11 @@ def join(lists: Iterable[ShownList], interactions: Iterable[Interaction], target
             logged_so_far *= item.propensity
             wanted_so_far *= probability
             row = (shown.list_id, item.item_id)
-            rows.append(row)
             matched += row in clicked
+            if viewed and row not in seen and row not in clicked:
+                unseen += 1
+                continue
+            rows.append(row)
             reward.append(float(row in clicked))
             propensity.append(logged_so_far)
             wanted.append(wanted_so_far)
@@ -154,14 +159,14 @@ def join(lists: Iterable[ShownList], interactions: Iterable[Interaction], target
             position.append(item.position)
         if len(reward) > MAX_ROWS:
             raise InputError(f"more than {MAX_ROWS:,} shown items; give a shorter part of the log")
-    seen = seen or answered
-    kept = np.array([not seen or row in seen or row in clicked for row in rows], np.bool_)
+    by_answers = bool(answered) and not viewed
+    kept = np.array([not by_answers or row in answered for row in rows], np.bool_)
     if not kept.any():
         raise InputError("no item of a logged list was seen; give lists, and interactions that name their list")
     users: dict[str, int] = {}
     unit = [users.setdefault(user, len(users)) for user, row in zip(of_user, kept, strict=True) if row]
     log = Log(np.array(reward)[kept], np.array(propensity)[kept], np.array(wanted)[kept], np.array(unit))
-    unseen = int(np.count_nonzero(~kept))
+    unseen += int(np.count_nonzero(~kept))
     return Joined(log, np.array(position)[kept], len(known), repeated, unseen, len(clicked) - matched)
 
 

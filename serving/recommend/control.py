@@ -47,6 +47,9 @@ class RecommendControl:
         self.online = OnlineModels(RECOMMEND, FEATURE_NAMES)
         self.policy = RecommendPolicy()
         self.policy_version = ""
+        # All that control holds, and the first of them by name, which hold: so which do follows from what is there, not
+        # from the order in which it came.
+        self._known: dict[str, Experiment] = {}
         self._experiments: dict[str, Experiment] = {}
         # By the variants that a user is in: at most one entry for each combination that was met.
         self._chosen: dict[tuple[str, ...], Chosen] = {}
@@ -96,14 +99,13 @@ class RecommendControl:
         self._chosen = {}
 
     def _take_experiment(self, name: str, experiment: Experiment | None) -> None:
-        kept = {other: one for other, one in self._experiments.items() if other != name}
+        known = {other: one for other, one in self._known.items() if other != name}
         if experiment is not None:
             for variant in experiment.variants:
                 _require_known(f"experiment {name}, variant {variant.name}", "source", variant.sources, NAMES)
-            if len(kept) == MOST_EXPERIMENTS:
-                raise InvalidError(f"experiment {name}: {MOST_EXPERIMENTS} run already; remove one first")
-            kept[name] = experiment
-        self._experiments = dict(sorted(kept.items()))
+            known[name] = experiment
+        self._known = known
+        self._experiments = dict(sorted(known.items())[:MOST_EXPERIMENTS])
         self._chosen = {}
 
 

@@ -177,8 +177,9 @@ class World:
 
     def _restore_item(self, item_id: str) -> None:
         entry = self._read(f"c:{item_id}")
+        # A number outlives its entry. What was banned or sold out must not come back: without one nothing is offered.
         number = self.items.put(
-            Item(event_id=item_id, event_time_ms=0, item_id=item_id)
+            Item(event_id=item_id, event_time_ms=0, item_id=item_id, stock=0)
             if entry is None
             else state.unpack_entry(item_id, entry)
         )

@@ -77,11 +77,25 @@ def test_only_what_the_api_showed_of_a_list_counts_where_no_views_tell_it_and_an
     made = [a_list("l1", "u", "a", "b", "c", "d"), a_list("l2", "v", "a")]
     answers = [shown_of("l1", "c", "a"), shown_of("l1", "c"), shown_of("", "z", origin="trending")]
     found = join([answers[0], *made, *answers[1:]], [event("click", "l1", "c"), event("click", "l1", "d")])
-    assert found.position.tolist() == [0, 2, 3]
-    assert found.log.reward.tolist() == [0, 1, 1]
-    assert found.log.propensity.tolist() == [0.5, 0.125, 0.0625]
-    assert found.log.unit.tolist() == [0, 0, 0]
-    assert (found.lists, found.unseen_rows, found.repeated_lists) == (2, 2, 0)
+    assert found.position.tolist() == [0, 2]
+    assert found.log.reward.tolist() == [0, 1]
+    assert found.log.propensity.tolist() == [0.5, 0.125]
+    assert found.log.unit.tolist() == [0, 0]
+    assert (found.lists, found.unseen_rows, found.repeated_lists) == (2, 3, 0)
+
+
+def test_clicks_select_no_items_of_a_list_that_no_answer_showed() -> None:
+    made = [a_list("l1", "u", "a"), a_list("l2", "v", "a", "b"), shown_of("l1", "a")]
+    found = join(made, [event("click", "l2", "a")])
+    assert (found.log.reward.tolist(), found.unseen_rows, found.stray_clicks) == ([0], 2, 0)
+
+
+def test_an_answer_that_is_of_no_list_changes_nothing() -> None:
+    made = [a_list("l1", "u", "a", "b"), a_list("l2", "v", "a")]
+    clicks = [event("click", "l1", "b")]
+    alone, beside = join(made, clicks), join([*made, shown_of("", "a", origin="trending")], clicks)
+    assert beside.log.reward.tolist() == alone.log.reward.tolist() == [0, 1, 0]
+    assert beside.unseen_rows == alone.unseen_rows == 0
 
 
 def test_views_say_more_than_answers() -> None:
@@ -203,6 +217,15 @@ def test_more_rows_than_the_bound_are_refused(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(logged_lists, "MAX_ROWS", 3)
     with pytest.raises(InputError, match="more than 3 shown items; give a shorter part"):
         join([a_list("l1", "u1", "a", "b", "c", "d")], [])
+
+
+def test_items_that_views_leave_out_do_not_count_towards_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logged_lists, "MAX_ROWS", 3)
+    lists = [a_list(f"l{number}", "u1", "a", "b", "c") for number in range(4)]
+    found = join(lists, [event("view", f"l{number}", "a") for number in range(3)])
+    assert (len(found.log.reward), found.unseen_rows) == (3, 9)
+    with pytest.raises(InputError, match="more than 3 shown items"):
+        join(lists, [event("view", f"l{number}", "a") for number in range(4)])
 
 
 def test_a_list_of_any_type_with_these_names_is_read() -> None:

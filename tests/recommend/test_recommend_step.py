@@ -116,6 +116,20 @@ def test_a_banned_item_and_one_out_of_stock_leave_the_lists_at_once():
     assert first not in allowed
 
 
+def test_an_item_whose_entry_was_forgotten_is_not_offered_until_it_comes_again():
+    rules, kept = control(), {}
+    one = Recommender(kept.get)
+    one.step(arrived([item(0, flags=["banned"]), item(1), item(2, stock=0)]), rules)
+    kept.update(one.take_writes())
+    kept = {key: raw for key, raw in kept.items() if key not in {"c:i0", "c:i2"}}
+    two = Recommender(kept.get)
+    (made,) = two.step(arrived([act("u", 1, NOON_MS, "view")]), rules)
+    assert ids(made) == ["i1"]
+    two.step(arrived([item(2, stock=5)]), rules)
+    (made,) = two.step(arrived([act("u", 1, NOON_MS + 1, "view")]), rules)
+    assert sorted(ids(made)) == ["i1", "i2"]
+
+
 def test_what_was_bought_is_offered_again_only_after_the_policys_hours():
     never, soon = control(explore=0.0), control(explore=0.0, rebuy_hours=24.0)
     made = recommender(25)

@@ -28,7 +28,7 @@ from schemas.errors import InputError, NotFoundError
 from schemas.events import ControlRecord
 from schemas.settings import Settings
 from serving.control import Control
-from serving.recommend.control import RecommendControl
+from serving.recommend.control import MOST_EXPERIMENTS, RecommendControl
 from serving.recommend.sources import trending
 
 
@@ -231,6 +231,18 @@ def test_an_experiment_is_what_its_file_says_until_it_is_removed(log, tmp_path):
     for record in log:
         job.apply(record)
     assert job.chosen("u1").variants == {}
+
+
+def test_an_experiment_beyond_the_bound_is_not_published_but_one_that_runs_may_be_replaced(log, tmp_path):
+    (tmp_path / "lists.toml").write_text(VARIANTS)
+    for number in range(MOST_EXPERIMENTS):
+        _run("set-experiment", f"e{number}", str(tmp_path / "lists.toml"))
+    with pytest.raises(InputError, match=r"e0, e1, e2, e3 run already, .* remove one with"):
+        _run("set-experiment", "a", str(tmp_path / "lists.toml"))
+    assert len(log) == MOST_EXPERIMENTS
+    _run("set-experiment", "e0", str(tmp_path / "lists.toml"))
+    _run("remove", "experiment", "e0")
+    assert "experiment/a is in force" in _run("set-experiment", "a", str(tmp_path / "lists.toml"))
 
 
 @pytest.mark.parametrize(
