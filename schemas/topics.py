@@ -44,7 +44,12 @@ LABELS = Topic(
     "labels", "user_id", events.Label, "What transactions turned out to be, days later.", timestamp="LogAppendTime"
 )
 DECISIONS = Topic("decisions", "user_id", events.Decision, "The answer to each transaction.")
-RECOMMENDATIONS = Topic("recommendations", "user_id", events.RecommendationList, "Each user's newest list.")
+RECOMMENDATIONS = Topic(
+    "recommendations",
+    "user_id",
+    events.RecommendationList,
+    "Each user's newest list; with an `origin`, what the API showed.",
+)
 RANKINGS = Topic(
     "rankings",
     "kind/name",

@@ -28,7 +28,7 @@ class Writes(msgspec.Struct, frozen=True):
     `features` hold each entity and state key once, oldest first; `decisions` are in the order of the log.
     `rejects` go to the dead letters, `reasons` say why, one each. `newest_ms` is the newest event time, None when
     nothing could be read. `skipped` counts repeats, which the first answer already covers, and updates of another
-    feature set.
+    feature set, whose state is written all the same: it is of all sets, and a sealed piece is told once.
     """
 
     features: list[EntityFeatures] = []
@@ -52,7 +52,7 @@ def step(records: Sequence[Record], catalogue: Catalogue) -> Writes:
             decisions += [event] if wanted else []
         else:
             wanted = event.feature_set == catalogue.feature_set
-            updates += event.entities if wanted else []
+            updates += event.entities
         times += [event.event_time_ms] if wanted else []
         skipped += not wanted
     return Writes(coalesce(updates), decisions, batch.rejects, batch.reasons, max(times, default=None), skipped)
@@ -85,9 +85,12 @@ def coalesce(updates: Sequence[EntityFeatures]) -> list[EntityFeatures]:
 def _read(record: Record, catalogue: Catalogue) -> Decision | FeatureUpdate:
     if record.topic == FEATURE_UPDATES.name:
         update = codec.decode(FeatureUpdate, record.value)
-        if update.feature_set == catalogue.feature_set:
-            for entity in update.entities:
-                catalogue.check(entity)
+        if update.feature_set != catalogue.feature_set:
+            told = [entity for entity in update.entities if entity.state and entity.entity in catalogue.ttl_s]
+            state = [msgspec.structs.replace(entity, values=[]) for entity in told]
+            update = msgspec.structs.replace(update, entities=state)
+        for entity in update.entities:
+            catalogue.check(entity)
         return update
     assert record.topic == DECISIONS.name, f"materialize reads no topic {record.topic}"
     decision = codec.decode(Decision, record.value)

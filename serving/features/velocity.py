@@ -9,8 +9,8 @@ from schemas.features import DAY_S, EntityKind, Feature
 
 SHORT = ("5min", "30min", "1h", "24h")
 LONG = ("7d", "30d")
-# What happened a whole window ago is not in it.
-TTL_S = {"5min": 300, "30min": 1800, "1h": 3600, "24h": DAY_S, "7d": 7 * DAY_S, "30d": 30 * DAY_S}
+# What happened a whole window ago is not in it; of long ones a part of the oldest day still is.
+TTL_S = {"5min": 300, "30min": 1800, "1h": 3600, "24h": DAY_S, "7d": 8 * DAY_S, "30d": 31 * DAY_S}
 
 _AGGREGATES = {
     "count": "Number of transactions",

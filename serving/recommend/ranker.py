@@ -48,8 +48,8 @@ class Ranker:
         """Score once before the artifact is in force: what fails here would fail at every list."""
         try:
             scores = self.score(np.zeros((rows, len(NAMES)), np.float32))
-        except ModelError:
-            raise
+        except ModelError as error:
+            raise SignatureError(f"ranker {self.label} gives no number; train it again") from error
         except Exception as error:  # the library raises its own kinds, and its numbers may be of any shape
             said = " ".join(str(error).split())[:300]
             raise SignatureError(f"ranker {self.label} can not score what its signature says: {said}") from error

@@ -13,7 +13,7 @@ from schemas.errors import StateVersionError
 from schemas.events import RecommendationList, Recommended
 from schemas.online_scores import OnlineScores
 
-# Lists of which online models said something are of the second version; all others are written as ever.
+# Lists of which online models said something, or made under experiments, are of the second version; all others are written as ever.
 VERSION, TOLD_VERSION = 1, 2
 WHOLE_VERSION = 1
 
@@ -41,6 +41,7 @@ class _Told(_Listed, array_like=True):
     # By model: what it said of the items, in their order, and its part; then what the ranker said, if not alone.
     online: dict[str, tuple[list[float], float]]
     champion_scores: list[float | None]
+    variants: dict[str, str] = {}
 
 
 class _Whole(msgspec.Struct, array_like=True):
@@ -58,10 +59,9 @@ _whole_decoder = msgspec.msgpack.Decoder(_Whole)
 
 
 def listed(made: RecommendationList) -> RecommendationList:
-    """The list as history gives it back: without the features of its items, without its place in the log, and without
-    the variants of its user, which follow from the experiments."""
+    """The list as history gives it back: without the features of its items, and without its place in the log."""
     items = [msgspec.structs.replace(item, features=[]) for item in made.items]
-    return msgspec.structs.replace(made, items=items, source=None, variants={})
+    return msgspec.structs.replace(made, items=items, source=None)
 
 
 def pack_listed(made: RecommendationList) -> bytes:
@@ -77,10 +77,10 @@ def pack_listed(made: RecommendationList) -> bytes:
         made.segment,
         made.new_user,
     )
-    if not made.online:
+    if not made.online and not made.variants:
         return bytes([VERSION]) + _encoder.encode(_Listed(*plain))
     online = {label: (said.scores, said.weight) for label, said in made.online.items()}
-    told = _Told(*plain, online, [item.champion_score for item in made.items])
+    told = _Told(*plain, online, [item.champion_score for item in made.items], made.variants)
     return bytes([TOLD_VERSION]) + _encoder.encode(told)
 
 
@@ -116,6 +116,7 @@ def unpack_listed(raw: bytes, user_id: str, event_time_ms: int, list_id: str) ->
         segment=held.segment,
         new_user=held.new_user,
         online={label: OnlineScores(*said) for label, said in told.online.items()} if told is not None else {},
+        variants=told.variants if told is not None else {},
     )
 
 

@@ -15,7 +15,7 @@ from jobs.evaluate_recommend.split import stratified
 from jobs.train_recommend import held_out, register
 from jobs.train_recommend.parameters import Embeddings, Parameters, Trees
 from schemas.control import ModelPointer
-from schemas.errors import ModelError, SignatureError
+from schemas.errors import SignatureError
 from schemas.events import ControlRecord
 from serving.recommend import artifact as artifacts
 from serving.recommend.artifact import Artifact
@@ -74,7 +74,7 @@ def test_the_ranker_beside_them_scores(fitted):
 
 def test_a_ranker_whose_score_is_no_number_is_refused(fitted):
     signature = msgspec.structs.replace(fitted.signature(SMALL), base=[float("nan")] * WIDTH)
-    with pytest.raises(ModelError, match="a score that is no number"):
+    with pytest.raises(SignatureError, match="gives no number; train it again"):
         Artifact(signature, fitted.ranker.onnx, fitted.built.model)
 
 

@@ -44,6 +44,13 @@ def test_a_repeat_and_another_feature_set_are_skipped_and_counted():
     assert writes == Writes(skipped=2)
 
 
+def test_of_another_feature_set_the_state_is_written_and_no_value():
+    told = update(values=(1.0, 2.0, 3.0, 4.0), k=b"1")
+    writes = step([record(feature_update(told, feature_set="test-2"))], CATALOGUE)
+    assert [(one.values, one.state) for one in writes.features] == [([], {"k": b"1"})]
+    assert (writes.newest_ms, writes.skipped, writes.rejects) == (None, 1, [])
+
+
 @pytest.mark.parametrize(
     ("raw", "reason", "detail"),
     [
