@@ -10,6 +10,8 @@ FALSE_POSITIVES, FALSE_TARGET, FALSE_HIGH = "false_positive_rate", 0.01, 0.015
 POSITIVE_SHARE = "positive_share"
 
 FIGURES = ("roc_auc", "average_precision", "precision", "recall", "positive_rate", "f1", "accuracy")
+# What scores alone make of a figure, before labels come.
+ESTIMATES = tuple(f"{figure}_estimated" for figure in FIGURES)
 CALIBRATION_ERROR = "calibration_error"
 # What the job says of a model's errors; learners name what their detectors measure themselves.
 ERRORS, ERROR_SHARE = "errors", "error_share"
@@ -25,7 +27,7 @@ MEASURES: dict[DriftSubject, tuple[str, ...] | None] = {
     "multivariate": ("psi",),
     "performance": (
         *FIGURES,
-        *(f"{figure}_estimated" for figure in FIGURES),
+        *ESTIMATES,
         CALIBRATION_ERROR,
         CATCH_RATE,
         FALSE_POSITIVES,

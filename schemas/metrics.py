@@ -146,12 +146,12 @@ DRIFTED = Metric(
     "drifted",
     "gauge",
     "subjects",
-    "Subjects whose level is significant, over the last day, all traffic, all models.",
+    "Subjects whose level is significant, over the last three days, all traffic, all models.",
     "subject",
     get_args(DriftSubject),
 )
 DRIFT_PSI = Metric(
-    "drift_psi_permille", "gauge", "permille", "The largest PSI of a subject over the last day.", "subject",
+    "drift_psi_permille", "gauge", "permille", "The largest PSI of a subject over three days.", "subject",
     get_args(DriftSubject),
 )  # fmt: skip
 PERFORMANCE = Metric(

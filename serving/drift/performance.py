@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 
 from schemas.errors import StateVersionError
+from schemas.measures import POSITIVE_SHARE
 from schemas.watching import DriftReport
 from serving.drift.baseline import Baselines
 from serving.drift.day_report import Day
@@ -70,7 +71,7 @@ class Performance:
         self._curves = {name: _restored(read(f"{KEY}/{name}"), name) for name in self._kept.days}
         self._levels = Levels(self._kept.levels)
         self._dirty: set[str] = set()
-        self._changed = False
+        self._changed = self._forget_all_but({_parts(name)[0] for name in self._kept.days})
 
     def answer(self, model: str, segment: str, times_ms: Sequence[int], scores: Sequence[float]) -> None:
         """Count scores of one model and segment, at the times of their decisions."""
@@ -178,6 +179,19 @@ class Performance:
         for by_subject in (self._kept.levels, self._kept.errors, self._kept.pasts):
             for subject in [subject for subject in by_subject if subject.startswith(f"{model}/")]:
                 del by_subject[subject]
+
+    def _forget_all_but(self, models: set[str]) -> bool:
+        """Whether state of before models were forgotten held one that is gone; shares of labels are of names."""
+        kept = tuple(f"{model}/" for model in models)
+        gone = [
+            (by_subject, subject)
+            for by_subject in (self._kept.levels, self._kept.errors, self._kept.pasts)
+            for subject in by_subject
+            if not subject.startswith(kept) and not subject.endswith(f"/{POSITIVE_SHARE}")
+        ]
+        for by_subject, subject in gone:
+            del by_subject[subject]
+        return bool(gone)
 
 
 def _name(model: str, segment: str, day: int) -> str:

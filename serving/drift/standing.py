@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from schemas import metrics
+from schemas.measures import ESTIMATES
 from schemas.watching import DAY_MS, DriftReport
 from serving.stages import Count
 
@@ -51,10 +52,15 @@ class Standing:
     def _news(self, subject: str) -> list[DriftReport]:
         """The words on a subject that are not too old; the others are forgotten."""
         words = {place: report for place, report in self._words.items() if report.subject == subject}
-        # Of each measure: labels tell of days that estimates left behind long ago.
-        newest_ms: dict[str, int] = {}
+        # Of each subject, for some measures are told of what drifts alone.
+        newest_ms: dict[bool, int] = {}
         for report in words.values():
-            newest_ms[report.measure] = max(report.event_time_ms, newest_ms.get(report.measure, 0))
-        for place in [p for p, r in words.items() if r.event_time_ms <= newest_ms[r.measure] - NEWS_MS]:
+            newest_ms[_estimated(report)] = max(report.event_time_ms, newest_ms.get(_estimated(report), 0))
+        for place in [p for p, r in words.items() if r.event_time_ms <= newest_ms[_estimated(r)] - NEWS_MS]:
             del words[place], self._words[place]
         return list(words.values())
+
+
+def _estimated(report: DriftReport) -> bool:
+    """Estimates have a clock of their own: labels tell of days that these left behind long ago."""
+    return report.measure in ESTIMATES

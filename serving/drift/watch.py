@@ -84,7 +84,7 @@ class Watch:
             raise StateVersionError(f"watched models, version {self._index.version}: this release reads {VERSION}")
         self._changed = False
         for model, feature_set in list(self._index.models.items()):
-            if feature_set in FEATURE_SETS:
+            if feature_set in self._feature_sets:
                 self._open(model, feature_set).restore(read)
             else:
                 self._drop(model, read)

@@ -13,7 +13,7 @@ from schemas.errors import StateVersionError
 from schemas.events import RecommendationList
 from schemas.settings import Drift
 from schemas.topics import DEAD_LETTERS, DECISIONS, RECOMMENDATIONS
-from serving.drift.watch import LATENESS_MS
+from serving.drift.watch import LATENESS_MS, Watch
 from serving.features.catalogue import CALENDAR, NAMES
 from serving.inflight import Record
 
@@ -89,6 +89,16 @@ def test_a_model_that_was_watched_under_another_feature_set_is_forgotten_and_wat
     assert windows
     assert windows.isdisjoint(second.state)
     assert second.state == Run(given=REFERENCE).feed(log[600:]).state
+
+
+def test_a_watch_with_feature_sets_of_its_own_is_restored_with_them():
+    sets, state = {"stream": ("a", "b")}, {}
+    first = Watch(state.get, lambda _: None, Drift(sample_permille=1000), lambda *_: None, feature_sets=sets)
+    first.step([record(n, START_MS + n, [0.5, 1.0], feature_set="stream") for n in range(3)])
+    state |= first.take_writes()
+    again = Watch(state.get, lambda _: None, Drift(sample_permille=1000), lambda *_: None, feature_sets=sets)
+    assert again.windows() == first.windows() > 0
+    assert again.take_writes() == {}
 
 
 def test_what_follows_from_the_date_has_no_drift():

@@ -16,6 +16,7 @@ from serving.drift.correction import adjusted
 from serving.drift.describe import BINS, describe, quantile_edges, shares
 from serving.drift.grid import Grid
 from serving.drift.measures.chi_square import chi_square
+from serving.drift.measures.fisher import rise
 from serving.drift.measures.jensen_shannon import jensen_shannon
 from serving.drift.measures.kolmogorov_smirnov import p_value
 from serving.drift.measures.kullback_leibler import kullback_leibler
@@ -134,3 +135,14 @@ def test_what_chance_does_to_psi_is_exceeded_about_as_often_as_stated():
 @given(SHARES)
 def test_a_distribution_does_not_differ_from_itself(given_shares):
     assert psi(given_shares, given_shares) == jensen_shannon(given_shares, given_shares) == 0.0
+
+
+@given(st.tuples(st.integers(0, 60), st.integers(0, 60)), st.tuples(st.integers(0, 60), st.integers(0, 60)))
+def test_the_chance_of_a_rise_is_that_of_fishers_exact_test(before, now):
+    wanted = stats.fisher_exact([now, before], alternative="greater").pvalue
+    assert rise(before, now) == pytest.approx(wanted, rel=1e-6)
+
+
+def test_the_chance_of_a_rise_among_millions_is_that_of_fishers_exact_test():
+    wanted = stats.fisher_exact([(50_500, 949_500), (2_000_000, 38_000_000)], alternative="greater").pvalue
+    assert rise((2_000_000, 38_000_000), (50_500, 949_500)) == pytest.approx(wanted, rel=1e-4)

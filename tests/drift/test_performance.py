@@ -14,6 +14,8 @@ from schemas.measures import ERROR_SHARE, MEASURES
 from schemas.models import CurvePoint, Metrics
 from schemas.settings import Drift
 from serving.drift.baseline import Baseline, baseline_of, baseline_of_curve
+from serving.drift.error_rise import Past
+from serving.drift.hysteresis import Held
 from serving.drift.performance import KEY, Performance
 from serving.drift.score_curve import CUT, EDGES, ScoreCurve, from_bytes
 from serving.drift.stopped import Stopped
@@ -216,6 +218,36 @@ def test_a_restored_performance_goes_on():
     del lost[next(key for key in state if key.startswith(f"{KEY}/") and state[key] is not None)]
     with pytest.raises(StateVersionError, match="missing"):
         Performance(lost.get, baseline, label_days=2)
+
+
+def test_state_of_before_errors_had_a_past_is_read_and_begins_one():
+    state = {}
+    first = Performance(state.get, baseline, label_days=2)
+    days(first, 4)
+    state |= first.take_writes()
+    *before, pasts = msgspec.msgpack.decode(state[KEY])
+    assert pasts
+    state[KEY] = msgspec.msgpack.encode(before)
+    again = Performance(state.get, baseline, label_days=2)
+    assert again._kept.pasts == {}
+    assert again._kept.levels == first._kept.levels
+    assert [report.subject for report in days(again, 6) if report.subject == "error"]
+
+
+def test_a_model_without_a_day_is_forgotten_on_restoring_and_the_share_of_labels_is_not():
+    state = {}
+    first = Performance(state.get, baseline, label_days=2)
+    days(first, 4)
+    kept = first._kept
+    gone = {"fraud@0//roc_auc": Held("significant", START_MS), "fraud//positive_share": Held()}
+    held = msgspec.structs.replace(
+        kept, levels=kept.levels | gone, errors=kept.errors | {"fraud@0/f1": (1.0, 2)},
+        pasts=kept.pasts | {"fraud@0//error_share": Past((1.0, 9.0))},
+    )  # fmt: skip
+    state |= first.take_writes() | {KEY: msgspec.msgpack.encode(held)}
+    again = Performance(state.get, baseline, label_days=2)
+    assert again._kept == msgspec.structs.replace(kept, levels=kept.levels | {"fraud//positive_share": Held()})
+    assert KEY in again.take_writes()
 
 
 def paid(performance, seed, *, count=40_000, caught=0.9, stopped=0.002, frauds=1.0, day=0, share=0.01):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from drift_builders import HOUR_MS, MODEL, START_MS
 
+from schemas.measures import MEASURES
 from schemas.watching import DriftReport
 from serving.drift.standing import Standing
 
@@ -52,6 +53,15 @@ def test_a_model_that_answers_no_more_is_forgotten_when_another_one_is_told_of()
     told.hear(word(model="fraud@1"))
     assert told.hear(word("none", model="fraud@2", at_ms=START_MS + 2 * DAY_MS))["drifted", "feature"] == 1
     assert told.hear(word("none", model="fraud@2", at_ms=START_MS + 4 * DAY_MS))["drifted", "feature"] == 0
+
+
+def test_a_retired_model_that_drifted_in_every_measure_is_forgotten_beside_a_calm_one_that_tells_psi_alone():
+    told = Told()
+    told.hear(*(word(model="fraud@1", measure=measure) for measure in MEASURES["feature"]))
+    calm = {"model": "fraud@2", "value": 0.01}
+    assert told.hear(word("none", at_ms=START_MS + 3 * DAY_MS - 1, **calm))["drifted", "feature"] == 1
+    assert told.hear(word("none", at_ms=START_MS + 3 * DAY_MS, **calm))["drifted", "feature"] == 0
+    assert told.gauges["drift_psi_permille", "feature"] == 10
 
 
 def test_every_figure_of_the_model_that_most_is_known_of_is_a_gauge():
