@@ -13,7 +13,8 @@ from schemas.errors import StateVersionError
 from schemas.events import RecommendationList, Recommended
 from schemas.online_scores import OnlineScores
 
-# Lists of which online models said something, or made under experiments, are of the second version; all others are written as ever.
+# Lists of which online models said something, or that experiments changed, are of the second version; all others are
+# written as ever.
 VERSION, TOLD_VERSION = 1, 2
 WHOLE_VERSION = 1
 

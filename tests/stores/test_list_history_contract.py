@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from store_builders import DAY_MS, HOUR_MS, NOON_MS, listing, told
 
@@ -107,9 +108,16 @@ def test_bytes_of_what_learners_said_stay_readable():
         "0000000091cbbff8000000000000"
     )  # fmt: skip
     made = unpack_listed(frozen, "u1", NOON_MS, "l1")
-    assert pack_listed(made) == frozen
+    assert pack_listed(made) == b"\x02\x9b" + frozen[2:] + b"\x80"
     assert made.online == {"clicks@7": OnlineScores([0.25], 1.0)}
     assert made.items[0].champion_score == -1.5
+
+
+def test_a_list_says_which_variant_of_which_experiment_made_it():
+    made = msgspec.structs.replace(listing(), variants={"fresher": "more"})
+    kept = unpack_listed(pack_listed(made), made.user_id, made.event_time_ms, made.list_id)
+    assert kept == listed(made)
+    assert kept.variants == {"fresher": "more"}
 
 
 def test_the_history_of_a_user_says_which_learner_had_a_part(history, fresh):
