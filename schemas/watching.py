@@ -20,9 +20,9 @@ AlertSeverity = Literal["critical", "high", "warning", "info"]
 class DriftReport(Event, frozen=True, kw_only=True, omit_defaults=True):
     """What one measure says of one subject in one window, against the reference it was compared with.
 
-    `subject` is what drifted: a feature, the score, the mix of decisions, the errors of a learner; `name` says which.
-    `edges` bound the bins of the two distributions, of which `reference` and `current` are shares. `since_ms` is when
-    the present level began. `error` is how far estimates of this measure have been off, where the value is one.
+    `subject` is what drifted: a feature, the score, the mix of decisions, the errors of a model or learner; `name` says
+    which. `edges` bound the bins of the two distributions, of which `reference` and `current` are shares. `since_ms` is
+    when the present level began. `error` is how far estimates of this measure have been off, where the value is one.
     `every_ms` is the time from one such report to the next, 0 where it is not known. The record key is `model`.
     """
 

@@ -1,8 +1,9 @@
 """A stream of rows put before the monitor that the job `watch_drift` runs: as records, with the job's own limits.
 
 A window of the stream stands for a day of answers. `SETTINGS` are the job's defaults, but that all answers are watched,
-labels are known at once, and a window is a day: streams of some ten thousand rows have no more. Nothing was chosen on a
-stream that is reported. An alarm is a report whose level begins to be significant, and that an alert is on.
+labels are known at once, and a window is a day: streams of some ten thousand rows have no more. No limit was chosen on
+a stream that is reported; what of the measurement was, NOTES.md says. An alarm is a report whose level begins to be
+significant, and that an alert is on.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ class Watched:
             {FEATURE_SET: tuple(names)},
         )
         self._offset = 0
-        # The most that a window's sketch took for each feature.
+        # The largest that the mean over windows of a sketch for each feature was.
         self.bytes_per_feature = 0.0
 
     def begin(self, rows: Floats, scores: Floats, baseline: Baseline) -> None:

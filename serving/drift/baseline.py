@@ -49,7 +49,8 @@ def baseline_of(metrics: Metrics) -> Baseline:
 def baseline_of_curve(curve: ScoreCurve) -> Baseline:
     """The baseline of a model whose validation is at hand, measured as its days will be."""
     errors = curve.errors()
-    figures = curve.realised()._asdict()
+    # What can not be measured, as precision where nothing lies above the cut, is no limit for anything.
+    figures = {name: value for name, value in curve.realised()._asdict().items() if math.isfinite(value)}
     return Baseline(figures, curve.deviations(), errors.share * errors.rows, (1 - errors.share) * errors.rows)
 
 

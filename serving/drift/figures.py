@@ -169,7 +169,10 @@ class Figures:
             # Pieces; one where nobody said how many.
             money = (acted.value or 1.0) * self._price_of(acted.item_id)
             return [("purchases", 100), ("revenue", _hundredths(money))]
-        if acted.kind == "time_spent":
+        # Nothing is not said, as with purchases.
+        if acted.kind == "time_spent" and acted.value:
+            if acted.value < 0:
+                raise InvalidError(f"{acted.value:g} seconds are less than none", "range")
             return [("engagements", 100), ("engagement_seconds_sum", _hundredths(acted.value))]
         return []
 

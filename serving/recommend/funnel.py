@@ -59,7 +59,7 @@ class Funnel:
 
     def __init__(self) -> None:
         self._room = Workspace(len(SOURCES))
-        # The newest policy with what follows from it: it changes seldom, and is asked for each list.
+        # The policy of the list before with what follows from it: the same for all users but those of experiments.
         self._policy: RecommendPolicy | None = None
 
     def shortlist(self, ask: Ask) -> Ranked:

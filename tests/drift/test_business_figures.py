@@ -140,8 +140,10 @@ def test_conversion_revenue_by_impression_and_time_spent_are_sums_over_sums():
     assert "engagement_seconds_sum" not in values
 
 
-@pytest.mark.parametrize("kind", ["purchase", "time_spent"])
-@pytest.mark.parametrize("value", [1e300, -1e10])
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [("purchase", 1e300), ("purchase", -1e10), ("time_spent", 1e300), ("time_spent", -1e10), ("time_spent", -5.0)],
+)
 def test_a_value_that_can_not_be_is_left_out_whole_and_stops_nothing(kind, value):
     item = Item(event_id="i", event_time_ms=START_MS, item_id="i1", price=1e9)
     shop = Shop()
