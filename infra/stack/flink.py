@@ -19,6 +19,10 @@ JOB_MANAGER = "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntry
 # TaskManagers load Python one after the other, when the stack and the first job have started.
 WARM_AFTER_S = 45
 WARM_EVERY_S = 10
+# What a file system takes as one name, and what Flink and RocksDB put behind the temporary folder at most:
+# /tm_NAME/tmp/job_ID_op_EmbeddedPythonKeyedProcessOperator_ID__1_1__uuid_UUID/db_LOG.
+FILE_NAME_CHARS = 255
+ROCKSDB_PATH_CHARS = 200
 
 
 def parts(settings: Settings) -> tuple[Part, ...]:
@@ -117,9 +121,14 @@ def link_jars(home: Home) -> Path:
 
 
 def _temporary(home: Home, name: str) -> dict[str, str]:
-    """A process's own folder for what may go with it; RocksDB would log beside the process's own log otherwise."""
+    """A process's own folder for what may go with it.
+
+    RocksDB would log beside the process's own log otherwise. It names a log in another folder by the whole path of its
+    own, which must fit the name of a file: where it would not, Flink is left to find a place.
+    """
     folder = str(_temporary_folder(home, name))
-    return {"io.tmp.dirs": folder, "state.backend.rocksdb.log.dir": folder}
+    fits = len(folder) + ROCKSDB_PATH_CHARS <= FILE_NAME_CHARS
+    return {"io.tmp.dirs": folder} | ({"state.backend.rocksdb.log.dir": folder} if fits else {})
 
 
 def _temporary_folder(home: Home, name: str) -> Path:

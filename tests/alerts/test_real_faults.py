@@ -39,6 +39,7 @@ from infra.alerts.rules import rules_yaml
 from infra.alerts.stream import Stream
 from infra.stack import process as parts
 from infra.stack.home import Home
+from jobs.names import SCORE
 from schemas.alerts.expression import rate
 from schemas.metrics import EVENTS
 from schemas.settings import Alerts, Ports, Redis, Settings
@@ -48,7 +49,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
 FEW_PER_S = 2
 # What the rules that are asked look back on: the longest window, as long ago as the longest offset or longer.
-PAST = SHORT.expr(rate(EVENTS, "1h", 'job_name="score"', offset="1h")) + " > 0"
+PAST = SHORT.expr(rate(EVENTS, "1h", f'job_name="{SCORE}"', offset="1h")) + " > 0"
 TOLD = {"StoreDown", "FeatureNullsHigh", "SchemaRefused", "DeadLetterBurst", "ThroughputHalved", "BrokerSlow"}
 FIRING = f'ALERTS{{alertstate="firing", alertname=~"{"|".join(sorted(TOLD))}"}}'
 # More than a hundred are a burst; many more would be traffic, whose end is a fall by half.

@@ -45,6 +45,15 @@ def test_a_task_managers_shares_add_up_to_its_memory(process_mb):
     assert memory.heap_mb + memory.managed_mb + memory.outside_mb + fixed_mb == process_mb
 
 
+@pytest.mark.parametrize(("length", "given"), [(15, True), (90, False)])
+def test_the_log_of_rocksdb_is_named_by_a_path_only_where_that_fits_a_file_name(length, given):
+    settings = Settings(stack=Stack(home="/" + "h" * (length - 1)))
+    command = topology.part(settings, "task-manager-1").command()
+    folder = f"{settings.stack.home}/data/flink/tmp/task-manager-1"
+    assert f"io.tmp.dirs={folder}" in command
+    assert (f"state.backend.rocksdb.log.dir={folder}" in command) is given
+
+
 def test_addresses_that_are_left_empty_follow_the_stack():
     moved = Settings(stack=Stack(home="/elsewhere", ports=Ports(kafka=1, redis=2, cassandra=3, flink_rest=4)))
     assert moved.kafka.bootstrap == "127.0.0.1:1"
