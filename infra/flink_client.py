@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 
 from infra import checkpoints, wished_stop
-from infra.stack import flink_rest, install
-from infra.stack.flink import distribution, link_jars
+from infra.stack import flink_rest
+from infra.stack.flink import distribution, link_submission, runtime_jar
 from infra.stack.home import Home
 from schemas.errors import InputError, NotFoundError, OperatorError, PartFailedError, UnansweredError
 from schemas.settings import Settings
@@ -30,17 +30,17 @@ def submit(job: str, settings: Settings, savepoint: str | None = None) -> str:
     if job in running(settings):
         raise InputError(f"job {job} is running already; stop it with `sluice stop {job}` first")
     home = Home.of(settings)
-    install.jars(home, "flink")
+    runtime = runtime_jar(home)
     environment = os.environ | {
         # With FLINK_HOME given, PyFlink's gateway takes the class path from FLINK_LIB_DIR.
         "FLINK_HOME": str(distribution()),
-        "FLINK_LIB_DIR": str(link_jars(home)),
+        "FLINK_LIB_DIR": str(link_submission(home, runtime)),
         "VIRTUAL_ENV": sys.prefix,
         # It lives for ten seconds: the better compiler would not earn back what it takes.
         "JVM_ARGS": f"-XX:TieredStopAtLevel=1 -XX:+UseSerialGC {os.environ.get('JVM_ARGS', '')}",
         "PATH": f"{Path(sys.prefix) / 'bin'}:{os.environ.get('PATH', os.defpath)}",
     }
-    command = [sys.executable, "-m", "jobs.submit", job]
+    command = [sys.executable, "-m", "jobs.submit", job, "--jar", runtime.resolve().as_uri()]
     if savepoint is not None:
         command += ["--from-savepoint", savepoint]
     here = checkpoints.kept_here(settings)

@@ -12,7 +12,7 @@ import sys
 import msgspec
 
 from jobs.catalogue import JOBS
-from jobs.runtime.graph import build
+from jobs.runtime.graph import Submission, build
 from schemas.settings import Settings
 
 
@@ -22,9 +22,11 @@ def main() -> None:
     parser.add_argument("job", choices=sorted(JOBS))
     parser.add_argument("--from-savepoint", default=None)
     parser.add_argument("--checkpoints", default=None)
+    parser.add_argument("--jar", default=None)
     given = parser.parse_args()
     settings = msgspec.json.decode(sys.stdin.buffer.read(), type=Settings)
-    result = build(JOBS[given.job], settings, given.from_savepoint, given.checkpoints).execute()
+    submission = Submission(given.from_savepoint, given.checkpoints, given.jar)
+    result = build(JOBS[given.job], settings, submission).execute()
     sys.stdout.write(f"{result.get_job_client().get_job_id()}\n")
 
 

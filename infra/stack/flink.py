@@ -115,9 +115,31 @@ def distribution() -> Path:
 
 def link_jars(home: Home) -> Path:
     """Link the wheel's jars and the Kafka connector into one folder, as FLINK_LIB_DIR wants it; returns the folder."""
-    wheel, folder = distribution(), home.data("flink") / "lib"
-    _link(folder, [*wheel.glob("lib/*.jar"), *wheel.glob("opt/flink-python-*.jar"), *home.lib("flink").glob("*.jar")])
+    folder = home.data("flink") / "lib"
+    _link(folder, _cluster_jars(home))
     return folder
+
+
+def link_submission(home: Home, runtime: Path) -> Path:
+    """The same for who submits a job, with the `runtime` jar that goes to the cluster with the job."""
+    folder = home.data("flink") / "submission-lib"
+    _link(folder, [*_cluster_jars(home), runtime])
+    return folder
+
+
+def runtime_jar(home: Home) -> Path:
+    """The Java classes of the jobs' runtime.
+
+    Raises MissingPartError when jars are missing and can not be fetched, PartFailedError when it can not be compiled.
+    """
+    install.jars(home, "flink")
+    install.jars(home, "compiler")
+    return java_classes.jar(home, java_classes.RUNTIME, class_path(*_cluster_jars(home)))
+
+
+def _cluster_jars(home: Home) -> list[Path]:
+    wheel = distribution()
+    return [*wheel.glob("lib/*.jar"), *wheel.glob("opt/flink-python-*.jar"), *home.lib("flink").glob("*.jar")]
 
 
 def _temporary(home: Home, name: str) -> dict[str, str]:
@@ -154,7 +176,7 @@ def _prepare(settings: Settings, home: Home, name: str) -> None:
     lines = [f"{key}: {value}\n" for key, value in configuration(settings, data).items()]
     conf.joinpath("config.yaml").write_text("".join(lines))
     link_jars(home)
-    java_classes.compile_once(home, class_path(*_jars(home)))
+    java_classes.compile_once(home, java_classes.STACK, class_path(*_jars(home)))
     _link(data / "plugins", [wheel / "plugins" / "metrics-prometheus"])
 
 
@@ -195,7 +217,7 @@ def _java(home: Home, name: str, flags: list[str]) -> list[str]:
         f"-Dlog.file={home.log(name)}",
         f"-Dlog4j.configurationFile={home.conf('flink') / 'log4j.properties'}",
         "-cp",
-        class_path(java_classes.classes(home), *_jars(home)),
+        class_path(java_classes.classes(home, java_classes.STACK), *_jars(home)),
     ]
 
 

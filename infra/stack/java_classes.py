@@ -1,10 +1,12 @@
-"""The few Java classes of the stack, compiled here because a JRE has no compiler of its own."""
+"""The few Java classes of the project, compiled here because a JRE has no compiler of its own."""
 
 from __future__ import annotations
 
 import hashlib
 import shutil
 import subprocess
+import zipfile
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
@@ -20,22 +22,41 @@ LOOPBACK_FLAGS = (
 WARM_TASK_MANAGER = "WarmTaskManager"
 
 
-def classes(home: Home) -> Path:
-    """The folder that holds the compiled classes, to be put on the class path."""
-    whole = b"".join(source for _, source in _sources())
+@dataclass(frozen=True)
+class Sources:
+    """The Java files of a folder of a package."""
+
+    package: str
+    folder: str
+
+    def files(self) -> list[tuple[str, bytes]]:
+        """Name and content of each."""
+        folder = resources.files(self.package).joinpath(self.folder)
+        return sorted((found.name, found.read_bytes()) for found in folder.iterdir() if found.name.endswith(".java"))
+
+
+# On the class path of the local stack's Flink.
+STACK = Sources("infra", "stack/java")
+# Handed to the cluster with a job.
+RUNTIME = Sources("jobs", "runtime/java")
+
+
+def classes(home: Home, sources: Sources) -> Path:
+    """The folder that holds the compiled classes."""
+    whole = b"".join(source for _, source in sources.files())
     return home.lib("classes") / hashlib.sha256(whole).hexdigest()[:12]
 
 
-def compile_once(home: Home, jars: str) -> None:
+def compile_once(home: Home, sources: Sources, jars: str) -> None:
     """Compile the classes against `jars`, a class path, unless these very sources were compiled before.
 
     Raises PartFailedError with the compiler's words.
     """
-    folder = classes(home)
+    folder = classes(home, sources)
     if folder.exists():
         return
     partial = home.fresh(folder.with_suffix(".partial"))
-    for name, source in _sources():
+    for name, source in sources.files():
         partial.joinpath(name).write_bytes(source)
     compiler = next(home.lib("compiler").glob("ecj-*.jar"))
     command = [
@@ -49,16 +70,27 @@ def compile_once(home: Home, jars: str) -> None:
         jars,
         "-d",
         str(partial),
-        *(str(partial / name) for name, _ in _sources()),
+        *(str(partial / name) for name, _ in sources.files()),
     ]
     done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
     if done.returncode != 0:
-        raise PartFailedError(f"compiling the stack's Java classes failed: {done.stderr.strip()[:300]}")
+        raise PartFailedError(f"compiling {sources.folder} of {sources.package} failed: {done.stderr.strip()[:300]}")
     shutil.rmtree(folder, ignore_errors=True)
     partial.rename(folder)
 
 
-def _sources() -> list[tuple[str, bytes]]:
-    """Name and content of each source file."""
-    folder = resources.files("infra").joinpath("stack/java")
-    return sorted((found.name, found.read_bytes()) for found in folder.iterdir() if found.name.endswith(".java"))
+def jar(home: Home, sources: Sources, jars: str) -> Path:
+    """The compiled classes as a jar, made unless it is there.
+
+    Raises what `compile_once` raises.
+    """
+    compile_once(home, sources, jars)
+    folder = classes(home, sources)
+    made = folder.with_suffix(".jar")
+    if not made.exists():
+        partial = folder.with_suffix(".jar.partial")
+        with zipfile.ZipFile(partial, "w") as archive:
+            for found in sorted(folder.glob("*.class")):
+                archive.write(found, found.name)
+        partial.rename(made)
+    return made

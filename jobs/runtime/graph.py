@@ -1,14 +1,16 @@
 """A job as a Flink graph: Kafka to micro-batches, through the keyed stages, to Kafka.
 
 Micro-batches are what makes Python fast enough: a call into Python costs the same for one record as for a
-hundred (DECISIONS.md, 1). A batch is a tumbling window of a few milliseconds of processing time over each bucket;
-it decides only how records travel together, never what they give.
+hundred (DECISIONS.md, 1). A batch is what came while the one before was worked on, and in a few milliseconds when
+nothing was (java/MicroBatches.java); it decides only how records travel together, never what they give.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import msgspec
-from pyflink.common import Configuration, Types
+from pyflink.common import Configuration, TypeInformation, Types
 from pyflink.datastream import DataStream, KeyedStream, StreamExecutionEnvironment
 from pyflink.java_gateway import get_gateway
 from pyflink.table import DataTypes, Schema, StatementSet, StreamTableEnvironment
@@ -25,23 +27,29 @@ MAX_PARALLELISM = 128
 SHORTEST_FETCH_MS = 5
 # How long records of one task may wait for others on their way to the next.
 SHORTEST_FLUSH_MS = 2
+# So many records are gathered at most: a row of megabytes is more than a channel holds.
+MOST_RECORDS = 2048
 _BYTES = Types.PRIMITIVE_ARRAY(Types.BYTE())
-_PACKED = Types.ROW_NAMED(["bucket", "messages"], [Types.INT(), _BYTES])
-# A micro-batch in columns, one value a record: where it stands (serving/inflight.py), arrival, key, value.
-_COLUMNS = Types.ROW(
-    [
-        Types.BASIC_ARRAY(Types.LONG()),
-        Types.BASIC_ARRAY(Types.LONG()),
-        Types.OBJECT_ARRAY(_BYTES),
-        Types.OBJECT_ARRAY(_BYTES),
-    ]
-)
+# Behind its key, a record: where it stands (serving/inflight.py), arrival, key, value.
+_RECORD = [Types.LONG(), Types.LONG(), _BYTES, _BYTES]
+# Behind its key, what one stage sends to a bucket of the next.
+_PACKED = [_BYTES]
 # Topic number, key and value of each record. Not rows: thread mode converts every row of an array into the same Java
 # object. Not three arrays with a place: Flink copies whatever array a row of the result refers to, for each row.
 _OUTPUTS = Types.ROW_NAMED(["records"], [Types.OBJECT_ARRAY(Types.OBJECT_ARRAY(_BYTES))])
 
 
-def configuration(settings: Settings, job: Job, savepoint: str | None, checkpoints: str | None) -> Configuration:
+@dataclass(frozen=True)
+class Submission:
+    """What one submission adds, as URIs: the state to begin with, where checkpoints go unless the cluster decides, and
+    the jar of the runtime's Java classes unless the cluster has them."""
+
+    savepoint: str | None = None
+    checkpoints: str | None = None
+    jar: str | None = None
+
+
+def configuration(settings: Settings, job: Job, submission: Submission) -> Configuration:
     """The job's own configuration; what is not here is the cluster's."""
     given = settings.job
     # Each task has a thread that wakes that often: all the tasks of a job that is in no hurry are a tenth of a core.
@@ -62,34 +70,34 @@ def configuration(settings: Settings, job: Job, savepoint: str | None, checkpoin
         "execution.checkpointing.mode": "EXACTLY_ONCE",
         "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
         "execution.checkpointing.tolerable-failed-checkpoints": "10",
-        # Buffers live for milliseconds: RocksDB would write each record down to delete it at once.
         "state.backend.type": given.state_backend if job.keeps_state else "hashmap",
         # Most reads that reach RocksDB ask for entities that were never seen.
         "state.backend.rocksdb.use-bloom-filter": "true",
+        # What a checkpoint finds there it writes down before work goes on: seconds of changes, not all since the last.
+        "state.backend.rocksdb.writebuffer.size": "8 mb",
         "state.backend.rocksdb.log.level": "HEADER_LEVEL",
         "state.backend.incremental": "true",
         # Operators that SQL makes keep their state across submissions, too.
         "table.exec.uid.generation": "ALWAYS",
         "table.exec.sink.not-null-enforcer": "ERROR",
     }
-    if savepoint is not None:
-        values["execution.state-recovery.path"] = savepoint
-    if checkpoints is not None:
-        values["execution.checkpointing.dir"] = checkpoints
+    if submission.savepoint is not None:
+        values["execution.state-recovery.path"] = submission.savepoint
+    if submission.checkpoints is not None:
+        values["execution.checkpointing.dir"] = submission.checkpoints
+    if submission.jar is not None:
+        values["pipeline.jars"] = submission.jar
     configured = Configuration()
     for key, value in values.items():
         configured.set_string(key, value)
     return configured
 
 
-def build(job: Job, settings: Settings, savepoint: str | None = None, checkpoints: str | None = None) -> StatementSet:
-    """The graph, ready to be executed on the cluster of the settings.
-
-    It begins with the state of `savepoint` and puts its checkpoints under `checkpoints`, or where the cluster does.
-    """
+def build(job: Job, settings: Settings, submission: Submission = Submission()) -> StatementSet:
+    """The graph, ready to be executed on the cluster of the settings."""
     # PyFlink's own factory would start a cluster in this process; the constructor obeys `execution.target`.
     java_environment = get_gateway().jvm.org.apache.flink.streaming.api.environment.StreamExecutionEnvironment
-    configured = configuration(settings, job, savepoint, checkpoints)
+    configured = configuration(settings, job, submission)
     environment = StreamExecutionEnvironment(java_environment(configured._j_configuration))
     tables = StreamTableEnvironment.create(environment)
     statements: StatementSet = tables.create_statement_set()
@@ -98,7 +106,7 @@ def build(job: Job, settings: Settings, savepoint: str | None = None, checkpoint
             continue
         given = settings if flow.buckets is None else _with_buckets(settings, flow.buckets)
         keys = bucket_keys(given.job.buckets)
-        stream = _stages(_micro_batches(tables, job, flow, given, keys), job, flow, given, keys)
+        stream = _stages(_source(tables, job, flow, given, keys), job, flow, given, keys)
         statements.add_insert_sql(_insert(tables, stream, job, flow, settings))
     return statements
 
@@ -107,27 +115,63 @@ def _with_buckets(settings: Settings, buckets: int) -> Settings:
     return msgspec.structs.replace(settings, job=msgspec.structs.replace(settings.job, buckets=buckets))
 
 
-def _stages(stream: KeyedStream, job: Job, flow: Flow, settings: Settings, keys: list[int]) -> DataStream:
+def _stages(stream: DataStream, job: Job, flow: Flow, settings: Settings, keys: list[int]) -> DataStream:
+    width_ms = flow.batch_ms or settings.job.batch_ms
     sources = [topic.name for topic in flow.sources]
     outputs = [topic.name for topic in flow.outputs]
     # With one bucket every key is here already: a hop would only copy.
     stages = flow.stages if settings.job.buckets > 1 or len(flow.stages) == 1 else (Fused(flow.stages),)
     for place, stage in enumerate(stages):
         last = place == len(stages) - 1
-        read, written = sources if place == 0 else None, outputs if last else None
-        operator = StageOperator(stage, settings, read, written, job, flow)
-        if place:
-            stream = stream.key_by(lambda row: keys[row[0]], key_type=Types.INT())
-        stream = (
-            stream.process(operator, output_type=_OUTPUTS if last else _PACKED)
-            # State of another number of buckets lies under other keys: the id makes Flink refuse it.
-            .uid(f"{job.name}/{flow.name}/{stage.uid}/{settings.job.buckets}-buckets")
-            .name(stage.uid)
+        operator = StageOperator(
+            stage,
+            settings,
+            sources=sources if place == 0 else None,
+            outputs=outputs if last else None,
+            keys=keys,
+            job=job,
+            flow=flow,
         )
-        # What leaves is a batch already: waiting for more would only cost time.
-        stream = stream.set_buffer_timeout(0)
-    # The records are unnested, compressed and sent by another thread, which needs no Python.
-    return stream.disable_chaining()
+        name = f"{job.name}/{flow.name}/{stage.uid}"
+        # Between stages nothing waits for more: what is there when a stage is free is its batch.
+        keyed = _micro_batches(stream, _PACKED if place else _RECORD, 0 if place else width_ms, f"{name}/batches")
+        stream = (
+            keyed.process(operator, output_type=_OUTPUTS if last else Types.ROW([Types.INT(), *_PACKED]))
+            # State of another number of buckets lies under other keys: the id makes Flink refuse it.
+            .uid(f"{name}/{settings.job.buckets}-buckets")
+            .name(stage.uid)
+            # What leaves is a batch already: waiting for more would only cost time.
+            .set_buffer_timeout(0)
+        )
+    # Another thread, which needs no Python, unnests the records, compresses and sends them.
+    return stream.rescale()
+
+
+def _micro_batches(stream: DataStream, fields: list[TypeInformation], width_ms: int, uid: str) -> KeyedStream:
+    """Rows of (key, fields...) as rows of (key, columns...), keyed, gathered by the thread that works on them."""
+    jvm = get_gateway().jvm
+    key_type = Types.ROW([Types.INT()]).get_java_type_info()
+    columns = Types.ROW([_column(field) for field in fields])
+    classes = get_gateway().new_array(jvm.Class, len(fields))
+    for place, field in enumerate(fields):
+        classes[place] = field.get_java_type_info().getTypeClass()
+    # PyFlink's `key_by` would take each row to Python and back to ask for the key that is in it.
+    batches = (
+        stream._j_data_stream.keyBy(jvm.KeyByKeySelector(), key_type)
+        .transform(
+            "micro-batches",
+            Types.ROW([Types.INT(), columns]).get_java_type_info(),
+            jvm.MicroBatches(classes, width_ms, MOST_RECORDS),
+        )
+        .uid(uid)
+    )
+    # Still the same keys in the same places, so it may be chained to what works on them.
+    again = jvm.org.apache.flink.streaming.api.datastream.DataStreamUtils.reinterpretAsKeyedStream
+    return KeyedStream(again(batches, jvm.KeyByKeySelector(), key_type), columns, stream)
+
+
+def _column(field: TypeInformation) -> TypeInformation:
+    return Types.OBJECT_ARRAY(field) if field is _BYTES else Types.BASIC_ARRAY(field)
 
 
 def bucket_keys(buckets: int) -> list[int]:
@@ -150,9 +194,8 @@ def bucket_keys(buckets: int) -> list[int]:
     return [found[b] for b in range(buckets)]
 
 
-def _micro_batches(
-    tables: StreamTableEnvironment, job: Job, flow: Flow, settings: Settings, keys: list[int]
-) -> KeyedStream:
+def _source(tables: StreamTableEnvironment, job: Job, flow: Flow, settings: Settings, keys: list[int]) -> DataStream:
+    """The flow's records: the key of their bucket, then the fields of _RECORD."""
     given = settings.job
     width_ms = flow.batch_ms or given.batch_ms
     startup = {"earliest": "earliest-offset", "latest": "latest-offset", "committed": "group-offsets"}[given.start_from]
@@ -164,8 +207,7 @@ def _micro_batches(
             `topic` STRING METADATA VIRTUAL,
             `partition` INT METADATA VIRTUAL,
             `offset` BIGINT METADATA VIRTUAL,
-            `timestamp` TIMESTAMP_LTZ(3) METADATA VIRTUAL,
-            processed AS PROCTIME()
+            `timestamp` TIMESTAMP_LTZ(3) METADATA VIRTUAL
         ) WITH (
             'connector' = 'kafka',
             'topic' = '{topics}',
@@ -193,23 +235,13 @@ def _micro_batches(
             `key`, `value`,
             (`offset` * {PARTITIONS} + `partition`) * {SOURCES} + CASE `topic` {cases} END AS place,
             CAST(EXTRACT(EPOCH FROM `timestamp`) AS BIGINT) * 1000
-                + CAST(EXTRACT(MILLISECOND FROM `timestamp`) AS BIGINT) AS arrival_ms,
-            processed
+                + CAST(EXTRACT(MILLISECOND FROM `timestamp`) AS BIGINT) AS arrival_ms
         FROM {flow.name}_source{_sampled(flow.permille(settings))}""")  # noqa: S608  # numbers and names of our own settings
     keyed = " ".join(f"WHEN {bucket} THEN {key}" for bucket, key in enumerate(keys))
-    batches = tables.sql_query(f"""
-        SELECT CASE bucket {keyed} END,
-            ROW(ARRAY_AGG(place), ARRAY_AGG(arrival_ms), ARRAY_AGG(`key`), ARRAY_AGG(`value`))
-        FROM TABLE(TUMBLE(TABLE {flow.name}_bucketed, DESCRIPTOR(processed), INTERVAL '{width_ms / 1000:.3f}' SECOND))
-        GROUP BY bucket, window_start, window_end""")  # noqa: S608  # numbers of our own settings
-    stream = tables.to_append_stream(batches, Types.ROW([Types.INT(), _COLUMNS]))
-    # Each row is a whole batch. PyFlink sets the time-out of its own operators only.
-    stream._j_data_stream.getTransformation().setBufferTimeout(0)
-    # The key is a column already. PyFlink's `key_by` would take each row to Python and back to ask for it.
-    by_key = stream._j_data_stream.keyBy(
-        get_gateway().jvm.KeyByKeySelector(), Types.ROW([Types.INT()]).get_java_type_info()
+    keyed_records = tables.sql_query(
+        f"SELECT CASE bucket {keyed} END, place, arrival_ms, `key`, `value` FROM {flow.name}_bucketed"  # noqa: S608
     )
-    return KeyedStream(by_key, _COLUMNS, stream)
+    return tables.to_append_stream(keyed_records, Types.ROW([Types.INT(), *_RECORD]))
 
 
 def _sampled(permille: int) -> str:

@@ -10,7 +10,7 @@ from pyflink.common import Row, Time, Types
 from pyflink.datastream import KeyedProcessFunction, RuntimeContext
 from pyflink.datastream.state import MapStateDescriptor, StateTtlConfig
 
-from jobs.runtime import priority
+from jobs.runtime import interpreter, priority
 from jobs.runtime.metrics import JobMetrics
 from jobs.runtime.stage import Door, Flow, Job, Stage
 from schemas.metrics import BATCH_SIZE
@@ -28,21 +28,24 @@ class StageOperator(KeyedProcessFunction):  # type: ignore[misc]  # PyFlink has 
 
     The first stage of a job is given `sources`, the topics that its records name by number, and takes columns of
     raw records; the last is given `outputs` and gives one row of finished records. Between stages travels one row
-    a bucket: its number and its packed messages.
+    a bucket: its key, of `keys`, and its packed messages; a stage takes what several rows brought.
     """
 
     def __init__(
         self,
         stage: Stage,
         settings: Settings,
+        *,
         sources: list[str] | None,
         outputs: list[str] | None,
+        keys: list[int],
         job: Job,
         flow: Flow,
     ) -> None:
         self._stage = stage
         self._settings = settings
         self._sources = sources
+        self._keys = keys
         self._state_days = job.state_days
         self._process_niceness, self._thread_niceness = job.niceness, flow.niceness
         self._topic_numbers = None if outputs is None else {t: b"%d" % number for number, t in enumerate(outputs)}
@@ -51,6 +54,7 @@ class StageOperator(KeyedProcessFunction):  # type: ignore[misc]  # PyFlink has 
         # Also by a job that stands back from nobody: the process may have run another before.
         priority.of_process(os.getpid(), self._process_niceness)
         priority.of_thread(self._thread_niceness)
+        interpreter.prepare()
         descriptor = MapStateDescriptor("state", Types.STRING(), Types.PICKLED_BYTE_ARRAY())
         descriptor.enable_time_to_live(
             StateTtlConfig.new_builder(Time.days(self._state_days))
@@ -86,7 +90,7 @@ class StageOperator(KeyedProcessFunction):  # type: ignore[misc]  # PyFlink has 
             timers = context.timer_service()
             timers.register_processing_time_timer(timers.current_processing_time() + FLUSH_MS)
         if self._sources is None:
-            batch: list[Record] | list[Message] = unpack(row[1])
+            batch: list[Record] | list[Message] = [message for packed in row[0] for message in unpack(packed)]
         else:
             batch = records(self._sources, *row)
         self._metrics.observe(BATCH_SIZE, len(batch))
@@ -137,4 +141,4 @@ class StageOperator(KeyedProcessFunction):  # type: ignore[misc]  # PyFlink has 
             target = 0 if isinstance(message, Output) else bucket(self._stage.route(message), buckets)
             parts.setdefault(target, []).append(message)
         for target, part in parts.items():
-            yield Row(target, pack(part))
+            yield Row(self._keys[target], pack(part))

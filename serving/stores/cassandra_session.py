@@ -136,7 +136,8 @@ def _cluster(config: settings.Cassandra) -> Cluster:
     return Cluster(
         config.hosts,
         port=config.port,
-        protocol_version=5,
+        # Version 5 frames and sums each message anew in Python: a quarter of the writing thread's time.
+        protocol_version=4,
         execution_profiles={EXEC_PROFILE_DEFAULT: profile},
         connect_timeout=timeout_s,
         control_connection_timeout=timeout_s,
