@@ -105,8 +105,9 @@ class Flink(_Section, frozen=True):
 class Job(_Section, frozen=True):
     """How a job runs. `buckets` is a deployment constant: changing it needs a fresh state (DECISIONS.md, 2).
 
-    `batch_ms` is the width of a micro-batch; `delivery` at_least_once waits for no checkpoint. On another cluster than
-    the local stack's, `checkpoint_dir` and `savepoint_dir` are URIs that all of it sees; empty: the cluster's own.
+    `batch_ms` is how long a record waits for others, at most, while nothing is worked on; `delivery` at_least_once
+    waits for no checkpoint. On another cluster than the local stack's, `checkpoint_dir` and `savepoint_dir` are URIs
+    that all of it sees; empty: the cluster's own.
     """
 
     parallelism: Count = 1

@@ -74,7 +74,8 @@ def compile_once(home: Home, sources: Sources, jars: str) -> None:
     ]
     done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
     if done.returncode != 0:
-        raise PartFailedError(f"compiling {sources.folder} of {sources.package} failed: {done.stderr.strip()[:300]}")
+        said = " ".join(done.stderr.split())
+        raise PartFailedError(f"compiling {sources.folder} of {sources.package} failed: {said[:300]}")
     shutil.rmtree(folder, ignore_errors=True)
     partial.rename(folder)
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import gc
 import sys
 
-# A thread that comes back from a socket or from Java waits that long for one that computes; Python's own 5 ms, at each
-# of a batch's calls, would be most of its latency.
+# A thread that comes back from a socket waits up to this long for one that computes; with Python's own 5 ms that was
+# most of the latency of a batch that makes several calls (DECISIONS.md, 109).
 SWITCH_S = 0.0005
-# The entities in memory are hundreds of thousands of objects without a cycle: looking through them for garbage every
-# 700 new objects was a tenth of the processor's time.
+# New objects before the collector looks for garbage, and how many of its looks until it goes through older ones.
 YOUNG, MIDDLE, OLD = 50_000, 20, 100
 
 

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -161,9 +162,9 @@ ELSEWHERE = Settings(
 def test_on_another_cluster_checkpoints_go_to_the_folder_of_the_settings(monkeypatch):
     asked = []
     monkeypatch.setattr(flink_client, "running", lambda settings: {})
-    monkeypatch.setattr(flink_client.install, "jars", lambda *_: None)
+    monkeypatch.setattr(flink_client, "runtime_jar", lambda home: Path("runtime.jar"))
     monkeypatch.setattr(flink_client, "distribution", lambda: "flink")
-    monkeypatch.setattr(flink_client, "link_jars", lambda home: "lib")
+    monkeypatch.setattr(flink_client, "link_submission", lambda home, runtime: "lib")
 
     def run(command, **_):
         asked.append(command)
