@@ -34,6 +34,6 @@ def test_a_source_that_does_not_compile_is_named_and_leaves_nothing(home, tmp_pa
     monkeypatch.syspath_prepend(tmp_path)
     broken = java_classes.Sources("broken_sources", ".")
     flink.runtime_jar(home)
-    with pytest.raises(PartFailedError, match="of broken_sources failed: .*nonsense"):
+    with pytest.raises(PartFailedError, match=r"of broken_sources failed: .*nonsense"):
         java_classes.compile_once(home, broken, "")
     assert not java_classes.classes(home, broken).exists()
