@@ -27,8 +27,9 @@ MAX_PARALLELISM = 128
 SHORTEST_FETCH_MS = 5
 # How long records of one task may wait for others on their way to the next.
 SHORTEST_FLUSH_MS = 2
-# So many records are gathered at most: a row of megabytes is more than a channel holds.
+# With so much a batch is full: all of it lies on the heap several times while Python works on it.
 MOST_RECORDS = 2048
+MOST_BYTES = 8 * 2**20
 _BYTES = Types.PRIMITIVE_ARRAY(Types.BYTE())
 # Behind its key, a record: where it stands (serving/inflight.py), arrival, key, value.
 _RECORD = [Types.LONG(), Types.LONG(), _BYTES, _BYTES]
@@ -161,7 +162,7 @@ def _micro_batches(stream: DataStream, fields: list[TypeInformation], width_ms: 
         .transform(
             "micro-batches",
             Types.ROW([Types.INT(), columns]).get_java_type_info(),
-            jvm.MicroBatches(classes, width_ms, MOST_RECORDS),
+            jvm.MicroBatches(classes, width_ms, MOST_RECORDS, MOST_BYTES),
         )
         .uid(uid)
     )

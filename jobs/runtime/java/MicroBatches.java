@@ -21,22 +21,26 @@ public final class MicroBatches extends AbstractStreamOperator<Row> implements O
 
     private final Class<?>[] fields;
     private final long widthMs;
-    private final int most;
+    private final int mostRows;
+    private final long mostBytes;
 
     private transient Map<Object, List<Row>> gathered;
     private transient int count;
+    private transient long bytes;
     private transient boolean awaited;
     private transient long spentMs;
 
     /**
      * @param fields the class of each field behind the key
      * @param widthMs how long a row waits for others, at most, when nothing is being worked on
-     * @param most how many rows are gathered, at most
+     * @param mostRows with how many rows a batch is full
+     * @param mostBytes with how many bytes in its fields a batch is full
      */
-    public MicroBatches(Class<?>[] fields, long widthMs, int most) {
+    public MicroBatches(Class<?>[] fields, long widthMs, int mostRows, long mostBytes) {
         this.fields = fields;
         this.widthMs = widthMs;
-        this.most = most;
+        this.mostRows = mostRows;
+        this.mostBytes = mostBytes;
     }
 
     @Override
@@ -51,7 +55,12 @@ public final class MicroBatches extends AbstractStreamOperator<Row> implements O
         Row row = element.getValue();
         gathered.computeIfAbsent(row.getField(0), key -> new ArrayList<>()).add(row);
         count++;
-        if (count >= most) {
+        for (int field = 1; field <= fields.length; field++) {
+            if (row.getField(field) instanceof byte[] raw) {
+                bytes += raw.length;
+            }
+        }
+        if (count >= mostRows || bytes >= mostBytes) {
             flush();
         } else if (!awaited) {
             awaited = true;
@@ -82,6 +91,7 @@ public final class MicroBatches extends AbstractStreamOperator<Row> implements O
         Map<Object, List<Row>> batch = gathered;
         gathered = new LinkedHashMap<>();
         count = 0;
+        bytes = 0;
         long began = now();
         for (Map.Entry<Object, List<Row>> entry : batch.entrySet()) {
             output.collect(new StreamRecord<>(Row.of(entry.getKey(), columns(entry.getValue()))));
