@@ -7,7 +7,7 @@ from contextlib import suppress
 from infra import publish
 from infra.topic_reader import read
 from schemas.codec import decode, encode
-from schemas.errors import EventError, PartFailedError
+from schemas.errors import EventError, InputError, PartFailedError
 from schemas.events import ControlRecord
 from schemas.settings import Kafka
 from schemas.topics import CONTROL
@@ -42,10 +42,23 @@ def is_deletion(record: ControlRecord) -> bool:
 def send(kafka: Kafka, records: list[ControlRecord]) -> None:
     """Publish records in their order and wait until the broker has them.
 
-    Raises OperatorError when the broker does not answer or does not confirm.
+    Raises InputError for a record that no job would take, before any is published, OperatorError when the broker does
+    not answer or does not confirm.
     """
+    stream = [publish.Record(CONTROL.name, key(r).encode(), _readable(r), r.event_time_ms) for r in records]
     client = publish.connect(kafka)
-    stream = (publish.Record(CONTROL.name, key(r).encode(), encode(r), r.event_time_ms) for r in records)
     summary = publish.publish(stream, client, publish.Pace())
     if summary.interrupted:
         raise PartFailedError("publishing to control was interrupted; run the command again")
+
+
+def _readable(record: ControlRecord) -> bytes:
+    """The record as the jobs will read it: making one in Python checks no bounds."""
+    raw = encode(record)
+    try:
+        decode(ControlRecord, raw)
+    except EventError as error:
+        raise InputError(
+            f"{key(record)} can not be published, jobs would refuse it ({error}); give a value within the bounds"
+        ) from error
+    return raw

@@ -74,13 +74,13 @@ def resume(job: str, settings: Settings) -> str:
 
 def running(settings: Settings) -> dict[str, str]:
     """Ids of the jobs that have not ended, by name."""
-    jobs = flink_rest.ask(settings, "/jobs/overview")["jobs"]
+    jobs = flink_rest.ask_for(settings, "/jobs/overview", "jobs")
     return {job["name"]: job["jid"] for job in jobs if job["state"] not in {"CANCELED", "FAILED", "FINISHED"}}
 
 
 def free_slots(settings: Settings) -> int:
     """How many slots of TaskManagers no job has."""
-    return int(flink_rest.ask(settings, "/overview")["slots-available"])
+    return int(flink_rest.ask_for(settings, "/overview", "slots-available"))
 
 
 def stop(job: str, settings: Settings) -> str:

@@ -1,8 +1,12 @@
-"""Creates the topics of the table, and names what differs from it."""
+"""Creates the topics of the table, deletes topics, and names what differs from the table."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 from confluent_kafka import KafkaError, KafkaException, admin
 
@@ -11,6 +15,10 @@ from schemas.settings import Settings
 from schemas.topics import TOPICS, Topic
 
 TIMEOUT_S = 15.0
+# The client says better than a wait that ends what did not answer, and needs a moment more for it.
+GRACE_S = 2.0
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -52,14 +60,26 @@ def create(settings: Settings, topics: tuple[Topic, ...] = TOPICS) -> list[str]:
         for topic in topics
     ]
     created, client = [], _client(settings)
-    for name, done in client.create_topics(new, operation_timeout=TIMEOUT_S).items():
-        try:
-            done.result(timeout=TIMEOUT_S)
-            created.append(name)
-        except KafkaException as error:
-            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                raise _failed(settings, f"creating topic {name}", error) from error
+    asked = client.create_topics(new, operation_timeout=TIMEOUT_S, request_timeout=TIMEOUT_S)
+    for name, done in asked.items():
+        with _failing_as(settings, f"creating topic {name}"):
+            if _is_new(done):
+                created.append(name)
     return created
+
+
+def delete(settings: Settings, topics: tuple[Topic, ...]) -> None:
+    """Delete topics with all that they hold.
+
+    Raises PartFailedError when the broker refuses or does not answer.
+    """
+    client = _client(settings)
+    asked = client.delete_topics(
+        [topic.name for topic in topics], operation_timeout=TIMEOUT_S, request_timeout=TIMEOUT_S
+    )
+    for name, done in asked.items():
+        with _failing_as(settings, f"deleting topic {name}"):
+            _answer(done)
 
 
 def alter(settings: Settings, topics: tuple[Topic, ...] = TOPICS) -> list[Difference]:
@@ -73,10 +93,8 @@ def alter(settings: Settings, topics: tuple[Topic, ...] = TOPICS) -> list[Differ
     for found in wrong:
         entry = admin.ConfigEntry(found.setting, found.wanted, incremental_operation=admin.AlterConfigOpType.SET)
         resource = admin.ConfigResource(admin.ResourceType.TOPIC, found.topic, incremental_configs=[entry])
-        try:
-            client.incremental_alter_configs([resource])[resource].result(timeout=TIMEOUT_S)
-        except KafkaException as error:
-            raise _failed(settings, f"altering topic {found.topic}", error) from error
+        with _failing_as(settings, f"altering topic {found.topic}"):
+            _answer(client.incremental_alter_configs([resource], request_timeout=TIMEOUT_S)[resource])
     return wrong
 
 
@@ -91,7 +109,7 @@ def differences(settings: Settings, topics: tuple[Topic, ...] = TOPICS) -> list[
     Raises PartFailedError when the broker does not answer.
     """
     client = _client(settings)
-    try:
+    with _failing_as(settings, "reading the topics"):
         present = client.list_topics(timeout=TIMEOUT_S).topics
         found: list[Difference] = []
         wanted = {topic.name: topic for topic in topics}
@@ -101,18 +119,13 @@ def differences(settings: Settings, topics: tuple[Topic, ...] = TOPICS) -> list[
             expected, actual = partitions(settings, wanted[name]), len(present[name].partitions)
             if expected != actual:
                 found.append(Difference(name, "partitions", str(expected), str(actual)))
-        asked = (
-            client.describe_configs([admin.ConfigResource(admin.ResourceType.TOPIC, name) for name in known])
-            if known
-            else {}
-        )
+        resources = [admin.ConfigResource(admin.ResourceType.TOPIC, name) for name in known]
+        asked = client.describe_configs(resources, request_timeout=TIMEOUT_S) if known else {}
         for resource, answer in asked.items():
-            values = answer.result(timeout=TIMEOUT_S)
+            values = _answer(answer)
             for key, value in config(wanted[resource.name]).items():
                 if values[key].value != value:
                     found.append(Difference(resource.name, key, value, values[key].value))
-    except KafkaException as error:
-        raise _failed(settings, "reading the topics", error) from error
     return found
 
 
@@ -120,5 +133,25 @@ def _client(settings: Settings) -> admin.AdminClient:
     return admin.AdminClient({"bootstrap.servers": settings.kafka.bootstrap, "log_level": 0})
 
 
-def _failed(settings: Settings, what: str, error: KafkaException) -> PartFailedError:
-    return PartFailedError(f"{what} on {settings.kafka.bootstrap} failed: {error.args[0].str()}; see `sluice doctor`")
+def _is_new(done: Future[None]) -> bool:
+    try:
+        _answer(done)
+    except KafkaException as error:
+        if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+            raise
+        return False
+    return True
+
+
+def _answer(done: Future[T]) -> T:
+    return done.result(timeout=TIMEOUT_S + GRACE_S)
+
+
+@contextmanager
+def _failing_as(settings: Settings, what: str) -> Iterator[None]:
+    """What the broker refuses, or does not answer in time, as an error of ours."""
+    try:
+        yield
+    except (KafkaException, TimeoutError) as error:
+        why = error.args[0].str() if isinstance(error, KafkaException) else "no answer in time"
+        raise PartFailedError(f"{what} on {settings.kafka.bootstrap} failed: {why}; see `sluice doctor`") from error

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
@@ -16,7 +17,8 @@ from msgspec import Meta
 
 from schemas.errors import SettingsError
 
-Port = Annotated[int, Meta(ge=1, le=65535)]
+MAX_PORT = 65535
+Port = Annotated[int, Meta(ge=1, le=MAX_PORT)]
 Count = Annotated[int, Meta(ge=1, le=10_000)]
 Millis = Annotated[int, Meta(ge=1, le=86_400_000)]
 Folder = Annotated[str, Meta(pattern="^([a-z][a-z0-9]*:/.*)?$")]
@@ -56,6 +58,22 @@ class Stack(_Section, frozen=True):
     kafka_heap_mb: Megabytes = 512
     cassandra_heap_mb: Megabytes = 1024
     start_timeout_s: Annotated[int, Meta(ge=5, le=3600)] = 120
+
+    def __post_init__(self) -> None:
+        taken: dict[int, str] = {}
+        for name, port in self._each_port():
+            if port > MAX_PORT:
+                raise ValueError(f"port {port} of {name} is above {MAX_PORT}; set flink_metrics_first lower")
+            if port in taken:
+                raise ValueError(f"{taken[port]} and {name} have the same port {port}; give each its own")
+            taken[port] = name
+
+    def _each_port(self) -> Iterator[tuple[str, int]]:
+        """Every port that the stack listens at: also those of the TaskManagers, which follow the JobManager's."""
+        for name in self.ports.__struct_fields__:
+            yield f"ports.{name}", getattr(self.ports, name)
+        for number in range(1, self.task_managers + 1):
+            yield f"ports.flink_metrics_first + {number}", self.ports.flink_metrics_first + number
 
 
 class Kafka(_Section, frozen=True):
@@ -307,6 +325,8 @@ def read(path: Path | None) -> Settings:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise SettingsError(f"settings file {path}: {error.strerror}; give an existing file to --settings") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"settings file {path}: {error}; save it as UTF-8") from error
     try:
         return msgspec.convert(tomllib.loads(text), Settings)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-from confluent_kafka import KafkaException, admin
 
 from infra import flink_client, topics
 from infra.bench.latency import Latency, measure
@@ -18,12 +17,10 @@ from infra.stack import flink_jobs
 from jobs.bench_reference.job import BENCH_IN, BENCH_OUT, FEATURES, JOB, MODEL_FILE
 from jobs.train_fraud import boosting
 from jobs.train_fraud.parameters import Parameters
-from schemas.errors import PartFailedError
 from schemas.settings import Settings
 
 TREES, DEPTH, SEED, ROWS = 150, 6, 1, 20_000
 STARTED_S = 60.0
-TIMEOUT_S = 15.0
 
 
 class Reference(msgspec.Struct, frozen=True):
@@ -63,14 +60,7 @@ def bench_topics(settings: Settings) -> Iterator[None]:
     try:
         yield
     finally:
-        client = admin.AdminClient({"bootstrap.servers": settings.kafka.bootstrap, "log_level": 0})
-        for name, done in client.delete_topics([topic.name for topic in wanted]).items():
-            try:
-                done.result(timeout=TIMEOUT_S)
-            except KafkaException as error:
-                raise PartFailedError(
-                    f"topic {name} could not be deleted: {error.args[0].str()}; see `sluice doctor`"
-                ) from error
+        topics.delete(settings, wanted)
 
 
 @contextmanager

@@ -44,7 +44,7 @@ from serving.rules.catalogue import KINDS
 ENTITIES = ("user", "merchant", "device", "card", "ip", "country")
 ACTIONS = get_args(DecisionKind)
 P = TypeVar("P", Policy, Blocklist, RecommendPolicy)
-M = TypeVar("M", OnlineModel, Maturity, RecommendPolicy, Experiment, SourceShare, KindWeight)
+M = TypeVar("M", Blocklist, OnlineModel, Maturity, RecommendPolicy, Experiment, SourceShare, KindWeight)
 NOTE = click.option("--note", default="", help="Why: it is kept beside the record.")
 
 
@@ -294,7 +294,7 @@ def _changed(settings: Settings, name: str, entity: str, *, add: set[str], remov
     ids = set(present.ids) if present else set()
     if missing := remove - ids:
         raise NotFoundError(f"blocklist {name} does not hold {', '.join(sorted(missing))}; see `sluice control list`")
-    return msgspec.convert({"entity": entity, "ids": sorted((ids | add) - remove)}, Blocklist)
+    return _converted({"entity": entity, "ids": sorted((ids | add) - remove)}, Blocklist)
 
 
 def _converted(fields: Mapping[str, object], kind: type[M], *, strict: bool = True) -> M:

@@ -58,7 +58,7 @@ def jobs(settings: Settings) -> list[JobState]:
 
     Raises what `flink_rest.ask` raises.
     """
-    overview = flink_rest.ask(settings, "/jobs/overview")["jobs"]
+    overview = flink_rest.ask_for(settings, "/jobs/overview", "jobs")
     newest_last = sorted(overview, key=lambda job: (not _ended(job["state"]), job["start-time"]))
     lags = _lags(settings)
     running = {job["name"] for job in overview if not _ended(job["state"])}
@@ -75,7 +75,7 @@ def task_managers(settings: Settings) -> dict[str, bool]:
 
     Raises what `flink_rest.ask` raises.
     """
-    listed = flink_rest.ask(settings, "/taskmanagers")["taskmanagers"]
+    listed = flink_rest.ask_for(settings, "/taskmanagers", "taskmanagers")
     return {tm["id"]: tm["freeSlots"] < tm["slotsNumber"] for tm in listed}
 
 
@@ -113,7 +113,7 @@ def runner(settings: Settings, job_id: str) -> str | None:
 
 def _states(settings: Settings) -> dict[str, str]:
     """The state of the newest job of each name, as `JobState.works` has it."""
-    overview = flink_rest.ask(settings, "/jobs/overview")["jobs"]
+    overview = flink_rest.ask_for(settings, "/jobs/overview", "jobs")
     newest_last = sorted(overview, key=lambda job: int(job["start-time"]))
     return {job["name"]: _works(job["state"], *_tasks(job)) for job in newest_last}
 

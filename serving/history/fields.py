@@ -10,6 +10,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from schemas.errors import MappingError
 from schemas.events import Event
 from serving.history import times
 from serving.history.mapping import Drop, Field, Mapping, lists
@@ -42,19 +43,28 @@ def rows(batch: pa.Table, mapping: Mapping, numbers: list[int], time_ms: list[in
     return [_present(columns, row) for row in zip(*columns.values(), strict=True)]
 
 
-def text(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """The column as text, missing cells stay missing; a whole number reads the same with or without a fraction."""
+def text(rows: pa.Table, name: str) -> pa.ChunkedArray:
+    """The column as text, missing cells stay missing; a whole number reads the same with or without a fraction.
+
+    Raises MappingError that names a column which is no text in any form.
+    """
+    column = rows[name]
     if pa.types.is_floating(column.type):
         column = pa.chunked_array(
             [pa.array([None if x is None or math.isnan(x) else f"{x:.15g}" for x in column.to_pylist()], pa.string())]
         )
-    return column.cast(pa.string())
+    try:
+        return column.cast(pa.string())
+    except pa.ArrowException as error:
+        said = " ".join(str(error).split())
+        raise MappingError(f"column {name} holds {column.type} that is no text: {said}; map another column") from error
 
 
-def matches(column: pa.ChunkedArray, drop: Drop) -> pa.ChunkedArray:
+def matches(rows: pa.Table, drop: Drop) -> pa.ChunkedArray:
     """True where the rule says that the row is left out."""
+    column = rows[drop.column]
     gone = pc.is_null(column, nan_is_null=True) if drop.missing else pc.and_(pc.is_null(column), False)
-    words = text(column)
+    words = text(rows, drop.column)
     if drop.starts_with is not None:
         gone = pc.or_(gone, pc.fill_null(pc.starts_with(words, drop.starts_with), False))
     if drop.equals:
@@ -72,7 +82,7 @@ def _present(columns: dict[str, list[Any]], row: tuple[Any, ...]) -> dict[str, A
 def _ids(batch: pa.Table, mapping: Mapping, numbers: list[int]) -> list[str | None]:
     if not mapping.id.columns:
         return [f"{mapping.id.prefix}{number}" for number in numbers]
-    parts = [text(batch[column]) for column in mapping.id.columns]
+    parts = [text(batch, column) for column in mapping.id.columns]
     joined: list[str | None] = pc.binary_join_element_wise(*parts, "-").to_pylist()
     return [None if value is None else mapping.id.prefix + value for value in joined]
 
@@ -82,7 +92,7 @@ def _lists(batch: pa.Table, field: Field) -> list[Any]:
     if field.value is not None:
         return [field.value] * batch.num_rows
     if field.columns:
-        members = [_cut(text(batch[column]), field.cut).to_pylist() for column in field.columns]
+        members = [_cut(text(batch, column), field.cut).to_pylist() for column in field.columns]
         return [[member for member in row if member is not None] for row in zip(*members, strict=True)]
     cells = _values(batch, field, as_text=True)
     return [[] if cell is None else [cell] if field.split is None else cell.split(field.split) for cell in cells]
@@ -97,7 +107,7 @@ def _values(batch: pa.Table, field: Field, *, as_text: bool) -> list[Any]:
         instants = times.of_rows(batch, field.time).tolist()
         return [None if instant == times.UNREADABLE else max(0, instant) for instant in instants]
     if field.columns:
-        parts = [_cut(text(batch[column]), field.cut) for column in field.columns]
+        parts = [_cut(text(batch, column), field.cut) for column in field.columns]
         joined: list[Any] = pc.binary_join_element_wise(*parts, "-").to_pylist()
         return [None if value is None else field.prefix + value for value in joined]
     if field.column is None:
@@ -105,7 +115,7 @@ def _values(batch: pa.Table, field: Field, *, as_text: bool) -> list[Any]:
     column = batch[field.column]
     if pa.types.is_floating(column.type):
         column = pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
-    values: list[Any] = (text(column) if as_text or field.words or field.prefix else column).to_pylist()
+    values: list[Any] = (text(batch, field.column) if as_text or field.words or field.prefix else column).to_pylist()
     if field.cut is not None:
         values = [value[: field.cut] if isinstance(value, str) else value for value in values]
     if field.words:

@@ -16,7 +16,7 @@ import pyarrow.parquet as pa_parquet
 from schemas.codec import decode, encode
 from schemas.errors import EventError, InputError, MappingError
 from schemas.events import Event
-from schemas.topics import TOPICS
+from schemas.topics import INTERACTIONS, ITEMS, LABELS, TRANSACTIONS
 
 SUFFIXES = (".jsonl", ".parquet")
 BATCH_EVENTS = 50_000
@@ -24,9 +24,11 @@ BATCH_EVENTS = 50_000
 _SCHEMA = pa.schema(
     [("topic", pa.string()), ("key", pa.string()), ("event_time_ms", pa.int64()), ("value", pa.binary())]
 )
-_TOPIC_OF = {topic.schema: topic.name for topic in TOPICS}
-_KEY_OF = {topic.schema: topic.key for topic in TOPICS}
-_KIND_OF = {topic.name: topic.schema for topic in TOPICS}
+# What comes from outside; the other topics hold what jobs and people make of it.
+INPUTS = (TRANSACTIONS, INTERACTIONS, ITEMS, LABELS)
+_TOPIC_OF = {topic.schema: topic.name for topic in INPUTS}
+_KEY_OF = {topic.schema: topic.key for topic in INPUTS}
+_KIND_OF = {topic.name: topic.schema for topic in INPUTS}
 
 
 class _Line(msgspec.Struct):
@@ -65,7 +67,9 @@ def read(path: Path) -> Iterator[Event]:
         pairs = _read_lines(path) if path.suffix == ".jsonl" else _read_parquet(path)
         for number, (topic, raw) in enumerate(pairs, 1):
             if topic not in _KIND_OF:
-                raise MappingError(f"{path}: line {number}: unknown topic {topic!r}")
+                raise MappingError(
+                    f"{path}: line {number}: topic {topic!r} is not one of {', '.join(_KIND_OF)}; take the line out"
+                )
             try:
                 yield decode(_KIND_OF[topic], raw)
             except EventError as error:
@@ -108,7 +112,7 @@ def _read_lines(path: Path) -> Iterator[tuple[str, bytes]]:
         for number, text in enumerate(file, 1):
             try:
                 line = _line.decode(text)
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                 raise MappingError(f"{path}: line {number}: {error}") from error
             yield line.topic, bytes(line.event)
 
@@ -119,6 +123,7 @@ def _read_parquet(path: Path) -> Iterator[tuple[str, bytes]]:
             if not {"topic", "value"} <= set(file.schema_arrow.names):
                 raise MappingError(f"{path}: no columns topic and value; give a --mapping for other files")
             for batch in file.iter_batches(BATCH_EVENTS, columns=["topic", "value"]):
-                yield from zip(batch["topic"].to_pylist(), batch["value"].to_pylist(), strict=True)
+                names, values = batch["topic"].cast(pa.string()), batch["value"].cast(pa.binary())
+                yield from zip(names.to_pylist(), values.to_pylist(), strict=True)
     except pa.ArrowException as error:
         raise MappingError(f"{path}: {' '.join(str(error).split())}") from error

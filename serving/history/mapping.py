@@ -118,6 +118,10 @@ class Join(_Table, frozen=True):
     on: Column
     columns: Annotated[list[Column], Meta(min_length=1)]
 
+    def __post_init__(self) -> None:
+        if len(set(self.read)) < len(self.read):
+            raise ValueError(f"a column is named twice among {', '.join(self.read)}; keep it once")
+
     @property
     def read(self) -> list[str]:
         """The columns of the other file that are read."""
@@ -145,7 +149,7 @@ class Mapping(_Table, frozen=True):
     first_of: list[Column] = []
     join: Join | None = None
     labels: Labels | None = None
-    delimiter: Annotated[str, Meta(min_length=1, max_length=1)] = ","
+    delimiter: Annotated[str, Meta(pattern=r"^[\x01-\x7f]$")] = ","
 
     @property
     def kind(self) -> type[Event]:

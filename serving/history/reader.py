@@ -115,7 +115,7 @@ def _first(rows: pa.Table, columns: list[str], order: NDArray[np.int64]) -> NDAr
 
 def _join(rows: pa.Table, other: pa.Table, join: Join) -> pa.Table:
     """The rows with the columns of the other table; missing where it has no such row."""
-    places = pc.index_in(fields.text(rows[join.on]), value_set=fields.text(other[join.on]).combine_chunks())
+    places = pc.index_in(fields.text(rows, join.on), value_set=fields.text(other, join.on).combine_chunks())
     for column in join.columns:
         rows = rows.append_column(column, other[column].take(places))
     return rows
@@ -123,7 +123,7 @@ def _join(rows: pa.Table, other: pa.Table, join: Join) -> pa.Table:
 
 def _drop(rows: pa.Table, mapping: Mapping, counts: Counter[str]) -> pa.Table:
     for drop in mapping.drop:
-        gone = fields.matches(rows[drop.column], drop)
+        gone = fields.matches(rows, drop)
         counts[drop.reason] += int(pc.sum(gone).as_py() or 0)
         rows = rows.filter(pc.invert(gone))
     return rows
@@ -146,7 +146,7 @@ def _convert(
     for start in range(0, len(order), BATCH_ROWS):
         part = order[start : start + BATCH_ROWS]
         batch = rows.slice(int(part[0]), len(part)) if in_order else rows.take(pa.array(part))
-        truths = fields.text(batch[labels.column]).to_pylist() if labels else [None] * len(part)
+        truths = fields.text(batch, labels.column).to_pylist() if labels else [None] * len(part)
         numbers = batch[ROW].to_pylist()
         built = fields.rows(batch, mapping, numbers, time_ms[part].tolist())
         for row, truth, number in zip(built, truths, numbers, strict=True):

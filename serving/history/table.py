@@ -25,8 +25,7 @@ def read(file: Path, columns: list[str], delimiter: str = ",") -> pa.Table:
                 f"{file}: {size} bytes, more than the {MAX_FILE_BYTES} that are sorted in memory; split it"
             )
         if file.suffix == ".parquet":
-            _require(file, columns, pa_parquet.read_schema(file).names)
-            return pa_parquet.read_table(file, columns=columns)
+            return _read_parquet(file, columns)
         if file.suffixes[-1:] == [".csv"] or file.suffixes[-2:] == [".csv", ".gz"]:
             return _read_csv(file, columns, delimiter)
     except OSError as error:
@@ -34,6 +33,19 @@ def read(file: Path, columns: list[str], delimiter: str = ",") -> pa.Table:
     except pa.ArrowException as error:
         raise MappingError(f"{file}: {' '.join(str(error).split())}") from error
     raise MappingError(f"{file}: unknown format; give a .csv, .csv.gz or .parquet file")
+
+
+def _read_parquet(file: Path, columns: list[str]) -> pa.Table:
+    schema = pa_parquet.read_schema(file)
+    _require(file, columns, schema.names)
+    for column in columns:
+        kind = schema.field(column).type
+        if pa.types.is_nested(kind):
+            raise MappingError(f"{file}: column {column} holds {kind}; give columns of single values")
+    found = pa_parquet.read_table(file, columns=columns)
+    # Text is taken as it lies there: what is no UTF-8 would be noticed in the middle.
+    found.validate(full=True)
+    return found
 
 
 def _read_csv(file: Path, columns: list[str], delimiter: str) -> pa.Table:
@@ -54,3 +66,5 @@ def _require(file: Path, columns: list[str], present: list[str]) -> None:
     for column in columns:
         if column not in present:
             raise MappingError(f"{file}: no column {column}; it has {', '.join(present)}")
+        if present.count(column) > 1:
+            raise MappingError(f"{file}: {present.count(column)} columns are called {column}; rename all but one")

@@ -81,6 +81,38 @@ def test_another_address_of_flink_is_refused_in_the_file_by_its_key(tmp_path, gi
         read(file)
 
 
+def test_a_settings_file_that_is_no_text_is_refused_in_one_line(tmp_path) -> None:
+    file = tmp_path / "sluice.toml"
+    file.write_bytes("# Zürich".encode("latin-1"))
+    with pytest.raises(SettingsError, match=r"sluice.toml: 'utf-8' codec can't decode .*; save it as UTF-8") as caught:
+        read(file)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("flink_metrics_first = 65535", r"port 65536 of ports\.flink_metrics_first \+ 1 is above 65535; set .* lower"),
+        ("kafka = 6379", r"ports\.kafka and ports\.redis have the same port 6379; give each its own"),
+        (
+            "flink_metrics_first = 9086",
+            r"ports\.prometheus and ports\.flink_metrics_first \+ 4 have the same port 9090; give each its own",
+        ),
+    ],
+)
+def test_ports_of_the_stack_that_can_not_all_be_had_are_refused_by_name(tmp_path, text: str, said: str) -> None:
+    file = tmp_path / "sluice.toml"
+    file.write_text(f"[stack.ports]\n{text}\n")
+    with pytest.raises(SettingsError, match=rf"sluice.toml: {said} - at `\$\.stack`"):
+        read(file)
+
+
+def test_the_last_ports_that_fit_are_taken(tmp_path) -> None:
+    file = tmp_path / "sluice.toml"
+    file.write_text("[stack]\ntask_managers = 2\n[stack.ports]\nflink_metrics_first = 65533\n")
+    assert read(file).stack.ports.flink_metrics_first == 65533
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_command_whose_packages_are_not_installed_names_them_and_the_way_to_get_them(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet
 import pytest
 from click.testing import CliRunner, Result
 
@@ -12,6 +14,8 @@ from infra.cli import sluice
 from infra.generator.payments.config import Config
 from infra.generator.payments.stream import events
 from schemas.errors import InputError, MappingError
+from schemas.events import Item
+from schemas.topics import TOPICS
 from serving.history import log_file
 
 SMALL = ["generate", "--users", "100", "--merchants", "100"]
@@ -97,7 +101,7 @@ def test_a_replay_without_a_mapping_needs_a_generated_file(tmp_path: Path) -> No
     with pytest.raises(MappingError, match=r"x\.jsonl: line 1: JSON is malformed"):
         call("replay", "--file", tmp_path / "x.jsonl", "--dry-run")
     (tmp_path / "x.jsonl").write_text('{"topic": "moods", "event": {}}\n')
-    with pytest.raises(MappingError, match=r"x\.jsonl: line 1: unknown topic 'moods'"):
+    with pytest.raises(MappingError, match=r"x\.jsonl: line 1: topic 'moods' is not one of transactions, "):
         call("replay", "--file", tmp_path / "x.jsonl", "--dry-run")
 
 
@@ -110,3 +114,44 @@ def test_nothing_half_written_is_left_behind(tmp_path: Path) -> None:
         with pytest.raises(RuntimeError):
             log_file.write(tmp_path / name, broken())
     assert list(tmp_path.iterdir()) == []
+
+
+GOOD_LINE = '{"topic": "items", "event": {"event_id": "1", "event_time_ms": 1, "item_id": "i"}}\n'
+
+
+def test_a_file_may_hold_items_as_it_holds_payments(tmp_path: Path) -> None:
+    (tmp_path / "x.jsonl").write_text(GOOD_LINE)
+    assert list(log_file.read(tmp_path / "x.jsonl")) == [Item(event_id="1", event_time_ms=1, item_id="i")]
+
+
+@pytest.mark.parametrize("topic", [topic.name for topic in TOPICS if topic not in log_file.INPUTS])
+def test_what_only_jobs_and_people_say_is_not_replayed(tmp_path: Path, topic: str) -> None:
+    (tmp_path / "x.jsonl").write_text(GOOD_LINE + json.dumps({"topic": topic, "event": {}}) + "\n")
+    said = (
+        rf"x\.jsonl: line 2: topic '{topic}' is not one of transactions, interactions, items, labels; take the line out"
+    )
+    with pytest.raises(MappingError, match=said):
+        call("replay", "--file", tmp_path / "x.jsonl", "--dry-run")
+
+
+def test_a_line_that_is_nested_without_end_is_named(tmp_path: Path) -> None:
+    deep = "[" * 100_000 + "]" * 100_000
+    (tmp_path / "x.jsonl").write_text(f'{GOOD_LINE}{{"topic": "items", "event": {deep}}}\n')
+    with pytest.raises(MappingError, match=r"x\.jsonl: line 2: "):
+        call("replay", "--file", tmp_path / "x.jsonl", "--dry-run")
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ({"topic": ["decisions"], "value": [b"{}"]}, r"line 1: topic 'decisions' is not one of"),
+        ({"topic": ["items"], "value": ["{}"]}, r"line 1: Item: Object missing required field"),
+        ({"topic": ["items"], "value": [None]}, r"line 1: empty record"),
+        ({"topic": ["items"], "value": [1]}, r"Unsupported cast"),
+        ({"topic": [["items"]], "value": [b"{}"]}, r"nsupported cast|not implemented"),
+    ],
+)
+def test_rows_that_are_no_events_are_named(tmp_path: Path, columns: dict[str, list[object]], said: str) -> None:
+    pa.parquet.write_table(pa.table(columns), tmp_path / "x.parquet")
+    with pytest.raises(MappingError, match=rf"x\.parquet: .*{said}"):
+        call("replay", "--file", tmp_path / "x.parquet", "--dry-run")

@@ -91,6 +91,13 @@ def test_columns_of_the_joined_file_are_not_looked_for_in_the_file_itself(tmp_pa
         ),
         (GOOD + '[join]\nfile = "../x.csv"\non = "who"\ncolumns = ["age"]\n', r"regex.* - at `\$\.join\.file`"),
         (GOOD + '[join]\nfile = "x.csv"\non = "who"\ncolumns = []\n', r"length >= 1 - at `\$\.join\.columns`"),
+        (
+            GOOD + '[join]\nfile = "x.csv"\non = "age"\ncolumns = ["age"]\n',
+            r"twice among age, age; keep .*`\$\.join`",
+        ),
+        ('delimiter = "é"\n' + GOOD, r"Expected `str` matching regex .* - at `\$\.delimiter`"),
+        ('delimiter = ";;"\n' + GOOD, r"Expected `str` matching regex .* - at `\$\.delimiter`"),
+        ('delimiter = ""\n' + GOOD, r"Expected `str` matching regex .* - at `\$\.delimiter`"),
         (GOOD + '[labels]\ncolumn = "x"\nfraud = ["1"]\ndelay_days = -1\n', r"Expected `float` >= 0.*delay_days"),
     ],
 )

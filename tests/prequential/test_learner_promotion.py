@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from infra import control_topic, learner_promotion
+from infra import control_topic, learner_promotion, publish
 from infra.cli import learners as commands
 from infra.learner_promotion import By, by_policy, online_models, roll_back
 from infra.promoter import Promoter
@@ -290,3 +290,13 @@ def test_the_commands_show_promote_and_roll_back(log, monkeypatch):
     assert "fraud-logistic null" in _run(monkeypatch, told, "rollback", "fraud-logistic")
     assert log.modes() == {}
     assert "waits for an answer: sluice learners promote fraud-logistic" in _run(monkeypatch, told, "settle")
+
+
+@pytest.mark.parametrize("words", [("promote", "fraud-logistic"), ("rollback", "fraud-logistic")])
+def test_a_note_that_no_job_would_take_is_refused_before_anything_is_published(topic, monkeypatch, words):
+    told = _snapshot("fraud-logistic")
+    topic.promote(told, mode="shadow")
+    monkeypatch.setattr(control_topic, "current", lambda _kafka: dict(topic.records))
+    monkeypatch.setattr(publish, "connect", lambda _: pytest.fail("something is published"))
+    with pytest.raises(InputError, match=r"online_model/fraud-logistic can not be .*<= 1000 - at `\$\.note`"):
+        _run(monkeypatch, [told], *words, "--note", "x" * 1001)

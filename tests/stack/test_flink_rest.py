@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from infra import flink_client, publish, wished_stop
 from infra.cli.status import command as status
 from infra.cli.stop import command as stop
+from infra.cli.submit import command as submit
 from infra.demo import jobs as demo_jobs
 from infra.stack import doctor, flink_jobs, flink_rest, part_state
 from infra.stack.part_state import PartState
@@ -29,7 +30,7 @@ ENDED = {"jobs": [{"jid": "z", "name": "score", "state": "FAILED", "start-time":
 
 @pytest.fixture
 def cluster(monkeypatch):
-    """Each answer is given once, the last for good: a JSON body, a status code, or seconds of silence before it."""
+    """Each answer is given once, the last for good: JSON, bytes, a status code, or seconds of silence before it."""
     monkeypatch.setattr(flink_rest, "TIMEOUT_S", 0.3)
     monkeypatch.setattr(flink_jobs, "POLL_S", 0.01)
     answers = []
@@ -43,7 +44,8 @@ def cluster(monkeypatch):
             if answer == "cut":
                 self.send_header("Content-Length", "1000")
             self.end_headers()
-            self.wfile.write(json.dumps({"errors": ["no such job"]} if isinstance(answer, int) else answer).encode())
+            said = {"errors": ["no such job"]} if isinstance(answer, int) else answer
+            self.wfile.write(said if isinstance(said, bytes) else json.dumps(said).encode())
 
         def do_POST(self):
             self.do_GET()
@@ -80,6 +82,32 @@ def test_a_refusal_is_an_answer(cluster):
     answers.append(404)
     with pytest.raises(PartFailedError, match=r"refused /jobs/a: .*no such job"):
         flink_rest.ask(settings, "/jobs/a")
+
+
+HTML = b"<!doctype html>\n<html>a shop</html>"
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"), [(HTML, "is no JSON"), ({}, "has no slots-available"), ([], "has no slots-")]
+)
+def test_a_job_is_not_submitted_to_what_is_not_flink(cluster, answer, said):
+    answers, settings = cluster
+    answers.append(answer)
+    address = settings.flink.rest.removeprefix("http://")
+    with pytest.raises(PartFailedError) as caught:
+        CliRunner().invoke(submit, [SCORE, "--flink", address], obj=Settings(), catch_exceptions=False)
+    assert str(caught.value).startswith(f"{address} is not Flink's REST interface: /overview {said}")
+    assert str(caught.value).endswith("; give its address as [flink] rest, or with --flink")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("answer", [HTML, {}])
+@pytest.mark.parametrize("ask", [flink_client.running, flink_jobs.jobs, flink_jobs.task_managers])
+def test_jobs_are_not_looked_for_in_what_is_not_flink(cluster, ask, answer):
+    answers, settings = cluster
+    answers.append(answer)
+    with pytest.raises(PartFailedError, match="is not Flink's REST interface"):
+        ask(settings)
 
 
 def test_who_waits_for_a_job_asks_again_until_it_runs(cluster):

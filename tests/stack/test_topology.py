@@ -24,8 +24,11 @@ def test_there_are_as_many_task_managers_as_the_settings_say():
 
 def test_a_part_that_does_not_run_is_not_healthy_and_says_why():
     nobody = Running("nobody", psutil.Process().pid, 0)
-    ports = Ports(**dict.fromkeys(Ports.__struct_fields__, 1))
-    for part in topology.parts(Settings(stack=Stack(ports=ports))):
+    # Nobody listens at the lowest ports.
+    ports = Ports(
+        **{name: number for number, name in enumerate(Ports.__struct_fields__, 1)} | {"flink_metrics_first": 14}
+    )
+    for part in topology.parts(Settings(stack=Stack(ports=ports, task_managers=1))):
         assert "refused" in (part.probe(nobody) or ""), part.name
 
 

@@ -107,6 +107,13 @@ def test_ids_come_onto_a_blocklist_and_off_again(log):
         _run("block", "user", "u1", "--name", "card")
 
 
+@pytest.mark.parametrize("given", ["", "u" * 65])
+def test_an_id_that_no_event_could_have_is_refused_by_a_blocklist(log, given):
+    with pytest.raises(InputError, match=r"Expected `str` of length .* - at `\$\.ids\[0\]`; see `sluice control"):
+        _run("block", "user", given)
+    assert log == []
+
+
 def test_thresholds_change_one_by_one_and_for_a_segment(log):
     _run("thresholds", "--review", "0.2")
     _run("thresholds", "--block", "0.8", "--segment", "vip")

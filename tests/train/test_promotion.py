@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 from example_builders import START_MS, add, files, metrics, onnx
 
+from infra import publish
 from infra.cli import models
 from infra.promotion import Force, promote, roll_back
 from schemas import control
@@ -236,3 +237,20 @@ def test_an_unknown_version_is_named_and_makes_no_folder(registry, topic):
     with pytest.raises(NotFoundError, match="no model fraud@7"):
         _enter(registry, topic, "7")
     assert not (registry.root / "fraud").exists()
+
+
+@pytest.mark.parametrize(
+    "words", [("promote", "fraud", "3"), ("promote", "fraud", "3", "--stage", "Candidate"), ("rollback", "fraud")]
+)
+def test_a_note_that_no_job_would_take_is_refused_and_nothing_changes(registry, topic, model, monkeypatch, words):
+    for precision in (0.5, 0.7, 0.9):
+        add(registry, metrics(average_precision=precision, recall=precision), model)
+    _enter(registry, topic, "1")
+    _enter(registry, topic, "2")
+    before = files(registry.root)
+    monkeypatch.setattr(publish, "connect", lambda _: pytest.fail("something is published"))
+    settings = Settings(registry=SettingsRegistry(str(registry.root)))
+    with pytest.raises(InputError, match=r"fraud.* can not be published, .*<= 1000 - at `\$\.note`") as caught:
+        CliRunner().invoke(models.command, [*words, "--note", "x" * 1001], obj=settings, catch_exceptions=False)
+    assert "\n" not in str(caught.value)
+    assert files(registry.root) == before
