@@ -257,7 +257,8 @@ class Person(_Section, frozen=True):
 class Alerts(_Section, frozen=True):
     """Who hears of alerts and how often (NOT-1 to NOT-6). `people` are tables: `[[alerts.people]]`, each with channels.
 
-    An empty `console` is the local API's, an empty `state` is `alerts` in the stack's home.
+    An empty `console` is the local API's, an empty `state` is `alerts` in the stack's home. `fallback` is a webhook
+    that the stack's Alertmanager calls itself: when the router is down, and each minute as a heartbeat; empty = none.
     """
 
     people: list[Person] = msgspec.field(default_factory=lambda: [Person("on-call", [Channel("terminal")])])
@@ -268,8 +269,11 @@ class Alerts(_Section, frozen=True):
     console: str = ""
     alertmanager: str = ""
     state: str = ""
+    fallback: str = ""
 
     def __post_init__(self) -> None:
+        if self.fallback and not self.fallback.startswith(("http://", "https://")):
+            raise ValueError("alerts.fallback needs an address that begins with http:// or https://")
         names = [person.name for person in self.people]
         if len(set(names)) != len(names):
             raise ValueError(f"alerts.people: a name is given twice among {', '.join(names)}")

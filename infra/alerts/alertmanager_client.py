@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import urllib.error
 import urllib.request
 from datetime import UTC, datetime
@@ -30,6 +32,14 @@ class Heard(msgspec.Struct):
     startsAt: str  # noqa: N815  Alertmanager's name
 
 
+class Firing(msgspec.Struct):
+    """An alert that fires, as Alertmanager's API tells it."""
+
+    labels: dict[str, str]
+    annotations: dict[str, str]
+    startsAt: str  # noqa: N815  Alertmanager's name
+
+
 class Webhook(msgspec.Struct):
     """A notification of Alertmanager, version 4."""
 
@@ -41,10 +51,16 @@ def send(address: str, alerts: list[Alert], now_ms: int) -> None:
     _ask(f"{address}/api/v2/alerts", msgspec.json.encode([posted(alert, now_ms) for alert in alerts]))
 
 
-def firing(address: str) -> list[dict[str, Any]]:
-    """What fires now, as Alertmanager's API tells it. Raises what `send` raises."""
-    found: list[dict[str, Any]] = msgspec.json.decode(_ask(f"{address}/api/v2/alerts?active=true", None))
-    return found
+def firing(address: str) -> list[Firing]:
+    """What fires now. Raises what `send` raises, PartFailedError also when the answer is no list of alerts."""
+    url = f"{address}/api/v2/alerts?active=true"
+    answer = _ask(url, None)
+    try:
+        return msgspec.json.decode(answer, type=list[Firing])
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise PartFailedError(
+            f"what answers at {url} is not Alertmanager: {error}; see alerts.alertmanager in the settings"
+        ) from error
 
 
 def posted(alert: Alert, now_ms: int) -> dict[str, Any]:
@@ -102,6 +118,11 @@ def _ask(url: str, content: bytes | None) -> bytes:
             read: bytes = answer.read()
             return read
     except urllib.error.HTTPError as error:
-        raise PartFailedError(f"Alertmanager at {url} refused: {error.code} {error.read()[:200]!r}") from error
-    except OSError as error:
-        raise UnansweredError(f"Alertmanager at {url} does not answer: {error}; see `sluice status`") from error
+        body = b""
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            body = error.read()[:200]
+        raise PartFailedError(f"Alertmanager at {url} refused: {error.code} {body!r}") from error
+    except (OSError, http.client.HTTPException) as error:
+        # What is no HTTP is quoted with its line ends.
+        said = str(error).strip()
+        raise UnansweredError(f"Alertmanager at {url} does not answer: {said}; see `sluice status`") from error

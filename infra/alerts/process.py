@@ -94,8 +94,8 @@ class Process:
                 self._senders.submit(self._send, message).add_done_callback(self._sent)
             if now_ms / 1000 - told_again >= TOLD_AGAIN_S:
                 told_again = now_ms / 1000
-                over, firing = self.router.still_firing(now_ms)
-                self.stream.publish(over)
+                _, firing = self.router.still_firing(now_ms)
+                self.stream.publish()
                 self.stream.tell(firing)
 
     def _send(self, message: Message) -> None:
@@ -132,7 +132,8 @@ class Process:
             self._fail(error)
 
     def _hear(self, webhook: Webhook) -> None:
-        self.stream.publish(self.router.hear(webhook, self._clock()))
+        self.router.hear(webhook, self._clock())
+        self.stream.publish()
 
     def _react(self, person: str, message: str, what: Status) -> None:
         self.log.add([Delivery(person, message, self._clock(), "", what)])

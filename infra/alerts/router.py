@@ -17,18 +17,22 @@ from infra.alerts.alertmanager_client import OWN_LABELS, Heard, Webhook, causes_
 from infra.alerts.notice import Message, Notice, State
 from infra.alerts.policy import Policy
 from infra.alerts.responses import respond
-from infra.alerts.routing_state import Active, RouterState
+from infra.alerts.routing_state import Active, RouterState, Unsent
 from schemas import control
 from schemas.alerts.catalogue import DEFINITIONS
 from schemas.alerts.silence import WATCHDOG
+from schemas.codec import encode
 from schemas.events import ControlRecord
 from schemas.settings import Alerts
+from schemas.topics import ALERTS, CONTROL
 from schemas.watching import Aggregate, Alert, AlertSeverity, Anomaly, DriftReport
 
 SILENT = "AlertingSilent"
 SILENCE_MS = int(DEFINITIONS[SILENT].limit * 1000)
 SEVERITIES: dict[str, AlertSeverity] = {word: word for word in get_args(AlertSeverity)}
 MAX_ACTIVE = 10_000
+# What waits for a broker that is away: the oldest say least.
+MAX_UNSENT = 10_000
 # An alert that a learner or job told and never ended is over after a day.
 FORGOTTEN_MS = 24 * 3600_000
 
@@ -55,7 +59,7 @@ class Router:
         self._policy.recover()
 
     def hear(self, webhook: Webhook, now_ms: int) -> list[ControlRecord]:
-        """A notification of Alertmanager; the control records that respond to it."""
+        """A notification of Alertmanager; the control records that respond to it are in the outbox, too."""
         with self._lock:
             responses: list[ControlRecord] = []
             for heard in webhook.alerts:
@@ -76,6 +80,7 @@ class Router:
                         responded_ms=self._state.responded_ms,
                         now_ms=now_ms,
                     )
+            self._write(responses)
             self._save(self._state)
             return responses
 
@@ -84,7 +89,7 @@ class Router:
     ) -> tuple[list[Alert], list[Alert]]:
         """Events of the stream: the alerts to publish that follow from them, and those that Alertmanager must hear of.
 
-        `offsets` are the places after these events, to go on from.
+        `offsets` are the places after these events, to go on from. What is to be published is in the outbox, too.
         """
         with self._lock:
             made: list[Alert] = []
@@ -100,6 +105,7 @@ class Router:
                 else:
                     signals.of_aggregate(event, self._state)
             self._state.offsets |= offsets
+            self._write(made)
             self._save(self._state)
             return made, told
 
@@ -120,13 +126,29 @@ class Router:
                 self._thresholds = payload if isinstance(payload, control.Policy) else control.Policy()
 
     def still_firing(self, now_ms: int) -> tuple[list[Alert], list[Alert]]:
-        """The alerts to publish because they are over, and all that fire: Alertmanager forgets what it is not told."""
+        """The alerts to publish because they are over, and all that fire: Alertmanager forgets what it is not told.
+
+        The first are in the outbox, too.
+        """
         with self._lock:
             over = signals.expired(self._state, now_ms)
-            for key in [k for k, a in self._state.active.items() if now_ms - a.heard_ms >= FORGOTTEN_MS]:
-                if key not in self._state.derived:
-                    del self._state.active[key]
+            over += signals.forgotten(self._state, now_ms, FORGOTTEN_MS)
+            if over:
+                self._write(over)
+                self._save(self._state)
             return over, [active.alert for active in self._state.active.values()]
+
+    def unsent(self) -> dict[int, Unsent]:
+        """The outbox: what is to be written to Kafka, in this order; a restart finds it again."""
+        with self._lock:
+            return dict(self._state.outbox)
+
+    def delivered(self, numbers: Iterable[int]) -> None:
+        """The broker has these of the outbox."""
+        with self._lock:
+            known = [number for number in numbers if self._state.outbox.pop(number, None) is not None]
+            if known:
+                self._save(self._state)
 
     def watch(self, now_ms: int) -> None:
         """The dead man's switch: people hear when Prometheus was not heard of for SILENCE_MS, and when it is back."""
@@ -188,6 +210,18 @@ class Router:
         """The places in topics from which to go on."""
         with self._lock:
             return dict(self._state.offsets)
+
+    def _write(self, events: Iterable[Alert | ControlRecord]) -> None:
+        outbox = self._state.outbox
+        for event in events:
+            if isinstance(event, Alert):
+                record = Unsent(ALERTS.name, event.name.encode(), encode(event))
+            else:
+                record = Unsent(CONTROL.name, f"{event.kind}/{event.name}".encode(), encode(event))
+            self._state.written += 1
+            outbox[self._state.written] = record
+        while len(outbox) > MAX_UNSENT:
+            del outbox[next(iter(outbox))]
 
     def _put(self, notice: Notice, now_ms: int) -> set[str]:
         outcomes = self._policy.take(notice, now_ms)

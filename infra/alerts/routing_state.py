@@ -49,12 +49,21 @@ class Active(msgspec.Struct):
     life_ms: int = LIFE_MS
 
 
+class Unsent(msgspec.Struct, frozen=True):
+    """A record for Kafka that the broker is not known to have."""
+
+    topic: str
+    key: bytes
+    value: bytes
+
+
 class RouterState(msgspec.Struct):
     """Everything; `channels` are times of deliveries of the last hour by channel.
 
     `offsets` are the places in the topics up to which the rest accounts for them. `active` are the alerts of the stream
     that fire, `derived` those among them that the router itself made. `reports` are what drifts now, by model,
     `money` what flowed by segment. `responded_ms` is when a response was last made.
+    `outbox` is what followed from all this and is still to be written, by number in the order in which it was made.
     """
 
     version: int = 1
@@ -68,3 +77,5 @@ class RouterState(msgspec.Struct):
     money: dict[str, float] = {}
     responded_ms: dict[str, int] = {}
     watchdog_ms: int = 0
+    outbox: dict[int, Unsent] = {}
+    written: int = 0

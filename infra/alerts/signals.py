@@ -75,6 +75,12 @@ def expired(state: RouterState, now_ms: int) -> list[Alert]:
     return [over for alert in old for over in _turn(alert, state, now_ms, fires=False)]
 
 
+def forgotten(state: RouterState, now_ms: int, after_ms: int) -> list[Alert]:
+    """The ends of alerts that others told and did not end: none of these was told again for so long."""
+    old = [key for key, a in state.active.items() if now_ms - a.heard_ms >= after_ms and key not in state.derived]
+    return [_over(state.active.pop(key).alert, now_ms) for key in old]
+
+
 def explained(alert: Alert, state: RouterState) -> Alert:
     """The alert with its likely causes: what drifts now in its model, or in all where it names none."""
     definition = DEFINITIONS.get(alert.name)
@@ -106,10 +112,14 @@ def _turn(alert: Alert, state: RouterState, now_ms: int, *, fires: bool, life_ms
         before.heard_ms, before.life_ms = now_ms, life_ms
     elif before is not None:
         del state.derived[key]
-        over_ms = max(alert.event_time_ms, before.alert.event_time_ms)
-        yield msgspec.structs.replace(
-            before.alert, event_id=f"{before.alert.event_id}-over", state="resolved", event_time_ms=over_ms
-        )
+        yield _over(before.alert, alert.event_time_ms)
+
+
+def _over(alert: Alert, at_ms: int) -> Alert:
+    # An id has at most 64 letters.
+    known = f"{alert.event_id[:59]}-over"
+    at_ms = max(at_ms, alert.event_time_ms)
+    return msgspec.structs.replace(alert, event_id=known, state="resolved", event_time_ms=at_ms)
 
 
 def _made(definition: Definition, labels: dict[str, str], value: float, since_ms: int, at_ms: int, link: str) -> Alert:

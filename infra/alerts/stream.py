@@ -8,21 +8,28 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    Producer,
+    TopicPartition,
+)
 
 from infra.alerts.alertmanager_client import send
 from infra.alerts.metrics import RouterMetrics
 from infra.alerts.router import Router
-from schemas import events
-from schemas.codec import decode, encode
+from schemas.codec import decode
 from schemas.errors import EventError, OperatorError
-from schemas.events import ControlRecord
 from schemas.topics import AGGREGATES, ALERTS, ANOMALIES, CONTROL, DRIFT_REPORTS, LABELLED_EXAMPLES, SNAPSHOTS
 from schemas.watching import Aggregate, Alert, Anomaly, DriftReport
 from serving.control_feed import read_control
 from serving.dead_letter import dead_letter
-from serving.inflight import Record
+from serving.inflight import Output, Record
 
 KINDS: dict[str, type[Alert | DriftReport | Anomaly | Aggregate]] = {
     ALERTS.name: Alert,
@@ -63,7 +70,13 @@ class Stream:
         self._heard_ms: dict[str, int] = {}
         self._ends: dict[str, int] = {}
         self._bootstrap = bootstrap
-        self._producer = Producer({"bootstrap.servers": bootstrap, "enable.idempotence": True, "log_level": 0})
+        # Never given up, so that a record does not come after one that was made later.
+        self._producer = Producer(
+            {"bootstrap.servers": bootstrap, "enable.idempotence": True, "message.timeout.ms": 0, "log_level": 0}
+        )
+        self._sending = threading.Lock()
+        self._under_way: set[int] = set()
+        self._delivered: list[int] = []
         self._thread = threading.Thread(target=self._run, name="alert-stream", daemon=True)
 
     def start(self) -> None:
@@ -71,19 +84,26 @@ class Stream:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread, and deliver what was written."""
+        """End the thread, and deliver what was written; what the broker does not take now is sent at the next start."""
         self._stop.set()
         self._thread.join(timeout=10)
         self._producer.flush(5)
+        self._settle()
 
-    def publish(self, written: Sequence[events.Event]) -> None:
-        """Queue alerts and control records; the client repeats them until the broker has them."""
-        for event in written:
-            if isinstance(event, ControlRecord):
-                self._producer.produce(CONTROL.name, encode(event), f"{event.kind}/{event.name}".encode())
-            elif isinstance(event, Alert):
-                self._producer.produce(ALERTS.name, encode(event), event.name.encode())
-        self._producer.poll(0)
+    def publish(self) -> None:
+        """Send what is in the router's outbox and not under way; it leaves the outbox once the broker has it."""
+        with self._sending:
+            for number, record in self._router.unsent().items():
+                if number in self._under_way:
+                    continue
+                told = partial(self._answered, number)
+                try:
+                    self._producer.produce(record.topic, record.value, record.key, on_delivery=told)
+                except BufferError:
+                    # The client holds all that it can: the rest is sent when there is room again.
+                    break
+                self._under_way.add(number)
+        self._settle()
 
     def tell(self, alerts: Sequence[Alert]) -> None:
         """Tell Alertmanager; what it did not hear is told again with all that fires."""
@@ -99,6 +119,21 @@ class Stream:
         for topic in (*KINDS, *GROWING):
             age_ms = self._clock() - self._heard_ms.get(topic, self._begun_ms)
             self._metrics.topic_age.labels(topic).set(age_ms / 1000)
+
+    def _answered(self, number: int, error: KafkaError | None, _: Message) -> None:
+        # Called by the client in `poll` and `flush`, which nobody calls while holding the lock.
+        with self._sending:
+            self._under_way.discard(number)
+            if error is None:
+                self._delivered.append(number)
+        if error is not None:
+            self._report(f"Kafka at {self._bootstrap}: {error.str()}; it is sent again, see `sluice status`")
+
+    def _settle(self) -> None:
+        self._producer.poll(0)
+        with self._sending:
+            delivered, self._delivered = self._delivered, []
+        self._router.delivered(delivered)
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -133,7 +168,7 @@ class Stream:
                 first = consumer.poll(POLL_S)
                 if first is not None:
                     self._take([first, *consumer.consume(BATCH, timeout=0)])
-                self._producer.poll(0)
+                self._settle()
         finally:
             consumer.close()
 
@@ -163,6 +198,7 @@ class Stream:
 
     def _take(self, messages: list[Message]) -> None:
         read: list[Alert | DriftReport | Anomaly | Aggregate] = []
+        letters: list[Output] = []
         offsets: dict[str, int] = {}
         for message in messages:
             error = message.error()
@@ -182,12 +218,27 @@ class Stream:
             except EventError as refused:
                 # Scoring jobs make a letter of a bad control record themselves.
                 if record.topic != CONTROL.name:
-                    letter = dead_letter(record, refused, JOB)
-                    self._producer.produce(letter.topic, letter.value, letter.key)
+                    letters.append(dead_letter(record, refused, JOB))
+        self._deliver(letters)
         if offsets:
-            made, told = self._router.read(read, offsets, self._clock())
-            self.publish(made)
+            _, told = self._router.read(read, offsets, self._clock())
+            self.publish()
             self.tell(told)
+
+    def _deliver(self, letters: list[Output]) -> None:
+        """Write letters before their places are passed by. Raises KafkaException when the broker does not take them."""
+        taken: list[bool] = []
+        for letter in letters:
+            try:
+                self._producer.produce(
+                    letter.topic, letter.value, letter.key, on_delivery=lambda error, _: taken.append(error is None)
+                )
+            except BufferError as full:
+                raise KafkaException(KafkaError(KafkaError._QUEUE_FULL)) from full
+        if letters:
+            self._producer.flush(TIMEOUT_S)
+            if sum(taken) < len(letters):
+                raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
 
 
 def _record(message: Message) -> Record:

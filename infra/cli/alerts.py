@@ -49,11 +49,12 @@ def route(settings: Settings, host: str) -> None:
 def list_firing(settings: Settings) -> None:
     """What fires now, as Alertmanager knows it, the newest first."""
     found = alertmanager_client.firing(settings.alerts.alertmanager)
-    for alert in sorted(found, key=lambda alert: str(alert["startsAt"]), reverse=True):
-        labels, said = alert["labels"], alert["annotations"]
-        since = instant(alertmanager_client.milliseconds(alert["startsAt"], 0))
+    for alert in sorted(found, key=lambda alert: alert.startsAt, reverse=True):
+        labels = alert.labels
+        since = instant(alertmanager_client.milliseconds(alert.startsAt, 0))
         click.echo(
-            f"{labels.get('severity', ''):<9} {labels['alertname']:<22} since {since}  {said.get('summary', '')}"
+            f"{labels.get('severity', ''):<9} {labels.get('alertname', ''):<22} since {since}  "
+            f"{alert.annotations.get('summary', '')}"
         )
     if not found:
         click.echo("nothing fires")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from importlib import resources
 
 from infra.stack import install, probe, versions
@@ -12,6 +13,23 @@ from schemas.settings import Settings
 MEMORY_MB = 128
 # The router's address in infra/alertmanager/alertmanager.yml: that of the default ports.
 ROUTER = "http://127.0.0.1:9095"
+# The first of its routes: what is added comes before them.
+ROUTES = "  routes:\n"
+# What the router can not tell, for it is about the router, goes to a second receiver too; and the heartbeat, with every
+# second tick of its group: once a minute.
+FALLBACK_ROUTES = """\
+    - receiver: fallback
+      matchers: [alertname=~"ProcessDown|ProcessStuck", job="alerts"]
+      group_wait: 0s
+      group_interval: 10s
+      continue: true
+    - receiver: fallback
+      matchers: [alertname="Watchdog"]
+      group_wait: 0s
+      group_interval: 30s
+      repeat_interval: 50s
+      continue: true
+"""
 
 
 def part(settings: Settings) -> Part:
@@ -49,6 +67,12 @@ def part(settings: Settings) -> Part:
 
 
 def configuration(settings: Settings) -> str:
-    """Who is told of what, with the router at the port of these settings."""
+    """Who is told of what, with the router at the port of these settings, and the fallback if they name one."""
     text = resources.files("infra").joinpath("alertmanager/alertmanager.yml").read_text()
-    return text.replace(ROUTER, f"http://{LOOPBACK}:{settings.stack.ports.alerts}")
+    text = text.replace(ROUTER, f"http://{LOOPBACK}:{settings.stack.ports.alerts}")
+    if not settings.alerts.fallback:
+        return text
+    # JSON's text is YAML's too, whatever the address holds.
+    address = json.dumps(settings.alerts.fallback)
+    receiver = f"  - name: fallback\n    webhook_configs:\n      - url: {address}\n        send_resolved: true\n"
+    return text.replace(ROUTES, ROUTES + FALLBACK_ROUTES, 1) + receiver

@@ -8,6 +8,7 @@ from typing import Literal, get_args
 
 import msgspec
 
+from schemas.alerts.catalogue import DEFINITIONS
 from schemas.alerts.silence import WATCHDOG
 from schemas.watching import Alert, AlertSeverity, Cause
 
@@ -54,6 +55,8 @@ class Alerts:
 
     def take(self, event: Alert) -> None:
         """An alert of the topic was read."""
+        definition = DEFINITIONS.get(event.name)
+        page = event.runbook or (definition.page if definition else "")
         shown = AlertShown(
             event.name,
             event.severity,
@@ -64,7 +67,8 @@ class Alerts:
             event.value,
             event.limit,
             event.causes,
-            runbook=page_of(event.runbook),
+            action=definition.action if definition else "",
+            runbook=page_of(page),
         )
         if event.state == "firing":
             self._fire(shown)

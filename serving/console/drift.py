@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import NamedTuple
 
 import msgspec
 
 from schemas.watching import DriftLevel, DriftReport
 
-MAX_REPORTS = 6000
+MAX_REPORTS = 20_000
+MAX_MAPS = 64
 SHOWN_WINDOWS = 24
 LEVELS: tuple[DriftLevel, ...] = ("none", "moderate", "significant")
 
@@ -68,65 +68,70 @@ class _Map(NamedTuple):
     span_ms: int
 
 
-class _Place(NamedTuple):
-    map: _Map
+class _Measure(NamedTuple):
     subject: str
     name: str
-    window_end_ms: int
+    measure: str
 
 
 class Drift:
-    """The last MAX_REPORTS reports; a repeated report of a measure replaces the one before."""
+    """The last SHOWN_WINDOWS windows of each map; a repeated report of a measure replaces the one before.
+
+    Of more than MAX_MAPS maps the one that was not told of for the longest time goes. Of more than MAX_REPORTS reports
+    the oldest goes of the map that has the most: a model with many reports pushes out nobody else's.
+    """
 
     def __init__(self) -> None:
         self.changes = 0
-        self._reports: OrderedDict[tuple[_Place, str], DriftReport] = OrderedDict()
+        self._maps: dict[_Map, dict[int, dict[_Measure, DriftReport]]] = {}
+        self._count = 0
 
     def take(self, report: DriftReport) -> None:
         """A report was read."""
         self.changes += 1
         on = _Map(report.model, report.segment, report.window_end_ms - report.window_start_ms)
-        place = _Place(on, report.subject, report.name, report.window_end_ms)
-        self._reports.pop((place, report.measure), None)
-        self._reports[place, report.measure] = report
-        if len(self._reports) > MAX_REPORTS:
-            self._reports.popitem(last=False)
+        windows = self._maps[on] = self._maps.pop(on, {})
+        window = windows.setdefault(report.window_end_ms, {})
+        measure = _Measure(report.subject, report.name, report.measure)
+        self._count += window.pop(measure, None) is None
+        window[measure] = report
+        if len(windows) > SHOWN_WINDOWS:
+            self._count -= len(windows.pop(min(windows)))
+        if len(self._maps) > MAX_MAPS:
+            self._count -= _size(self._maps.pop(next(iter(self._maps))))
+        if self._count > MAX_REPORTS:
+            self._count -= 1
+            self._shorten()
 
     def view(self) -> list[DriftMap]:
         """The maps there are, by model, segment and length."""
-        ends: dict[_Map, int] = {}
-        for place, _ in self._reports:
-            ends[place.map] = max(ends.get(place.map, 0), place.window_end_ms)
-        worst: dict[_Map, dict[tuple[str, str], int]] = {on: {} for on in ends}
-        for (place, _), report in self._reports.items():
-            if place.window_end_ms == ends[place.map]:
-                known = worst[place.map]
-                subject = place.subject, place.name
-                known[subject] = max(known.get(subject, 0), LEVELS.index(report.level))
-        return [
-            DriftMap(
-                *on,
-                end,
-                len(worst[on]),
-                {level: sum(one == i for one in worst[on].values()) for i, level in enumerate(LEVELS) if i},
-            )
-            for on, end in sorted(ends.items())
-        ]
+        shown = []
+        for on, windows in sorted(self._maps.items()):
+            end = max(windows)
+            worst: dict[tuple[str, str], int] = {}
+            for measure, report in windows[end].items():
+                subject = measure.subject, measure.name
+                worst[subject] = max(worst.get(subject, 0), LEVELS.index(report.level))
+            levels: dict[str, int] = {}
+            for place, level in enumerate(LEVELS[1:], 1):
+                levels[level] = sum(one == place for one in worst.values())
+            shown.append(DriftMap(*on, end, len(worst), levels))
+        return shown
 
     def answer(self, model: str, segment: str, span_ms: int) -> DriftAnswer:
         """The map; empty where there is none."""
-        wanted = _Map(model, segment, span_ms)
-        windows = sorted({place.window_end_ms for place, _ in self._reports if place.map == wanted})[-SHOWN_WINDOWS:]
+        windows = self._maps.get(_Map(model, segment, span_ms), {})
+        ends = sorted(windows)
         rows: dict[tuple[str, str], dict[int, DriftReport]] = {}
-        for (place, _), report in self._reports.items():
-            if place.map == wanted and place.window_end_ms in windows:
-                row = rows.setdefault((place.subject, place.name), {})
-                loudest = row.get(place.window_end_ms)
+        for end in ends:
+            for measure, report in windows[end].items():
+                row = rows.setdefault((measure.subject, measure.name), {})
+                loudest = row.get(end)
                 if loudest is None or _loudness(report) > _loudness(loudest):
-                    row[place.window_end_ms] = report
+                    row[end] = report
 
         def order(row: tuple[tuple[str, str], dict[int, DriftReport]]) -> tuple[bool, float, float, tuple[str, str]]:
-            last = row[1].get(windows[-1])
+            last = row[1].get(ends[-1])
             level, ratio = _loudness(last) if last else (0, 0.0)
             return last is None, -level, -ratio, row[0]
 
@@ -134,9 +139,9 @@ class Drift:
             model,
             segment,
             span_ms,
-            windows,
+            ends,
             [
-                DriftRow(subject, name, [_cell(cells[end]) for end in windows if end in cells])
+                DriftRow(subject, name, [_cell(cells[end]) for end in ends if end in cells])
                 for (subject, name), cells in sorted(rows.items(), key=order)
             ],
         )
@@ -145,9 +150,20 @@ class Drift:
         self, model: str, segment: str, span_ms: int, subject: str, name: str, window_end_ms: int
     ) -> DriftReports:
         """What all measures say of a subject in a window; empty where nothing is known."""
-        wanted = _Place(_Map(model, segment, span_ms), subject, name, window_end_ms)
-        found = [report for (place, _), report in self._reports.items() if place == wanted]
+        window = self._maps.get(_Map(model, segment, span_ms), {}).get(window_end_ms, {})
+        found = [report for measure, report in window.items() if (measure.subject, measure.name) == (subject, name)]
         return DriftReports(sorted(found, key=_loudness, reverse=True))
+
+    def _shorten(self) -> None:
+        windows = max(self._maps.values(), key=_size)
+        oldest = min(windows)
+        del windows[oldest][next(iter(windows[oldest]))]
+        if not windows[oldest]:
+            del windows[oldest]
+
+
+def _size(windows: dict[int, dict[_Measure, DriftReport]]) -> int:
+    return sum(map(len, windows.values()))
 
 
 def _cell(report: DriftReport) -> DriftCell:

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from schemas.events import RuleHit
+from schemas.events import DecisionKind, RuleHit
 
 SHOWN = 60
 # A day's work of a reviewer; older payments leave the queue unseen.
@@ -25,7 +25,7 @@ class Payment(msgspec.Struct, frozen=True):
     user_id: str
     merchant_id: str
     amount: float
-    decision: str
+    decision: DecisionKind
     score: float
     reasons: list[str] = []
     rules: list[RuleHit] = []

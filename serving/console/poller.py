@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
 import urllib.parse
 import urllib.request
@@ -10,7 +11,11 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
+from schemas.alerts.catalogue import DEFINITIONS
 from schemas.errors import SluiceError
+from schemas.watching import Cause
 from serving.console.alerts import AlertShown, page_of
 from serving.console.console import Console
 from serving.console.jobs import PARTS, QUERIES, PartShown
@@ -52,11 +57,11 @@ class Poller:
             try:
                 ask()
                 problem = ""
-            # An answer of another shape is no answer.
-            except (OSError, ValueError, KeyError, TypeError) as error:
-                problem = f"{name} at {address}: {error}; start it with `sluice up`"
             except SluiceError as error:
                 problem = str(error)
+            # An answer that breaks off or has another shape is no answer, and the thread goes on whatever comes.
+            except Exception as error:
+                problem = f"{name} at {address}: {str(error).strip()}; start it with `sluice up`"
             self._console.take_source(name, problem)
 
     def _run(self) -> None:
@@ -91,6 +96,7 @@ class Poller:
 def _alert(found: dict[str, Any]) -> AlertShown:
     labels, notes = found["labels"], found["annotations"]
     name = labels["alertname"]
+    definition = DEFINITIONS.get(name)
     return AlertShown(
         name,
         labels.get("severity", ""),
@@ -98,9 +104,28 @@ def _alert(found: dict[str, Any]) -> AlertShown:
         int(datetime.fromisoformat(found["startsAt"]).timestamp() * 1000),
         {key: value for key, value in labels.items() if key not in {"alertname", "severity"}},
         "prometheus",
-        action=notes.get("action", ""),
+        _number(notes.get("value")),
+        _number(notes.get("limit")),
+        _causes(notes.get("causes")),
+        action=notes.get("action", definition.action if definition else ""),
         runbook=page_of(notes.get("runbook", notes.get("runbook_url", labels.get("runbook", "")))),
     )
+
+
+def _number(text: str | None) -> float | None:
+    """A number that can be shown; rules of others may write what they like."""
+    try:
+        value = float(text or "nan")
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def _causes(text: str | None) -> list[Cause]:
+    try:
+        return msgspec.json.decode(text or "[]", type=list[Cause])
+    except msgspec.MsgspecError:
+        return []
 
 
 def _get(url: str) -> Any:

@@ -13,7 +13,7 @@ from serving.console.console import Console
 BACKLOG = {
     LABELS.name: 5_000,
     DECISIONS.name: 20_000,
-    DRIFT_REPORTS.name: 6_000,
+    DRIFT_REPORTS.name: 20_000,
     SNAPSHOTS.name: 2_000,
     ALERTS.name: 2_000,
     DEAD_LETTERS.name: 2_000,
@@ -65,10 +65,16 @@ class TopicFeed:
                     self._read(consumer, ends)
                 except KafkaException as error:
                     said = error.args[0].str()
-                    self._console.take_source(NAME, f"Kafka at {self._bootstrap}: {said}; start it with `sluice up`")
-                    self._stop.wait(RETRY_S)
+                    self._fail(f"{said}; start it with `sluice up`")
+                # A thread that ended would leave a page that stands still and says nothing of it.
+                except Exception as error:
+                    self._fail(f"{error!r}; what is shown may be incomplete")
         finally:
             consumer.close()
+
+    def _fail(self, problem: str) -> None:
+        self._console.take_source(NAME, f"Kafka at {self._bootstrap}: {problem}")
+        self._stop.wait(RETRY_S)
 
     def _assign(self, consumer: Consumer) -> dict[tuple[str, int], int]:
         """Where reading begins; gives where each partition ended then."""

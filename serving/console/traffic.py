@@ -9,7 +9,7 @@ import msgspec
 
 from schemas.events import DecisionKind
 
-KINDS: tuple[str, ...] = get_args(DecisionKind)
+KINDS: tuple[DecisionKind, ...] = get_args(DecisionKind)
 SHOWN_S = 180
 # A latency point joins so many seconds: of fewer, a high percentile says nothing.
 LATENCY_STEP_S = 5
@@ -51,7 +51,7 @@ class Traffic:
         self._counts: dict[int, list[int]] = {}
         self._latencies: dict[int, list[int]] = {}
 
-    def take(self, kind: str, arrival_ms: int, now_ms: int) -> None:
+    def take(self, kind: DecisionKind, arrival_ms: int, now_ms: int) -> None:
         """Count a decision that was read at `now_ms`; `arrival_ms` 0 = not known."""
         second = now_ms // 1000
         if second not in self._counts:

@@ -20,7 +20,7 @@ import uvicorn
 
 from infra.alerts.process import Process
 from infra.stack import alertmanager
-from schemas.settings import Ports, Settings, Stack
+from schemas.settings import Alerts, Ports, Settings, Stack
 
 WAIT_S = 60.0
 
@@ -81,13 +81,12 @@ def part(command: list[str], port: int, log: Path) -> Iterator[Part]:
 
 
 @contextmanager
-def running_alertmanager(folder: Path, ports: Ports, *, quick: bool) -> Iterator[Part]:
+def running_alertmanager(folder: Path, ports: Ports, *, quick: bool, fallback: str = "") -> Iterator[Part]:
     """Alertmanager with our configuration; `quick` groups for a second, and repeats the watchdog every two."""
-    text = alertmanager.configuration(Settings(stack=Stack(ports=ports)))
+    text = alertmanager.configuration(Settings(stack=Stack(ports=ports), alerts=Alerts(fallback=fallback)))
     if quick:
-        text = re.sub(r"(group_wait|group_interval): \w+", r"\1: 1s", text).replace(
-            "repeat_interval: 30s", "repeat_interval: 2s"
-        )
+        text = re.sub(r"(group_wait|group_interval): \w+", r"\1: 1s", text)
+        text = re.sub(r"repeat_interval: \d+s", "repeat_interval: 2s", text)
     (folder / "alertmanager.yml").write_text(text)
     command = [
         program("prometheus-alertmanager", "alertmanager"),

@@ -23,22 +23,8 @@ def told(tmp_path):
     ports = Ports(alertmanager=unused_port(), alerts=int(receiver.url.rsplit(":", 1)[1]))
 
     def tell(*names, expected):
-        now_ms = time.time_ns() // 1_000_000
-        alerts = [
-            Alert(
-                event_id=f"{name}-{place}",
-                event_time_ms=now_ms,
-                name=name,
-                severity=DEFINITIONS[name].severity,
-                state="firing",
-                summary=name,
-                since_ms=now_ms,
-                labels=labels,
-            )
-            for place, (name, labels) in enumerate(names)
-        ]
         with running_alertmanager(tmp_path, ports, quick=True):
-            send(f"http://127.0.0.1:{ports.alertmanager}", alerts, now_ms)
+            fire(ports, *names)
 
             def heard():
                 return {frozenset(_about(one) for one in body["alerts"]) for body in receiver.at("/alertmanager")}
@@ -50,6 +36,24 @@ def told(tmp_path):
 
     yield tell
     receiver.close()
+
+
+def fire(ports, *names):
+    now_ms = time.time_ns() // 1_000_000
+    alerts = [
+        Alert(
+            event_id=f"{name}-{place}",
+            event_time_ms=now_ms,
+            name=name,
+            severity=DEFINITIONS[name].severity,
+            state="firing",
+            summary=name,
+            since_ms=now_ms,
+            labels=labels,
+        )
+        for place, (name, labels) in enumerate(names)
+    ]
+    send(f"http://127.0.0.1:{ports.alertmanager}", alerts, now_ms)
 
 
 def _about(alert):
@@ -81,3 +85,23 @@ def test_features_of_one_model_are_told_together(told):
     names = ("amount", "hour", "country")
     heard = told(*(("FeatureDrift", {"model": "m", "name": name}) for name in names), expected=3)
     assert frozenset(("FeatureDrift", name) for name in names) in heard
+
+
+def test_that_the_router_is_down_reaches_the_fallback_beside_a_heartbeat_and_nothing_else_does(tmp_path):
+    outside = Receiver()
+    # Nothing listens at the router's port.
+    ports = Ports(alertmanager=unused_port(), alerts=unused_port())
+    fallback = f"{outside.url}/outside?key='1"
+
+    def came():
+        labels = [one["labels"] for _, body in outside.got for one in body["alerts"]]
+        return [(one["alertname"], one.get("job")) for one in labels]
+
+    try:
+        with running_alertmanager(tmp_path, ports, quick=True, fallback=fallback):
+            about_others = (("ProcessDown", {"job": "api"}), ("JobDown", {"job_name": "score"}))
+            fire(ports, ("ProcessDown", {"job": "alerts"}), ("Watchdog", {}), *about_others)
+            until(lambda: came().count(("Watchdog", None)) > 1, "the heartbeat goes on", 20)
+            assert set(came()) == {("ProcessDown", "alerts"), ("Watchdog", None)}
+    finally:
+        outside.close()

@@ -10,7 +10,7 @@ from infra.alerts import sender
 from infra.alerts.channels import payload
 from infra.alerts.notice import Message
 from infra.alerts.wording import MOST_SHOWN, body
-from schemas.settings import Channel
+from schemas.settings import Alerts, Channel
 from schemas.watching import Cause
 
 FULL = notice(
@@ -112,3 +112,5 @@ def test_channels_are_tried_in_turn_until_enough_took_it(receiver, paths, wanted
 def test_a_channel_without_an_address_is_refused():
     with pytest.raises(ValueError, match=r"a channel of kind slack needs a url that begins with http"):
         Channel("slack", "file:///etc/passwd")
+    with pytest.raises(ValueError, match=r"alerts.fallback needs an address that begins with http"):
+        Alerts(fallback="hooks.example.org")

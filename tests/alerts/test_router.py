@@ -8,8 +8,9 @@ from msgspec import Raw, json
 
 from infra.alerts import state_file
 from infra.alerts.alertmanager_client import Heard, Webhook, posted, rfc3339
-from infra.alerts.router import SILENCE_MS, Router
+from infra.alerts.router import FORGOTTEN_MS, SILENCE_MS, Router
 from infra.alerts.routing_state import RouterState
+from schemas.codec import decode
 from schemas.control import Flag
 from schemas.errors import StateVersionError
 from schemas.events import ControlRecord
@@ -144,3 +145,52 @@ def test_a_job_that_somebody_stopped_is_known_with_its_time(tmp_path):
 
     assert told(True, NOON_MS) == {"score": NOON_MS}
     assert told(False, NOON_MS + 1) == {"score": 0}
+
+
+def test_what_is_to_be_published_outlives_a_restart_until_the_broker_has_it(tmp_path):
+    router = started(tmp_path)
+    (made,), _ = router.read([report(value=0.22)], {"drift-reports/0": 8}, NOON_MS)
+    again = started(tmp_path)
+    ((number, record),) = again.unsent().items()
+    assert (record.topic, record.key) == ("alerts", made.name.encode())
+    assert decode(Alert, record.value) == made
+    again.delivered([number])
+    assert started(tmp_path).unsent() == {}
+
+
+def test_a_response_is_not_made_again_and_is_in_the_outbox_until_then(tmp_path):
+    router = started(tmp_path)
+    payload = Raw(json.encode(Flag(enabled=True)))
+    router.control(
+        ControlRecord(event_id="c", event_time_ms=NOON_MS, kind="flag", name="respond-retrain", payload=payload)
+    )
+    (response,) = router.hear(Webhook([heard("FeatureDriftSevere", model="fraud@1")]), NOON_MS)
+    assert router.hear(Webhook([heard("FeatureDriftSevere", model="fraud@1")]), NOON_MS + 1) == []
+    (record,) = started(tmp_path).unsent().values()
+    assert record.topic == "control"
+    assert decode(ControlRecord, record.value) == response
+
+
+def test_the_outbox_has_a_bound_and_the_oldest_gives_way(tmp_path, monkeypatch):
+    monkeypatch.setattr("infra.alerts.router.MAX_UNSENT", 2)
+    router = started(tmp_path)
+    made, _ = router.read([report(name, value=0.22) for name in ("a", "b", "c")], {}, NOON_MS)
+    assert [decode(Alert, record.value) for record in router.unsent().values()] == made[1:]
+
+
+def test_an_alert_that_nobody_ended_is_over_after_a_day_and_everybody_hears_of_its_end(tmp_path):
+    router = started(tmp_path)
+    told = Alert(
+        event_id="x" * 64, event_time_ms=NOON_MS, name="LearnerDrifted", severity="warning", state="firing",
+        summary="s", since_ms=NOON_MS, labels={"learner": "x"},
+    )  # fmt: skip
+    router.read([told], {}, NOON_MS)
+    assert router.still_firing(NOON_MS + FORGOTTEN_MS - 1) == ([], [told])
+    (over,), firing = router.still_firing(NOON_MS + FORGOTTEN_MS)
+    assert firing == []
+    assert (over.name, over.labels, over.state) == ("LearnerDrifted", {"learner": "x"}, "resolved")
+    assert over.event_time_ms == NOON_MS + FORGOTTEN_MS
+    again = started(tmp_path)
+    (record,) = again.unsent().values()
+    assert decode(Alert, record.value) == over
+    assert again.still_firing(NOON_MS + FORGOTTEN_MS) == ([], [])

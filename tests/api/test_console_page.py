@@ -206,6 +206,24 @@ def test_arrow_keys_move_over_the_map_of_drift_and_enter_opens_a_window(browser,
 
 
 @with_browser
+@pytest.mark.parametrize(
+    ("path", "view", "said"),
+    [
+        ("**/drift?*", "drift", ".map .problem"),
+        ("**/drift/reports?*", "drift", ".detail .problem"),
+        ("**/console/topology.json", "system", ".toast.bad"),
+    ],
+)
+def test_a_question_that_the_api_does_not_answer_is_said_where_its_answer_would_be(browser, address, path, view, said):
+    page = browser.new_page()
+    refused = {"error": "the console is not connected", "way_out": "start sluice up"}
+    page.route(path, lambda route: route.fulfill(status=503, json=refused))
+    page.goto(f"{address}/#/{view}")
+    page.locator(said, has_text="the console is not connected; start sluice up").first.wait_for()
+    page.close()
+
+
+@with_browser
 def test_a_runbook_opens_and_a_dead_letter_is_played_back(browser, address):
     page, _ = opened(browser, address, "alerts")
     page.get_by_role("button", name="Runbook").click()

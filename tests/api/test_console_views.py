@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas import codec, topics
+from schemas.alerts.catalogue import DEFINITIONS
 from schemas.events import Label, Snapshot
 from schemas.watching import Alert
 from serving.api.answers import ReplayAnswer
@@ -62,7 +63,11 @@ def test_no_part_grows_beyond_its_bound():
     report = next(iter(drift_reports(NOW_MS)))
     for number in range(drift.MAX_REPORTS + 30):
         console._drift.take(msgspec.structs.replace(report, name=f"f{number}"))
-    assert len(console._drift._reports) == drift.MAX_REPORTS
+    kept = [len(window) for windows in console._drift._maps.values() for window in windows.values()]
+    assert sum(kept) == drift.MAX_REPORTS
+    for number in range(drift.MAX_MAPS + 5):
+        console._drift.take(msgspec.structs.replace(report, model=f"m{number}"))
+    assert len(console._drift._maps) == drift.MAX_MAPS
     for number in range(learners.MAX_LEARNERS + 5):
         for step in range(3):
             console._learners.take(learners.Snapshot(f"l{number}", "t", "k", step, NOW_MS))
@@ -180,6 +185,44 @@ def test_an_alert_of_the_stream_that_alertmanager_knows_too_is_shown_once_and_en
         ("a", NOW_MS + 9),
         ("b", NOW_MS + 5),
     ]
+
+
+def test_an_alert_of_the_stream_says_what_to_do_first_and_where_to_read_on():
+    seen = Alerts()
+    seen.take(msgspec.structs.replace(alert(), name="LearnerDrifted", runbook=""))
+    definition = DEFINITIONS["LearnerDrifted"]
+    (shown,) = seen.view().firing
+    assert (shown.action, shown.runbook) == (definition.action, definition.runbook)
+
+
+def test_a_model_with_many_reports_pushes_out_no_other_and_old_windows_go_first(monkeypatch):
+    monkeypatch.setattr(drift, "MAX_REPORTS", 2_400)
+    seen = drift.Drift()
+    reports = list(drift_reports(NOW_MS))
+    for report in reports:
+        seen.take(report)
+    before = seen.answer("fraud@3", "", HOUR_MS)
+    for window in range(3 * drift.SHOWN_WINDOWS):
+        for name in range(drift.MAX_REPORTS // drift.SHOWN_WINDOWS):
+            end_ms = NOW_MS + window * HOUR_MS
+            seen.take(
+                msgspec.structs.replace(
+                    reports[0], model="busy", name=f"f{name}", window_start_ms=end_ms - HOUR_MS, window_end_ms=end_ms
+                )
+            )
+    assert seen.answer("fraud@3", "", HOUR_MS) == before
+    ends = seen.answer("busy", "", HOUR_MS).windows_ms
+    assert len(ends) <= drift.SHOWN_WINDOWS
+    assert ends[-1] == NOW_MS + (3 * drift.SHOWN_WINDOWS - 1) * HOUR_MS
+
+
+def test_a_decision_of_a_kind_that_nobody_knows_is_passed_by():
+    console = Console(lambda: NOW_MS)
+    raw = codec.encode(decision("d", decision="REVIEW"))
+    console.take(topics.DECISIONS.name, raw.replace(b"REVIEW", b"FOO"), live=True)
+    assert console._newest.view() == []
+    console.take(topics.DECISIONS.name, raw, live=True)
+    assert len(console._newest.view()) == 1
 
 
 def test_a_learner_that_starts_anew_starts_a_new_curve():

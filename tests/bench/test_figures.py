@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from infra.bench import report, run
+from infra.bench.alerts import AlertLatency
 from infra.bench.click_to_list import ClickToList
 from infra.bench.curves import Curve
+from infra.bench.drift import Cost, Overhead
 from infra.bench.endpoint import Endpoint
 from infra.bench.freshness import Freshness
 from infra.bench.latency import Latency, Timeline
@@ -103,6 +105,8 @@ def _found():
         "curves": [Curve("users", [1000, 10_000], [50.0, 51.5])],
         "reference": Reference(Drain(1000, 31_000.0, 0.8, 2.0, 0, 0), Latency(5000, fast, 0, 0, 0.0)),
         "recovery": judge("task-manager-1", _timeline([0, 100], [20, 12_000])),
+        "alerts": AlertLatency(fast, slow, slow, 0),
+        "drift": Overhead([10_000.0, 11_000.0], 9_500.0, 0.905, Cost(30.0, 12.0, 1.0, 80.0, 60, 5_000.0)),
     }
 
 
@@ -121,6 +125,8 @@ def test_the_json_has_the_promised_keys():
     assert short["click_to_list_ms"]["p99"] == 61
     assert short["recommend_ms"]["p99"] == 9
     assert short["recommend_bytes"] == {"user": 316, "item": 419}
+    assert short["alert_latency_s"] == {"p50": 0.014, "p99": 0.061, "max": 0.09}
+    assert short["throughput_ratio_with_drift"] == 0.905
 
 
 def test_the_table_says_of_each_budget_whether_it_was_met():
@@ -163,10 +169,11 @@ def test_history_has_a_line_for_each_result_and_one_for_the_whole_bench(tmp_path
 def test_the_rows_of_the_parts_are_the_rows_of_the_table():
     found = _found()
     parts = [{"latency": {rate: at}} for rate, at in found["latency"].items()]
-    parts += [
-        {key: found[key]} for key in ("throughput", "plain-loop", "freshness", "store-read", "recommend", "state")
-    ]
-    parts += [{key: found[key]} for key in ("recovery", "reference", "memory", "curves")]
+    for keys in (
+        ("throughput", "plain-loop", "freshness", "store-read", "drift", "recommend", "state", "alerts"),
+        ("recovery", "reference", "memory", "curves"),
+    ):
+        parts += [{key: found[key]} for key in keys]
     rows = [row for part in parts for row in report.rows(part)]
     assert rows == report.rows(found)
     assert report.table(found).endswith("\n".join(rows))

@@ -16,7 +16,7 @@ from infra.cli import sluice, tables
 from infra.stack import alertmanager, flink_config, kafka, prometheus, topology, versions
 from jobs.names import FRAUD_JOBS
 from schemas import settings
-from schemas.settings import Ports, Settings, Stack
+from schemas.settings import Alerts, Ports, Settings, Stack
 from serving.stores import cassandra_schema
 
 ROOT = Path(__file__).parents[2]
@@ -174,6 +174,17 @@ def test_another_port_of_the_router_reaches_alertmanager():
     moved = alertmanager.configuration(Settings(stack=Stack(ports=Ports(alerts=19095))))
     assert "http://127.0.0.1:19095/alertmanager" in moved
     assert alertmanager.ROUTER not in moved
+
+
+def test_a_fallback_hears_of_the_router_and_a_heartbeat_and_the_rest_goes_where_it_went():
+    known = yaml.safe_load(alertmanager.configuration(Settings()))
+    text = alertmanager.configuration(Settings(alerts=Alerts(fallback="https://outside/?key='#1")))
+    found = yaml.safe_load(text)
+    added = found["route"]["routes"][:2]
+    assert [(route["receiver"], route["continue"]) for route in added] == [("fallback", True)] * 2
+    assert found["route"]["routes"][2:] == known["route"]["routes"]
+    assert found["receivers"][:-1] == known["receivers"]
+    assert found["receivers"][-1]["webhook_configs"][0]["url"] == "https://outside/?key='#1"
 
 
 def test_grafana_is_of_the_named_version_on_loopback_and_tells_nobody():

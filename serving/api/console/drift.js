@@ -52,8 +52,14 @@ function mount(root, live) {
 
   async function drawMap() {
     const turn = (asked += 1);
-    const map = await ask(`/drift?${new URLSearchParams(chosen)}`).catch(() => null);
-    if (map === null || turn !== asked) return;
+    let map;
+    try {
+      map = await ask(`/drift?${new URLSearchParams(chosen)}`);
+    } catch (error) {
+      if (turn === asked) put(place, problem(error));
+      return;
+    }
+    if (turn !== asked) return;
     const held = document.activeElement?.dataset?.cell;
     const table = h("table", { class: "heat", onkeydown: keys },
       h("caption", { class: "hidden" }, `Drift of ${map.model} by subject and window; arrow keys move, Enter opens`),
@@ -89,7 +95,13 @@ function mount(root, live) {
     for (const other of place.querySelectorAll("[aria-pressed=true]")) other.setAttribute("aria-pressed", "false");
     node.setAttribute("aria-pressed", "true");
     if (byHand) focus(node.closest("table"), node);
-    const { reports } = await ask(`/drift/reports?${new URLSearchParams({ ...chosen, subject: row.subject, name: row.name, window_end_ms: one.window_end_ms })}`);
+    let reports;
+    try {
+      ({ reports } = await ask(`/drift/reports?${new URLSearchParams({ ...chosen, subject: row.subject, name: row.name, window_end_ms: one.window_end_ms })}`));
+    } catch (error) {
+      if (cell === id) put(detail, problem(error));
+      return;
+    }
     if (cell !== id || !reports.length) return;
     drawDetail(reports);
     if (byHand && matchMedia("(max-width: 900px)").matches) detail.scrollIntoView({ block: "center" });
@@ -130,6 +142,10 @@ function mount(root, live) {
       drawMap();
     }
   };
+}
+
+function problem(error) {
+  return h("p", { class: "problem" }, error.message);
 }
 
 function title(row) {

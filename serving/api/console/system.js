@@ -19,7 +19,7 @@ function mount(root, live) {
   ask("/console/topology.json").then((known) => {
     topology = known;
     drawJobs();
-  });
+  }).catch((error) => toast(error.message, "bad"));
 
   function drawJobs() {
     const running = live.state.jobs?.jobs ?? [];
