@@ -66,6 +66,7 @@ def promote(
             judgement = _pass_gate(registry, name, promotion, by_hand)
             send([*_pointer(registry, name, promotion), _audit(name, promotion, "promote")])
         else:
+            registry.require_may_enter(name, promotion)
             # Only Production scores: a pointer for another stage would take its place on the compacted topic.
             send([_audit(name, promotion, "promote")])
         registry.promote(name, promotion)

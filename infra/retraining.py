@@ -95,10 +95,11 @@ def run(
 ) -> Retrained:
     """Train on the newest days, register in Staging, compare, and promote where policy and gate allow it.
 
-    Raises InputError when the history has too little for a training, or another version came meanwhile, SignatureError
-    when the ONNX copy gives other scores; then nothing has changed. Raises PartFailedError that names the version when
-    it is registered and the rest failed.
+    Raises InputError when the registry can not be written, the history has too little for a training, or another
+    version came meanwhile, SignatureError when the ONNX copy gives other scores; then nothing has changed. Raises
+    PartFailedError that names the version when it is registered and the rest failed.
     """
+    registry.require_writable(NAME)
     label_ms = policy.label_days * DAY_MS
     examples = backfill(
         # Nothing says what the features of another set would be today.

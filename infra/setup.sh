@@ -15,12 +15,28 @@ find_uv() {
     return 1
 }
 
-if ! find_uv; then
-    say "installing uv"
+install_uv() {
     # A system Python may refuse (PEP 668): then uv gets an environment of its own.
     "$python" -m pip install --quiet uv >/dev/null 2>&1 || true
     find_uv || { "$python" -m venv .uv && .uv/bin/pip install --quiet uv; } >&2 || true
-    find_uv || { say "uv can not be installed: $python has neither pip nor venv (apt-get install python3.11-venv)"; exit 1; }
+    find_uv
+}
+
+# Debian's Python comes without pip and ensurepip. Fails where they are there, or nobody may install them unasked.
+install_venv() {
+    "$python" -c "import ensurepip" 2>/dev/null && return 1
+    command -v apt-get >/dev/null || return 1
+    root="sudo -n"
+    [ "$(id -u)" != 0 ] || root=
+    $root true 2>/dev/null || return 1
+    say "installing python3.11-venv"
+    apt="$root env DEBIAN_FRONTEND=noninteractive apt-get -qq"
+    { $apt update && $apt install -y --no-install-recommends python3.11-venv; } >&2
+}
+
+if ! find_uv; then
+    say "installing uv"
+    install_uv || { install_venv && install_uv; } || { say "uv can not be installed: $python has neither pip nor venv (apt-get install python3.11-venv)"; exit 1; }
 fi
 
 $uv sync --quiet --inexact --extra local --frozen --python "$python"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import getpass
 import time
 from collections.abc import Callable
 
 import msgspec
 
 from infra import control_topic
+from infra.author import author
 from schemas import control
 from schemas.errors import OperatorError
 from schemas.events import ControlRecord
@@ -29,7 +29,7 @@ def tell(kafka: Kafka, name: str) -> None:
         kind="flag",
         name=flag(name),
         payload=msgspec.Raw(msgspec.json.encode(control.Flag(enabled=True))),
-        author=getpass.getuser(),
+        author=author(),
     )
     control_topic.send(kafka, [record])
 

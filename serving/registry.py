@@ -109,12 +109,16 @@ class Registry:
     def promote(self, name: str, promotion: Promotion) -> None:
         """Put the version into the stage; the Production version before it is archived in the same write.
 
-        Call it while `changing`. Raises GateError when this would leave Production empty.
+        Call it while `changing`. Raises what `require_may_enter` raises.
         """
+        self.require_may_enter(name, promotion)
+        self._move(name, promotion)
+
+    def require_may_enter(self, name: str, promotion: Promotion) -> None:
+        """Raises NotFoundError when there is no such version, GateError when this would leave Production empty."""
         self._require(name, promotion.version)
         if promotion.stage != PRODUCTION and self.champion(name) == promotion.version:
             raise GateError(f"{name}@{promotion.version} is in Production; promote another version in its place first")
-        self._move(name, promotion)
 
     def predecessor(self, name: str) -> str:
         """The Production version before the present one. Raises NotFoundError when there is none."""
@@ -134,6 +138,13 @@ class Registry:
                 [*now.history, Promotion(version, PRODUCTION, at_ms, author, note)],
             ),
         )
+
+    def require_writable(self, name: str) -> None:
+        """To be asked before long work: raises InputError when no version could be added there; makes nothing."""
+        home = self._home(name)
+        there = next(path for path in (home, *home.parents) if os.access(path, os.F_OK))
+        if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
+            raise InputError(f"registry {home}: {there} can not be written; set [registry] path to a folder you own")
 
     @contextmanager
     def changing(self, name: str) -> Iterator[None]:

@@ -9,7 +9,7 @@ import msgspec
 
 from infra.bench.alerts import AlertLatency
 from infra.bench.click_to_list import ClickToList
-from infra.bench.curves import Curve
+from infra.bench.curves import MICRO_BATCH, Curve
 from infra.bench.drift import Overhead
 from infra.bench.endpoint import Endpoint
 from infra.bench.freshness import Freshness
@@ -333,7 +333,13 @@ def _memory(found: dict[str, Any]) -> list[str]:
 
 def _curves(found: dict[str, Any]) -> list[str]:
     measured: list[Curve] = found.get("curves", [])
-    lines = ["", "cost per event of the step, processor us"] if measured else []
+    if not measured:
+        return []
+    lines = [
+        "",
+        "cost per event of the step in one process, state in memory, processor us",
+        f"  (users share the bytes of one; n buckets are batches of {MICRO_BATCH}/n)",
+    ]
     for curve in measured:
         lines.append(f"  {curve.name:<26}" + "".join(f"{value:>12,}" for value in curve.values))
         lines.append(f"  {'':<26}" + "".join(f"{us:>12,.1f}" for us in curve.us_per_event))

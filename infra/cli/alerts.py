@@ -13,8 +13,9 @@ from infra.alerts import alertmanager_client, process
 from infra.alerts.wording import instant
 from infra.cli.dead_letters import Span
 from infra.stack.part import LOOPBACK
+from infra.stack.ports import refused
 from schemas.alerts.catalogue import DEFINITIONS
-from schemas.errors import InputError, NotFoundError, PortInUseError
+from schemas.errors import InputError, NotFoundError
 from schemas.settings import Settings
 from schemas.watching import Alert
 from serving.stores import cassandra_deliveries
@@ -114,10 +115,8 @@ def _report(problem: str) -> None:
 
 
 def _bound(host: str, port: int) -> socket.socket:
-    """The listening socket. Raises PortInUseError that names the holder."""
+    """The listening socket. Raises PortInUseError that names the holder, SettingsError for what can not be bound."""
     try:
         return socket.create_server((host, port))
     except OSError as error:
-        raise PortInUseError(
-            f"port {port} (alerts) is taken: does another router run? Stop it, or set [stack.ports] alerts"
-        ) from error
+        raise refused(port, "alerts", error, "set [stack.ports] alerts") from error

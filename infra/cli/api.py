@@ -21,8 +21,7 @@ from uvicorn.server import HANDLED_SIGNALS
 from infra import dead_letters, wished_stop
 from infra.dead_letters import Choice
 from infra.stack.part import LOOPBACK
-from infra.stack.ports import holder
-from schemas.errors import PortInUseError
+from infra.stack.ports import refused
 from schemas.settings import Settings
 from schemas.topics import CONTROL, SNAPSHOTS
 from serving import model
@@ -156,11 +155,11 @@ def _wall_ms() -> int:
 
 
 def _bound(port: int) -> socket.socket:
-    """The listening socket. Raises PortInUseError that names the holder."""
+    """The listening socket. Raises PortInUseError that names the holder, SettingsError for what can not be bound."""
     try:
         listener = socket.create_server((LOOPBACK, port))
     except OSError as error:
-        raise PortInUseError(f"port {port} (api) is taken by {holder(port)}; stop it, or give --port") from error
+        raise refused(port, "api", error, "give another with --port") from error
     # Connections inherit it. Without it an answer's body waits 40 ms for the client to acknowledge its head.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener

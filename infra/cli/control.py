@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import time
 import tomllib
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ import click
 import msgspec
 
 from infra import control_topic
+from infra.author import author
 from infra.cli.bounds import DAYS, SHARE, Finite
 from schemas import control
 from schemas.control import (
@@ -360,7 +360,7 @@ def _publish(settings: Settings, kind: str, name: str, payload: control.Payload 
         "kind": kind,
         "name": name,
         "payload": msgspec.Raw(msgspec.json.encode(payload)),
-        "author": getpass.getuser(),
+        "author": author(),
         "note": note,
     }
     try:

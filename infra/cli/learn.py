@@ -15,12 +15,12 @@ from prometheus_client import start_http_server
 from infra import wished_stop
 from infra.promoter import Promoter
 from infra.stack.home import Home
+from infra.stack.ports import refused
 from online_learning.catalogue import LEARNERS, definition
 from online_learning.log_edge import LabelledLog, Told
 from online_learning.loop import Loop
 from online_learning.process import run
 from online_learning.process_metrics import ProcessMetrics
-from schemas.errors import PortInUseError
 from schemas.events import Event
 from schemas.settings import Settings
 from serving.features import catalogue as fraud_features
@@ -86,13 +86,11 @@ def _figures(course: Any) -> dict[str, Any]:
 
 
 def _serve(metrics: ProcessMetrics, port: int) -> Any:
-    """Raises PortInUseError."""
+    """Raises PortInUseError that names the holder, SettingsError for what can not be bound."""
     try:
         return start_http_server(port, addr="127.0.0.1", registry=metrics.registry)[0]
     except OSError as error:
-        raise PortInUseError(
-            f"port {port} for the learners' metrics is taken; give another as `learn.port` in the settings"
-        ) from error
+        raise refused(port, "metrics of the learners", error, "give another as `learn.port` in the settings") from error
 
 
 class _Told(Told):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -11,6 +10,7 @@ import click
 import msgspec
 
 from infra import control_topic, learner_promotion
+from infra.author import author
 from infra.cli.bounds import Finite
 from infra.learner_promotion import By
 from infra.promotion import Force
@@ -151,7 +151,7 @@ def _modes(records: dict[str, ControlRecord]) -> dict[str, str]:
 
 
 def _by(note: str) -> By:
-    return By(getpass.getuser(), time.time_ns() // 1_000_000, note)
+    return By(author(), time.time_ns() // 1_000_000, note)
 
 
 def _day(time_ms: int) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import time
 from datetime import UTC, datetime
 from functools import partial
@@ -13,6 +12,7 @@ import click
 import msgspec
 
 from infra import control_topic, promotion
+from infra.author import author
 from infra.cli.bounds import Finite
 from schemas.control import Thresholds
 from schemas.errors import InputError, NotFoundError
@@ -107,7 +107,7 @@ def show(settings: Settings, name: str, version: str | None) -> None:
 @click.pass_obj
 def promote(settings: Settings, *, name: str, version: str, stage: str, yes: bool, force: bool, note: str) -> None:
     """Put a version into a stage. Production must pass the gate, and reaches the running jobs within seconds."""
-    wanted = Promotion(version, cast("Stage", stage), _now_ms(), getpass.getuser(), note)
+    wanted = Promotion(version, cast("Stage", stage), _now_ms(), author(), note)
     judgement = promotion.promote(
         _registry(settings),
         partial(control_topic.send, settings.kafka),
@@ -128,7 +128,7 @@ def rollback(settings: Settings, name: str, note: str) -> None:
         _registry(settings),
         partial(control_topic.send, settings.kafka),
         name,
-        author=getpass.getuser(),
+        author=author(),
         at_ms=_now_ms(),
         note=note,
     )

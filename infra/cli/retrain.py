@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import time
 from collections.abc import Iterable
 from contextlib import nullcontext
@@ -15,6 +14,7 @@ import msgspec
 from rich.console import Console
 
 from infra import control_topic, decision_log, retraining
+from infra.author import author
 from infra.cli.bounds import THREADS
 from infra.cli.train import DECISIONS, report
 from infra.one_retraining import alone
@@ -81,7 +81,7 @@ def _ask_and_train(
                 verdict,
                 trees,
                 data="The decision log with the features recorded in it" if history == DECISIONS else history,
-                author=getpass.getuser(),
+                author=author(),
                 clock=_now_ms,
                 code_version=version("sluice"),
                 threads=threads,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ import msgspec
 from rich.console import Console
 
 from infra import decision_log
+from infra.author import author
 from infra.cli.bounds import DAYS, THREADS
 from infra.cli.train_recommend import command as recommend
 from infra.generator.payments import stream
@@ -94,6 +94,8 @@ def fraud(
     if (train_from is None) != (train_to is None):
         raise InputError("--train-from and --train-to go together; give both or none")
     trees = tree_parameters.read(parameters)
+    registry = Registry(Path(settings.registry.path))
+    registry.require_writable(NAME)
     split, since_ms, until_ms = None, 0, FOREVER_MS
     if train_from is not None and train_to is not None:
         split = by_days(
@@ -119,7 +121,6 @@ def fraud(
             first_ms, last_ms = int(examples.times_ms.min()), int(examples.times_ms.max())
             split = by_shares(first_ms, last_ms, round(delay_days * DAY_MS))
         trained = train(examples, split, trees, threads=threads, tell=line.update)
-    registry = Registry(Path(settings.registry.path))
     number = register(
         registry,
         trained,
@@ -128,7 +129,7 @@ def fraud(
         name=NAME,
         data=_data(history, mapping, seed, users, days),
         code_version=version("sluice"),
-        author=getpass.getuser(),
+        author=author(),
         at_ms=time.time_ns() // 1_000_000,
     )
     report(trained, number, registry)

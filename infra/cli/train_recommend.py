@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import time
 from importlib.metadata import version
 from pathlib import Path
@@ -12,6 +11,7 @@ import click
 import msgspec
 from rich.console import Console
 
+from infra.author import author
 from infra.cli.bounds import THREADS
 from jobs.evaluate_recommend import data_set, last_part
 from jobs.evaluate_recommend.split import stratified
@@ -52,8 +52,9 @@ def command(
     given = training.read(file)
     if embeddings is not None:
         given = msgspec.structs.replace(given, embeddings=msgspec.structs.replace(given.embeddings, kind=embeddings))
-    items, interactions, named = _history(data, log)
     registry = Registry(Path(settings.registry.path))
+    registry.require_writable(register.NAME)
+    items, interactions, named = _history(data, log)
     with Console(stderr=True).status("training") as line:
         past = interactions[: last_part.learned(interactions)]
         fitted = held_out.fit(items, past, given, stratified, threads=threads, tell=line.update)
@@ -65,7 +66,7 @@ def command(
         given,
         data=named,
         code_version=version("sluice"),
-        author=getpass.getuser(),
+        author=author(),
         at_ms=time.time_ns() // 1_000_000,
         measured=measured,
     )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import getpass
 import time
 from functools import partial
 from pathlib import Path
 
 from infra import control_topic, promotion
+from infra.author import author
 from schemas.models import Promotion
 from schemas.settings import Settings
 from serving.registry import PRODUCTION, Registry
@@ -24,6 +24,6 @@ def present(settings: Settings, name: str) -> str | None:
 
 def promote(settings: Settings, name: str, version: str, at_ms: int, note: str) -> None:
     """Put a version into Production. Raises what `promotion.promote` raises."""
-    wanted = Promotion(version, PRODUCTION, at_ms, getpass.getuser(), note)
+    wanted = Promotion(version, PRODUCTION, at_ms, author(), note)
     send = partial(control_topic.send, settings.kafka)
     promotion.promote(Registry(Path(settings.registry.path)), send, name, wanted, promotion.Force())

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import getpass
 import time
 from importlib.metadata import version
 from pathlib import Path
 
+from infra.author import author
 from infra.demo import champion
 from infra.demo.customers import TRAINING_SEED, TrainingDays
 from infra.demo.steps import Tell
@@ -31,6 +31,8 @@ def present(settings: Settings) -> Signature | None:
 
 def make(settings: Settings, tell: Tell) -> Signature:
     """Train a model, register it and promote it; the running job takes it within seconds."""
+    registry = Registry(Path(settings.registry.path))
+    registry.require_writable(NAME)
     now_ms = time.time_ns() // 1_000_000
     days = TrainingDays(now_ms)
     examples = backfill(
@@ -39,7 +41,6 @@ def make(settings: Settings, tell: Tell) -> Signature:
     end_ms = int(examples.times_ms[-1]) + 1
     split = Split(days.train_from_ms, days.train_to_ms, days.calibrated_to_ms, days.validate_from_ms, end_ms)
     trained = train(examples, split, PARAMETERS, threads=THREADS, tell=tell)
-    registry = Registry(Path(settings.registry.path))
     number = register(
         registry,
         trained,
@@ -48,7 +49,7 @@ def make(settings: Settings, tell: Tell) -> Signature:
         name=NAME,
         data=f"Generated history of the demo, seed {TRAINING_SEED}",
         code_version=version("sluice"),
-        author=getpass.getuser(),
+        author=author(),
         at_ms=now_ms,
     )
     champion.promote(settings, NAME, number, now_ms, "first model")

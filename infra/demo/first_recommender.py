@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import getpass
 import time
 from importlib.metadata import version
 from pathlib import Path
 
+from infra.author import author
 from infra.demo import champion, shoppers
 from infra.demo.steps import Tell
 from jobs.evaluate_recommend import last_part
@@ -34,6 +34,8 @@ def make(settings: Settings, rate: float, from_ms: int, tell: Tell) -> str:
 
     Raises GateError when it does not beat the most popular items on its held-out part.
     """
+    registry = Registry(Path(settings.registry.path))
+    registry.require_writable(NAME)
     now_ms = time.time_ns() // 1_000_000
     items, interactions = shoppers.catalogue(from_ms), list(shoppers.history(rate, from_ms, now_ms))
     tell(f"learns from {len(interactions):,} interactions")
@@ -41,12 +43,12 @@ def make(settings: Settings, rate: float, from_ms: int, tell: Tell) -> str:
     fitted = held_out.fit(items, past, PARAMETERS, stratified, threads=THREADS, tell=tell)
     artifact = fitted.artifact(PARAMETERS)
     number = register(
-        Registry(Path(settings.registry.path)),
+        registry,
         fitted,
         PARAMETERS,
         data=f"Generated shoppers of the demo, seed {shoppers.SEED}",
         code_version=version("sluice"),
-        author=getpass.getuser(),
+        author=author(),
         at_ms=now_ms,
         measured=last_part.measure(items, interactions, artifact, None, PARAMETERS, tell=tell),
     )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import getpass
 import time
 
 import msgspec
 
 from infra import control_topic
+from infra.author import author
 from schemas import control
 from schemas.events import ControlRecord
 from schemas.settings import Settings
@@ -28,7 +28,7 @@ def ensure(settings: Settings) -> tuple[int, bool]:
             kind="rule",
             name=name,
             payload=msgspec.Raw(msgspec.json.encode(rule)),
-            author=getpass.getuser(),
+            author=author(),
             note="starting rule",
         )
         for name, rule in STARTING_RULES.items()

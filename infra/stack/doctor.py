@@ -15,7 +15,7 @@ from infra.stack.flink_jobs import JobState
 from infra.stack.home import Home
 from infra.stack.part_state import PartState
 from jobs.names import FRAUD_JOBS
-from schemas.errors import PartFailedError, PortInUseError, UnansweredError
+from schemas.errors import PartFailedError, PortInUseError, SettingsError, UnansweredError
 from schemas.settings import Settings
 
 MIN_FREE_MB = 2048
@@ -82,6 +82,8 @@ def _parts(settings: Settings, states: list[PartState]) -> Iterator[Finding]:
                 ports.require_free([known[state.name]])
             except PortInUseError as error:
                 yield Finding(str(error), "kill that process, or set [stack.ports] in sluice.toml")
+            except SettingsError as error:
+                yield Finding(str(error), "set [stack.ports] in sluice.toml")
 
 
 def _topics(settings: Settings) -> Iterator[Finding]:

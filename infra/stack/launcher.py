@@ -28,7 +28,8 @@ def silent(part: str, line: str) -> None:
 def up(settings: Settings, progress: Progress = silent) -> list[Running]:
     """Start what does not run yet, and wait until every part is healthy.
 
-    Raises MissingPartError, PortInUseError or PartFailedError; then nothing that this call started is left running.
+    Raises MissingPartError, PortInUseError, SettingsError or PartFailedError; then nothing that this call started is
+    left running.
     """
     home = Home.of(settings)
     with _lock(home, progress):
@@ -73,7 +74,7 @@ def renew(settings: Settings, progress: Progress = silent) -> list[Running]:
 def start_part(settings: Settings, name: str, progress: Progress = silent) -> Running:
     """Start one part, if it does not run, and wait until it is healthy.
 
-    Raises NotFoundError, PortInUseError or PartFailedError.
+    Raises NotFoundError, PortInUseError, SettingsError or PartFailedError.
     """
     part = topology.part(settings, name)
     with _lock(Home.of(settings), progress):

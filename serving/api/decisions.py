@@ -48,7 +48,7 @@ def router(online: OnlineStore, history: HistoryStore, clock: Callable[[], int])
 
     @routes.get("/users/{user_id:id}/aggregates", responses=documented(UserAggregates, 422, 503))
     def read_aggregates(user_id: UserId, days: Days = USUAL_DAYS, as_of: AsOf = None) -> Response:
-        """Count, sum and maximum of the user's amounts and decisions by kind, in total and by UTC day."""
+        """Count, sum and maximum of the user's amounts, decisions by kind, in total and by UTC day, and merchants."""
         return answer(history.aggregates(user_id, days, clock() if as_of is None else as_of))
 
     return routes

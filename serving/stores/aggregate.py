@@ -9,7 +9,15 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from serving.stores.history import DAY_MS, DayTotals, Totals, UserAggregates, day_of
+from serving.stores.history import (
+    DAY_MS,
+    PREFERRED_MERCHANTS,
+    DayTotals,
+    MerchantCount,
+    Totals,
+    UserAggregates,
+    day_of,
+)
 
 
 class Counted(msgspec.Struct, frozen=True):
@@ -18,6 +26,7 @@ class Counted(msgspec.Struct, frozen=True):
     event_time_ms: int
     amount: float
     decision: str
+    merchant_id: str
 
 
 @dataclass
@@ -49,12 +58,19 @@ def aggregate(user_id: str, days: int, as_of_ms: int, rows: Iterable[Counted]) -
     first_ms = first_day(days, as_of_ms) * DAY_MS
     total = _Sum()
     by_day: dict[int, _Sum] = {}
+    merchants: Counter[str] = Counter()
     for row in rows:
         if first_ms <= row.event_time_ms <= as_of_ms:
             total.add(row)
             by_day.setdefault(day_of(row.event_time_ms), _Sum()).add(row)
+            merchants[row.merchant_id] += 1
     daily = [DayTotals(_day_name(day), by_day[day].totals()) for day in sorted(by_day)]
-    return UserAggregates(user_id, days, as_of_ms, total.totals(), daily)
+    return UserAggregates(user_id, days, as_of_ms, total.totals(), daily, _preferred(merchants))
+
+
+def _preferred(merchants: Counter[str]) -> list[MerchantCount]:
+    ranked = sorted(merchants.items(), key=lambda item: (-item[1], item[0].encode()))
+    return [MerchantCount(merchant_id, count) for merchant_id, count in ranked[:PREFERRED_MERCHANTS]]
 
 
 def _day_name(day: int) -> str:

@@ -13,6 +13,7 @@ from serving.stores.ids import id_bytes
 DAY_MS = 24 * 3600 * 1000
 MAX_DAYS = 400
 MAX_LIMIT = 1000
+PREFERRED_MERCHANTS = 5
 
 
 class Totals(msgspec.Struct, frozen=True):
@@ -31,10 +32,18 @@ class DayTotals(msgspec.Struct, frozen=True):
     totals: Totals
 
 
+class MerchantCount(msgspec.Struct, frozen=True):
+    """How often a user paid, or tried to, at a merchant."""
+
+    merchant_id: str
+    count: int
+
+
 class UserAggregates(msgspec.Struct, frozen=True):
     """The totals of a user over `days` UTC days, the last being the day of `as_of_ms`; events after it are left out.
 
-    `daily` holds the days that have decisions, oldest first.
+    `daily` holds the days that have decisions, oldest first. `merchants` are the PREFERRED_MERCHANTS with the most
+    decisions, those first; of as many the one whose id is first in UTF-8.
     """
 
     user_id: str
@@ -42,6 +51,7 @@ class UserAggregates(msgspec.Struct, frozen=True):
     as_of_ms: int
     totals: Totals
     daily: list[DayTotals]
+    merchants: list[MerchantCount] = []
 
 
 class HistoryStore(Protocol):

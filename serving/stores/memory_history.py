@@ -57,7 +57,7 @@ class MemoryHistory:
         return sorted(found, key=lambda d: (-d.event_time_ms, d.event_id.encode()))[:limit]
 
     def aggregates(self, user_id: str, days: int, as_of_ms: int) -> UserAggregates:
-        rows = (Counted(d.event_time_ms, d.amount, d.decision) for d in self._live(user_id))
+        rows = (Counted(d.event_time_ms, d.amount, d.decision, d.merchant_id) for d in self._live(user_id))
         return aggregate(user_id, days, as_of_ms, rows)
 
     def write_lists(self, lists: Sequence[RecommendationList]) -> None:

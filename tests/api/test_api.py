@@ -144,10 +144,12 @@ def test_pages_give_every_decision_once_even_where_many_share_a_millisecond(limi
 
 def test_aggregates_add_up_by_day():
     client, _, history = api()
-    history.write_decisions([decision("a"), decision("b", amount=0.5), decision("c", NOW_MS - DAY_MS)])
+    log = [decision("a"), decision("b", amount=0.5, merchant_id="m2"), decision("c", NOW_MS - DAY_MS)]
+    history.write_decisions(log)
     body = client.get("/users/u1/aggregates?days=90").json()
     assert body["totals"] == {"count": 3, "amount_sum": 25.5, "amount_max": 12.5, "by_decision": {"APPROVE": 3}}
     assert [(d["day"], d["totals"]["count"]) for d in body["daily"]] == [("2023-11-14", 1), ("2023-11-15", 2)]
+    assert body["merchants"] == [{"merchant_id": "m1", "count": 2}, {"merchant_id": "m2", "count": 1}]
 
 
 def test_a_score_on_demand_is_marked_as_not_in_the_stream_and_has_no_source():

@@ -146,6 +146,12 @@ def test_the_table_says_of_each_budget_whether_it_was_met():
     assert "13,400" in lines["Bytewax 0.21"]
 
 
+def test_the_curves_say_what_was_measured_and_what_was_not():
+    table = report.table(_found())
+    assert "cost per event of the step in one process, state in memory, processor us" in table
+    assert "users share the bytes of one; n buckets are batches of 200/n" in table
+
+
 def test_what_was_not_measured_is_in_neither():
     found = {key: value for key, value in _found().items() if key in {"at_ms", "machine", "model", "memory"}}
     assert set(report.summary(found)) == {"at_ms", "machine", "model", "rss_mb"}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import secrets
-import socket
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -15,29 +14,23 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from infra import list_log
 from infra.cli import sluice
-from schemas import settings
 from schemas.codec import encode
 from schemas.events import Interaction, RecommendationList, Recommended
+from schemas.settings import Settings
 from schemas.topics import INTERACTIONS, RECOMMENDATIONS
 
 pytestmark = pytest.mark.stack
 
-KAFKA = settings.read(None).kafka
 USERS = 40
 
 
 @pytest.fixture
-def topics(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, str]]:
-    host, port = KAFKA.bootstrap.rsplit(":", 1)
-    with socket.socket() as probe:
-        probe.settimeout(10)
-        if probe.connect_ex((host, int(port))):
-            pytest.skip(f"no broker at {KAFKA.bootstrap}; start one with `sluice up`")
+def topics(stack: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, str]]:
     mark = secrets.token_hex(4)
     lists, interactions = f"recommendations-test-{mark}", f"interactions-test-{mark}"
     monkeypatch.setattr(list_log, "RECOMMENDATIONS", replace(RECOMMENDATIONS, name=lists))
     monkeypatch.setattr(list_log, "INTERACTIONS", replace(INTERACTIONS, name=interactions))
-    admin = AdminClient({"bootstrap.servers": KAFKA.bootstrap})
+    admin = AdminClient({"bootstrap.servers": stack.kafka.bootstrap})
     for made in admin.create_topics([NewTopic(lists, 2, 1), NewTopic(interactions, 2, 1)]).values():
         made.result(30)
     yield lists, interactions
@@ -52,8 +45,8 @@ def a_list(number: int) -> RecommendationList:
     )
 
 
-def test_lists_and_clicks_of_the_topics_give_the_estimates(topics: tuple[str, str], tmp_path) -> None:
-    producer = Producer({"bootstrap.servers": KAFKA.bootstrap})
+def test_lists_and_clicks_of_the_topics_give_the_estimates(stack: Settings, topics: tuple[str, str], tmp_path) -> None:
+    producer = Producer({"bootstrap.servers": stack.kafka.bootstrap})
     for number in range(USERS):
         producer.produce(topics[0], encode(a_list(number)), f"u{number}".encode())
         click = Interaction(
@@ -82,8 +75,8 @@ def test_lists_and_clicks_of_the_topics_give_the_estimates(topics: tuple[str, st
     assert other["estimates"]["ips"]["value"] == pytest.approx(5 / USERS)
 
 
-def test_a_record_that_is_no_list_is_named(topics: tuple[str, str]) -> None:
-    producer = Producer({"bootstrap.servers": KAFKA.bootstrap})
+def test_a_record_that_is_no_list_is_named(stack: Settings, topics: tuple[str, str]) -> None:
+    producer = Producer({"bootstrap.servers": stack.kafka.bootstrap})
     producer.produce(topics[0], b'{"user_id":"u"}', b"u")
     producer.flush(30)
     result = CliRunner().invoke(sluice, ["evaluate", "recommend", "--off-policy"])

@@ -183,6 +183,7 @@ def test_the_doctor_names_what_is_missing_and_what_brings_it(monkeypatch, tmp_pa
             findings = list(doctor._parts(settings, [down]))
         assert findings[0].what == "redis is not running"
         assert str(settings.stack.ports.redis) in findings[1].what
+        assert findings[1].mend == "kill that process, or set [stack.ports] in sluice.toml"
     else:
         there_not = topics.Difference("decisions", "exists", "yes", "no")
         monkeypatch.setattr(doctor.topics, "differences", lambda _: [there_not])

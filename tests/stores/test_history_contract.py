@@ -11,7 +11,7 @@ from store_builders import DAY_MS, HOUR_MS, NOON_MS, decision
 
 from schemas.errors import InvalidError
 from schemas.events import RuleHit, SourcePosition
-from serving.stores.history import MAX_DAYS, MAX_LIMIT, Totals
+from serving.stores.history import MAX_DAYS, MAX_LIMIT, PREFERRED_MERCHANTS, MerchantCount, Totals
 
 KINDS = ["APPROVE", "REVIEW", "CHALLENGE", "BLOCK"]
 
@@ -38,7 +38,8 @@ def test_a_decision_is_read_back_whole_by_its_id(history, fresh):
 def test_an_unknown_decision_is_none_and_an_unknown_user_has_none(history, fresh):
     assert history.decision(fresh("e")) is None
     assert history.decisions_of(fresh("u"), 0, DAY_MS, 10) == []
-    assert history.aggregates(fresh("u"), 30, NOON_MS).totals == Totals()
+    found = history.aggregates(fresh("u"), 30, NOON_MS)
+    assert (found.totals, found.merchants) == (Totals(), [])
 
 
 def test_a_users_decisions_come_newest_first_without_features_and_timings(history, fresh):
@@ -121,6 +122,20 @@ def test_aggregates_stop_at_their_instant_and_at_their_first_day(history, fresh)
     assert history.aggregates(user, 90, NOON_MS + 1).totals.count == 4
 
 
+def test_the_merchants_of_most_decisions_come_first_and_of_as_many_the_first_by_name(history, fresh):
+    user = fresh("u")
+    at = ["ё", "z", "b", "a", "a", "c", "d", "ё", "😀", "b"]
+    log = [decision(fresh(f"e{n}"), NOON_MS - n * DAY_MS, user_id=user, merchant_id=m) for n, m in enumerate(at)]
+    history.write_decisions(log)
+    history.write_decisions(log[:5])
+    assert history.aggregates(user, 30, NOON_MS).merchants == [
+        *(MerchantCount(merchant, 2) for merchant in ("a", "b", "ё")),
+        *(MerchantCount(merchant, 1) for merchant in ("c", "d")),
+    ]
+    # What the window does not hold prefers nobody.
+    assert history.aggregates(user, 2, NOON_MS).merchants == [MerchantCount("z", 1), MerchantCount("ё", 1)]
+
+
 def test_aggregates_near_the_epoch_do_not_reach_behind_it(history, fresh):
     user = fresh("u")
     history.write_decisions([decision(fresh("e"), 0, user_id=user)])
@@ -181,7 +196,13 @@ def test_a_store_that_is_up_passes_its_check(history):
 @how(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     log=st.lists(
-        st.tuples(st.integers(0, 9), st.integers(-95 * 24, 24), st.integers(0, 10**9), st.sampled_from(KINDS)),
+        st.tuples(
+            st.integers(0, 9),
+            st.integers(-95 * 24, 24),
+            st.integers(0, 10**9),
+            st.sampled_from("pqrstuv"),
+            st.sampled_from(KINDS),
+        ),
         max_size=30,
         unique_by=lambda row: row[:2],
     ),
@@ -190,8 +211,15 @@ def test_a_store_that_is_up_passes_its_check(history):
 def test_any_history_adds_up_like_a_naive_reference(history, fresh, log, days):
     user = fresh("u")
     written = [
-        decision(fresh(f"e{n}"), NOON_MS + hours * HOUR_MS, user_id=user, amount=cents / 100, decision=kind)
-        for n, hours, cents, kind in log
+        decision(
+            fresh(f"e{n}"),
+            NOON_MS + hours * HOUR_MS,
+            user_id=user,
+            merchant_id=shop,
+            amount=cents / 100,
+            decision=kind,
+        )
+        for n, hours, cents, shop, kind in log
     ]
     history.write_decisions(written)
     history.write_decisions(written[::2])
@@ -199,10 +227,13 @@ def test_any_history_adds_up_like_a_naive_reference(history, fresh, log, days):
     rows = [row for row in log if first_ms <= NOON_MS + row[1] * HOUR_MS <= NOON_MS]
     found = history.aggregates(user, days, NOON_MS)
     assert found.totals.count == len(rows) == sum(day.totals.count for day in found.daily)
-    assert found.totals.amount_sum == sum(cents for *_, cents, _ in rows) / 100
-    assert found.totals.amount_max == max((cents for *_, cents, _ in rows), default=0) / 100
+    assert found.totals.amount_sum == sum(cents for *_, cents, _, _ in rows) / 100
+    assert found.totals.amount_max == max((cents for *_, cents, _, _ in rows), default=0) / 100
     assert found.totals.by_decision == {k: n for k in KINDS if (n := sum(kind == k for *_, kind in rows))}
     assert [day.day for day in found.daily] == sorted({day.day for day in found.daily})
+    shops = [shop for *_, shop, _ in rows]
+    by_count = sorted(set(shops), key=lambda shop: (-shops.count(shop), shop))
+    assert found.merchants == [MerchantCount(shop, shops.count(shop)) for shop in by_count[:PREFERRED_MERCHANTS]]
 
 
 def test_every_decision_is_read_whole(history, fresh):

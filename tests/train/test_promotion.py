@@ -164,6 +164,15 @@ def test_a_candidate_does_not_take_the_champions_place_on_the_topic(registry, to
     assert registry.stages("fraud").stages == {"1": "Production", "2": "Candidate"}
 
 
+def test_what_the_registry_refuses_is_not_announced(registry, topic, model):
+    add(registry, model=model)
+    _enter(registry, topic, "1")
+    told = list(topic.records)
+    with pytest.raises(GateError, match="fraud@1 is in Production; promote another version in its place first"):
+        _enter(registry, topic, "1", stage="Archived")
+    assert topic.records == told
+
+
 def test_promoting_the_champion_again_changes_nothing_but_the_story(registry, topic, model):
     add(registry, model=model)
     _enter(registry, topic, "1")

@@ -109,6 +109,16 @@ def test_a_folder_that_can_not_be_written_is_named(tmp_path, model):
         add(Registry(tmp_path / "file"), model=model)
 
 
+def test_whether_a_folder_can_be_written_is_asked_without_making_it(registry, model, monkeypatch):
+    registry.require_writable("fraud")
+    assert not registry.root.exists()
+    add(registry, model=model)
+    registry.require_writable("fraud")
+    monkeypatch.setattr(os, "access", lambda path, mode: mode == os.F_OK and path.exists())
+    with pytest.raises(InputError, match=r"registry .*/fraud: .*/fraud can not be written; set \[registry\] path"):
+        registry.require_writable("fraud")
+
+
 def _killed_at(step: int, action) -> bool:
     """Run the action in a child that dies without a goodbye at that sync or rename; whether it died."""
     child = os.fork()

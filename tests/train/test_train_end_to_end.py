@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 from example_builders import files
 
-from infra.cli import evaluate, models, train
+from infra.cli import evaluate, models, train, train_recommend
 from infra.generator.payments.config import Config
 from infra.generator.payments.stream import events
 from jobs.evaluate_fraud.evaluate import PARAMETERS as HANDBOOK
@@ -139,6 +139,18 @@ def test_bad_input_is_named_and_leaves_no_model(words, error, says, tmp_path):
     with pytest.raises(error, match=says):
         _run(settings, train, "fraud", *words)
     assert not (tmp_path / "registry").exists()
+
+
+@pytest.mark.parametrize("words", [("fraud",), ("recommend", "--log", "history.jsonl")])
+def test_a_registry_that_can_not_be_written_is_said_before_history_is_read(words, tmp_path, monkeypatch):
+    def read(*_args):
+        raise AssertionError("history was read")
+
+    monkeypatch.setattr(train, "events_of", read)
+    monkeypatch.setattr(train_recommend, "_history", read)
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(InputError, match=r"file can not be written; set \[registry\] path"):
+        _run(Settings(registry=Registry(str(tmp_path / "file" / "registry"))), train, *words)
 
 
 @pytest.mark.parametrize(
