@@ -238,6 +238,11 @@ def _state(found: dict[str, Any]) -> list[str]:
     return [
         _row("state of a user, 100 events kept, bytes", f"{sizes['user']:,}", "< 1,024", sizes["user"] < 1024, note),
         _row("recommender's state of a user / an item, bytes", f"{shop['user']:,} / {shop['item']:,}"),
+        _row(
+            "    its memory of a user / an item, bytes",
+            f"{shop['user_memory']:,} / {shop['item_memory']:,}",
+            note=f"and {shop['vector_memory']:,} for the item's vector and its part of the index",
+        ),
     ]
 
 

@@ -1,21 +1,25 @@
-"""How many bytes of state a customer costs: what the step writes, and what a checkpoint holds."""
+"""How many bytes a customer costs: of state that the step writes, of memory, and of a checkpoint."""
 
 from __future__ import annotations
 
 import msgspec
+import numpy as np
 
 from infra.bench.in_process import NOW_MS, Step, payment
 from infra.bench.workload import acts, catalogue
 from infra.stack import flink_jobs
 from jobs.names import SCORE
+from jobs.train_recommend.parameters import Parameters
 from schemas.settings import Settings
 from serving.control import Control
+from serving.recommend.index import Index
 from serving.recommend.recommender import Recommender
 from serving.windows import HOUR_MS
 
 EVENTS = 100
 HOURS = 20
 MERCHANTS = 20
+SEED = 7
 
 
 def bytes_by_kind(control: Control) -> dict[str, int]:
@@ -33,7 +37,10 @@ def bytes_by_kind(control: Control) -> dict[str, int]:
 
 
 def recommender_bytes(users: int) -> dict[str, int]:
-    """The recommender's mean state of a user and of an item, after `users` acts of a shop: about six a user."""
+    """The recommender's mean state of a user and of an item, after `users` acts of a shop: about six a user.
+
+    Beside it the memory of each while a job holds them, and of an item's vector with its part of the index.
+    """
     recommender, now_ms = Recommender(), NOW_MS
     recommender.learn(catalogue(now_ms))
     recommender.learn(
@@ -44,7 +51,21 @@ def recommender_bytes(users: int) -> dict[str, int]:
         sizes.setdefault(key.partition(":")[0], []).append(len(value or b""))
     # An item is its entry, its row of what was learned, and its place in a block of ids.
     items = sum(sum(sizes[prefix]) for prefix in ("c", "i", "n"))
-    return {"user": sum(sizes["u"]) // len(sizes["u"]), "item": items // len(sizes["c"])}
+    world = recommender.world
+    return {
+        "user": sum(sizes["u"]) // len(sizes["u"]),
+        "item": items // len(sizes["c"]),
+        "user_memory": world.users.nbytes // len(world.users),
+        "item_memory": world.items.row_bytes,
+        "vector_memory": _vector_bytes(len(world.items)),
+    }
+
+
+def _vector_bytes(items: int) -> int:
+    """The memory of an item's vector, of the default width, and of its part of the index: any numbers take the same."""
+    vectors = np.random.default_rng(SEED).standard_normal((items, Parameters().dimension)).astype(np.float32)
+    index = Index("bench", np.arange(items, dtype=np.int32), vectors)
+    return (vectors.nbytes + index.nbytes) // items
 
 
 def checkpoint_mb(settings: Settings) -> float | None:

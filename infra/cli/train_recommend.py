@@ -11,6 +11,7 @@ import click
 import msgspec
 from rich.console import Console
 
+from infra import shop_log
 from infra.author import author
 from infra.cli.bounds import THREADS
 from jobs.evaluate_recommend import data_set, last_part
@@ -48,13 +49,16 @@ def command(
     threads: int,
     as_json: bool,
 ) -> None:
-    """Train the recommender: linear item model, embeddings with their index, and a LambdaMART ranker as ONNX."""
+    """Train the recommender: linear item model, embeddings with their index, and a LambdaMART ranker as ONNX.
+
+    It learns from what the topics hold of items and interactions, or from --data or --log.
+    """
     given = training.read(file)
     if embeddings is not None:
         given = msgspec.structs.replace(given, embeddings=msgspec.structs.replace(given.embeddings, kind=embeddings))
     registry = Registry(Path(settings.registry.path))
     registry.require_writable(register.NAME)
-    items, interactions, named = _history(data, log)
+    items, interactions, named = _history(settings, data, log)
     with Console(stderr=True).status("training") as line:
         past = interactions[: last_part.learned(interactions)]
         fitted = held_out.fit(items, past, given, stratified, threads=threads, tell=line.update)
@@ -103,13 +107,14 @@ def _tell(measured: HeldOut) -> None:
         click.echo(f"{name:<16}hit rate@20 {row.hit_rate_at_20:.4f}, nDCG@20 {row.ndcg_at_20:.4f}")
 
 
-def _history(data: Path | None, log: Path | None) -> tuple[list[Item], list[Interaction], str]:
-    if (data is None) == (log is None):
-        raise InputError("give one of --data FOLDER and --log FILE")
+def _history(settings: Settings, data: Path | None, log: Path | None) -> tuple[list[Item], list[Interaction], str]:
+    if data is not None and log is not None:
+        raise InputError("give one of --data FOLDER and --log FILE, or neither for what the topics hold")
     if data is not None:
         read = data_set.read(data)
         return read.items, read.interactions, f"Data set {read.name}"
-    assert log is not None
+    if log is None:
+        return *shop_log.read_all(settings.kafka), "Topics items and interactions"
     events = sorted(log_file.read(log), key=lambda event: event.event_time_ms)
     return (
         [event for event in events if isinstance(event, Item)],

@@ -69,8 +69,8 @@ class OnDemandDecision(Decision, frozen=True, kw_only=True, omit_defaults=True):
 class RecommendedItem(msgspec.Struct, frozen=True):
     """One item: `position` is its place here, `listed_position` in the user's list, null when it is not from there.
 
-    In feedback name the `list_id` and the `listed_position` of an item that has one. `price` is null, and `title` and
-    `categories` are empty, for an item whose entry is not known.
+    In feedback name the `position`, for it says how well an item was seen, and the `list_id` where there is a
+    `listed_position`. `price` is null, and `title` and `categories` are empty, for an item whose entry is not known.
     """
 
     item_id: str

@@ -14,15 +14,17 @@ from zlib import crc32
 import numpy as np
 
 from schemas.events import RankedItem, Ranking, RankingKind
+from serving.recommend import rerank
 from serving.recommend.artifact import Artifact
 from serving.recommend.ask import Ask, asked
+from serving.recommend.chance import chance
 from serving.recommend.control import RecommendControl
 from serving.recommend.funnel import allowed, gather, source_name
 from serving.recommend.sources import cooccurrence, embedding, fresh, linear, lookalike, segment, trending
 from serving.recommend.sources.catalogue import SOURCES, shares
 from serving.recommend.trends import GENERAL
 from serving.recommend.user import KINDS, User
-from serving.recommend.workspace import Workspace, blend
+from serving.recommend.workspace import Numbers, Scores, Workspace, blend
 from serving.recommend.world import World
 
 # After each event at most one ranking leaves, when so much event time or so many events have passed since the last.
@@ -104,7 +106,7 @@ class Rankings:
 
     def _popular(self, kind: RankingKind, name: str, control: RecommendControl) -> Ranking | None:
         only, of = (_TRENDING, "") if kind == "trending" else (_POPULAR, name)
-        places = self._places(self._ask(User(), of, control), control, only, MOST_POPULAR)
+        places = self._places(self._ask(User(), of, control), control, only, MOST_POPULAR, diverse=True)
         return self._ranking(kind, name, places)
 
     def _similar_to(self, number: int, control: RecommendControl) -> Ranking | None:
@@ -134,9 +136,19 @@ class Rankings:
         )
 
     def _places(
-        self, ask: Ask, control: RecommendControl, only: Container[str], most: int, without: int = -1
+        self,
+        ask: Ask,
+        control: RecommendControl,
+        only: Container[str],
+        most: int,
+        *,
+        without: int = -1,
+        diverse: bool = False,
     ) -> list[RankedItem]:
-        """The best of these sources by their blend, without what the hard rules forbid."""
+        """The best of these sources by their blend, without what the hard rules forbid.
+
+        Where `diverse` they stand as in a list: each by what it is worth and how unlike those before it, nothing drawn.
+        """
         room, portions = self._room, shares(control.policy)
         pooled = gather(room, ask, portions, only)
         pool = room.pool[:pooled]
@@ -147,6 +159,8 @@ class Rankings:
         blend(room.scores[kept], len(kept), weights, blended, lead)
         best = np.argsort(-blended, kind="stable")[:most]
         top = float(blended[best[0]]) if len(best) else 0.0
+        if diverse and len(best):
+            best = best[_unlike(ask, candidates[best], blended[best])]
         ids = self._world.items.ids
         return [
             RankedItem(ids[number], round(score / top, 4) if top > 0 else 0.0, source_name(leader))
@@ -167,3 +181,22 @@ class Rankings:
             items=places,
             embeddings=self._artifact.vectors.label if self._artifact is not None else "",
         )
+
+
+def _unlike(ask: Ask, numbers: Numbers, worth: Scores) -> Numbers:
+    """The order of these items, by the policy's diversity."""
+    items, policy = ask.items, ask.policy
+    ages_ms = ask.now_ms - items.created_ms[numbers]
+    rows, _ = rerank.rerank(
+        chance(0),
+        rerank.boosted(worth, ages_ms, 0.0, 1.0),
+        ages_ms,
+        items.bits[numbers],
+        items.term_counts[numbers],
+        items.clicks[numbers],
+        items.looks[numbers],
+        len(numbers),
+        policy.diversity,
+        0.0,
+    )
+    return rows

@@ -305,6 +305,11 @@ TEXTS = {
 }
 
 
+def test_the_openapi_document_says_that_feedback_names_the_place_where_an_item_was_seen():
+    schemas = api()[0].get("/openapi.json").json()["components"]["schemas"]
+    assert "In feedback name the `position`" in schemas["RecommendedItem"]["description"]
+
+
 def test_the_openapi_document_has_a_schema_for_every_answer():
     document = api()[0].get("/openapi.json").json()
     text = json.dumps(document)

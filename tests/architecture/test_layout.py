@@ -26,6 +26,8 @@ PURE = [
     *sorted((ROOT / "serving/drift").rglob("*.py")),
     *sorted((ROOT / "serving/console").rglob("*.py")),
 ]
+JOBS = sorted((ROOT / "jobs").glob("*/job.py"))
+MOST_JOB_LINES = 150
 IMPURE = re.compile(
     r"^(time\.(time|monotonic|perf_counter|sleep)(_ns)?|datetime\.(datetime\.)?(now|utcnow|today)|date\.today"
     r"|os\.(environ|getenv|urandom)|random\.(?!Random$)\w+|np\.random\..*|numpy\.random\..*|uuid\.uuid\d|secrets\..*)"
@@ -94,6 +96,15 @@ def test_the_scan_sees_every_way_out(line):
 
 def test_a_seeded_generator_is_allowed():
     assert not list(impurities(ast.parse("import random; random.Random(7)")))
+
+
+@pytest.mark.parametrize("path", JOBS, ids=relative)
+def test_a_job_is_small_for_what_jobs_share_is_the_runtimes(path):
+    assert len(path.read_text("utf-8").splitlines()) <= MOST_JOB_LINES
+
+
+def test_every_job_has_its_file():
+    assert len(JOBS) >= 6
 
 
 @pytest.mark.parametrize("folder", [folder for folder in FOLDERS if folder != "jobs"])

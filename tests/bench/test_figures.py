@@ -99,7 +99,13 @@ def _found():
         },
         "state": {
             "bytes": {"user": 900, "card": 500},
-            "recommend_bytes": {"user": 316, "item": 419},
+            "recommend_bytes": {
+                "user": 316,
+                "item": 419,
+                "user_memory": 1200,
+                "item_memory": 900,
+                "vector_memory": 640,
+            },
             "checkpoint_mb": 2.5,
         },
         "curves": [Curve("users", [1000, 10_000], [50.0, 51.5])],
@@ -124,14 +130,17 @@ def test_the_json_has_the_promised_keys():
     assert short["state_bytes_per_user"] == 900
     assert short["click_to_list_ms"]["p99"] == 61
     assert short["recommend_ms"]["p99"] == 9
-    assert short["recommend_bytes"] == {"user": 316, "item": 419}
     assert short["alert_latency_s"] == {"p50": 0.014, "p99": 0.061, "max": 0.09}
     assert short["throughput_ratio_with_drift"] == 0.905
+    assert (short["recommend_bytes"]["user"], short["recommend_bytes"]["item_memory"]) == (316, 900)
 
 
 def test_the_table_says_of_each_budget_whether_it_was_met():
     lines = {line[:44].strip(): line for line in report.table(_found()).splitlines()}
     assert " met" in lines["latency at 2,000/s, p50 / p99 ms"]
+    memory = lines["its memory of a user / an item, bytes"]
+    assert "1,200 / 900" in memory
+    assert "640 for the item's vector" in memory
     missed = lines["latency at 5,000/s, p50 / p99 ms"]
     assert "MISSED" in missed
     assert "3 lost, 1 repeated, load itself up to 9 ms late" in missed

@@ -40,6 +40,14 @@ def test_state_of_a_user_grows_with_its_events_and_is_told_by_kind(control):
     assert all(100 < size < 20_000 for size in sizes.values())
 
 
+def test_a_user_and_an_item_of_the_recommender_have_their_size_in_state_and_in_memory():
+    sizes = state_size.recommender_bytes(300)
+    assert set(sizes) == {"user", "item", "user_memory", "item_memory", "vector_memory"}
+    assert all(100 < size < 20_000 for size in sizes.values())
+    # Columns of neighbours have the same room for an item that has none.
+    assert sizes["item_memory"] > sizes["item"]
+
+
 def test_each_point_of_a_curve_is_measured(control):
     found = curves.curves(control, 1_000, 20)
     assert [curve.name for curve in found] == ["history length, events", "users", "buckets"]

@@ -6,24 +6,32 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 
+import msgspec
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from promoted_recommender import gauges, promoted
 
-from infra import flink_client
+from infra import control_topic, flink_client
 from infra import stack as local_stack
 from infra.stack import flink_jobs, process
 from infra.stack.home import Home
 from jobs.names import RECOMMEND
 from schemas import codec
-from schemas.events import DeadLetter, Interaction, Item, RecommendationList
+from schemas.control import RecommendPolicy
+from schemas.events import ControlRecord, DeadLetter, Interaction, Item, Ranking, RecommendationList
+from schemas.metrics import LIMITED_INTERACTIONS
 from schemas.settings import Settings
-from schemas.topics import DEAD_LETTERS, INTERACTIONS, ITEMS, RECOMMENDATIONS, Topic
+from schemas.topics import DEAD_LETTERS, INTERACTIONS, ITEMS, RANKINGS, RECOMMENDATIONS, Topic
 
 ITEMS_SENT = 60
+PARTS = 4
 ANSWERED_S = 120
 BOT_EVENTS = 10_000
 TENTH = 0.1
+# Flink asks its TaskManagers for metrics when it is asked, but not twice within 10 s, and answers with what it has.
+METRICS_KEPT_S, METRICS_ASKED_S = 11.0, 2.0
+# Nothing is drawn: what a list holds follows from what its user did.
+NOTHING_DRAWN = RecommendPolicy(explore=0.0, explore_new_user=0.0)
 
 
 class Shop:
@@ -34,7 +42,7 @@ class Shop:
         self.name = secrets.token_hex(4)
         self._sent = 0
         self._producer = Producer({"bootstrap.servers": given.kafka.bootstrap, "linger.ms": 5})
-        self._consumers = {topic.name: self._at_end(topic) for topic in (RECOMMENDATIONS, DEAD_LETTERS)}
+        self._consumers = {topic.name: self._at_end(topic) for topic in (RECOMMENDATIONS, RANKINGS, DEAD_LETTERS)}
 
     def item(self, number: int, **fields: object) -> None:
         now_ms = time.time_ns() // 1_000_000
@@ -42,7 +50,7 @@ class Shop:
             event_id=f"{self.name}-item-{number}-{self._next()}",
             event_time_ms=now_ms,
             item_id=f"{self.name}-i{number}",
-            categories=[f"{self.name}-c{number % 4}"],
+            categories=[f"{self.name}-c{number % PARTS}"],
             created_ms=now_ms,
             **fields,  # type: ignore[arg-type]
         )
@@ -78,6 +86,20 @@ class Shop:
             answer = codec.decode(RecommendationList, value)
             found.setdefault(answer.event_id, answer)
         return found
+
+    def similar(self, number: int) -> Ranking:
+        """What is told next of the items similar to this one."""
+        found: list[Ranking] = []
+        for value in self._read(RANKINGS, lambda: found):
+            ranking = codec.decode(Ranking, value)
+            if (ranking.kind, ranking.name) == ("similar", f"{self.name}-i{number}"):
+                found.append(ranking)
+        return found[0]
+
+    def share(self, answer: RecommendationList, part: int) -> float:
+        """The share of a list that are items of this part of the shop."""
+        numbers = [item.item_id.removeprefix(f"{self.name}-i") for item in answer.items]
+        return sum(number.isdigit() and int(number) % PARTS == part for number in numbers) / len(numbers)
 
     def letters(self, wanted: int) -> list[DeadLetter]:
         """Dead letters of this shop's records."""
@@ -125,8 +147,37 @@ def shop(stack: Settings, run_job: Callable[[str, Settings], None]) -> Iterator[
     made.flush()
     # An item is known once an interaction after it is answered with it.
     made.lists({made.act("first", 1)})
-    yield made
-    made.close()
+    before = control_topic.current(stack.kafka).get(f"recommend_policy/{RECOMMEND}")
+    decree(stack, msgspec.Raw(codec.encode(NOTHING_DRAWN)))
+    try:
+        deadline = time.monotonic() + ANSWERED_S
+        while any(item.propensity < 1 for item in answer_to(made).items):
+            assert time.monotonic() < deadline, "lists are drawn still"
+        yield made
+    finally:
+        decree(stack, before.payload if before is not None else msgspec.Raw(b"null"))
+        made.close()
+
+
+def answer_to(shop: Shop) -> RecommendationList:
+    """The list after a click of somebody new."""
+    cause = shop.act(f"new{secrets.token_hex(4)}", 2)
+    return shop.lists({cause})[cause]
+
+
+def decree(given: Settings, payload: msgspec.Raw) -> None:
+    """Put a policy of lists in force; null takes back the one that is."""
+    now_ms = time.time_ns() // 1_000_000
+    fields = {"event_id": f"{RECOMMEND}-{now_ms}", "event_time_ms": now_ms, "kind": "recommend_policy"}
+    control_topic.send(given.kafka, [ControlRecord(**fields, name=RECOMMEND, payload=payload)])
+
+
+def limited(given: Settings) -> float:
+    """How many interactions taught the shop nothing, for they were too many of one user for a minute."""
+    for pause_s in (METRICS_KEPT_S, METRICS_ASKED_S):
+        gauges(given)
+        time.sleep(pause_s)
+    return gauges(given).get(LIMITED_INTERACTIONS.counter_name, 0.0)
 
 
 def chosen(answer: RecommendationList) -> set[str]:
@@ -137,10 +188,12 @@ def chosen(answer: RecommendationList) -> set[str]:
 @pytest.mark.timeout(400)
 class TestTheRecommenderOnTheRealParts:
     def test_a_click_changes_the_list_of_its_user_towards_what_was_clicked(self, shop):
-        causes = [shop.act("taste", number) for number in (4, 8, 12, 16)]
+        causes = [shop.act("taste", number) for number in (1, 4, 8, 12, 16)]
         found = shop.lists(set(causes))
-        assert [len(found[cause].items) for cause in causes] == [20] * 4
-        assert chosen(found[causes[0]]) != chosen(found[causes[-1]])
+        assert [len(found[cause].items) for cause in causes] == [20] * 5
+        first, last = found[causes[0]], found[causes[-1]]
+        assert shop.share(last, part=0) > shop.share(first, part=0)
+        assert shop.share(last, part=0) > shop.share(last, part=1)
 
     def test_an_item_that_is_banned_or_sold_out_is_in_no_list_from_then_on(self, shop):
         shop.item(20, flags=["banned"])
@@ -164,8 +217,23 @@ class TestTheRecommenderOnTheRealParts:
         assert len(shop.lists({cause})[cause].items) == 20
         assert sorted(letter.reason for letter in shop.letters(3)) == ["unreadable", "unreadable", "wrong_key"]
 
+    def test_a_bot_gets_an_answer_to_each_event_of_which_few_count_and_others_are_served_meanwhile(self, shop):
+        before = limited(shop.given)
+        half = BOT_EVENTS // 2
+        bot = {shop.act("bot", number % ITEMS_SENT, "view") for number in range(half)}
+        human = shop.act("human", 3)
+        bot |= {shop.act("bot", number % ITEMS_SENT, "view") for number in range(half, BOT_EVENTS)}
+        found = shop.lists(bot | {human})
+        assert len(found[human].items) == 20
+        assert [*found].index(human) < 0.9 * BOT_EVENTS, "the human waited until the bot was done"
+        # One who has seen everything is still shown something.
+        assert all(answer.items for answer in found.values())
+        assert limited(shop.given) - before == BOT_EVENTS - NOTHING_DRAWN.most_per_minute
+
     def test_a_promoted_model_is_taken_by_the_running_job_which_builds_its_index_and_measures_it(self, shop):
-        with promoted(shop.given, [f"{shop.name}-i{number}" for number in range(ITEMS_SENT)]) as label:
+        # The last items, and one that comes later, have no vectors.
+        known, last, later = ITEMS_SENT - PARTS, ITEMS_SENT - 1, ITEMS_SENT
+        with promoted(shop.given, [f"{shop.name}-i{number}" for number in range(known)]) as label:
             deadline, number, said = time.monotonic() + ANSWERED_S, 0, {}
             while said.get("model_version") != float(label.partition("@")[2]) or not said.get("index_items"):
                 assert time.monotonic() < deadline, f"the job says {said}"
@@ -175,22 +243,27 @@ class TestTheRecommenderOnTheRealParts:
                 answer = shop.lists({cause})[cause]
                 said = gauges(shop.given)
             assert (answer.ranker, answer.embeddings) == (label, label)
-            assert said["index_items"] == ITEMS_SENT
+            assert said["index_items"] == known
             assert 950 <= said["index_recall_at_10"] <= 1000
             assert len(answer.items) == 20
-
-    def test_a_bot_gets_an_answer_to_each_event_and_others_are_served_meanwhile(self, shop):
-        bot = {shop.act("bot", number % ITEMS_SENT, "view") for number in range(BOT_EVENTS)}
-        human = shop.act("human", 3)
-        found = shop.lists(bot | {human})
-        assert len(found[human].items) == 20
-        # One who has seen everything is still shown something.
-        assert all(answer.items for answer in found.values())
+            shop.lists({shop.act(f"fan{n}", number) for n in range(10) for number in (3, last)})
+            cause = shop.act("follower", 3)
+            assert f"{shop.name}-i{last}" in chosen(shop.lists({cause})[cause])
+            shop.item(later)
+            shop.flush()
+            time.sleep(2)
+            # What is new is told of first, after one of the next events.
+            for _ in range(5):
+                answer_to(shop)
+            similar = shop.similar(later)
+            assert similar.embeddings == label
+            alike = {f"{shop.name}-i{number}" for number in range(later % PARTS, ITEMS_SENT, PARTS)}
+            assert {item.item_id for item in similar.items[:3]} <= alike
 
     def test_a_killed_task_manager_costs_no_list_and_nothing_that_was_learned(self, shop):
         home, given = Home.of(shop.given), shop.given
-        bought = shop.act("loyal", 5, "purchase")
-        shop.lists({bought})
+        numbers = range(5, 20)
+        shop.lists({shop.act("loyal", number, "purchase") for number in numbers})
         # A checkpoint later, what was bought is state and no longer log.
         time.sleep(given.job.checkpoint_ms / 1000 + 2)
         victim = flink_jobs.runner(given, flink_client.running(given)[RECOMMEND])
@@ -199,8 +272,9 @@ class TestTheRecommenderOnTheRealParts:
         assert running is not None
         before = {shop.act(f"user{n}", n % 40) for n in range(200)}
         process.end(home, running, timeout_s=0)
-        after = {shop.act(f"user{n}", n % 40) for n in range(200, 400)} | {shop.act("loyal", 6)}
+        after = {shop.act(f"user{n}", n % 40) for n in range(200, 400)} | {shop.act("loyal", 21)}
         found = shop.lists(before | after)
         local_stack.up(given)
         (loyal,) = (answer for answer in found.values() if answer.user_id.endswith("-loyal"))
-        assert f"{shop.name}-i5" not in chosen(loyal)
+        assert chosen(loyal)
+        assert not chosen(loyal) & {f"{shop.name}-i{number}" for number in numbers}

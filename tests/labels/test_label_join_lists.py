@@ -29,6 +29,13 @@ def test_a_click_becomes_an_example_with_place_propensity_and_features_of_the_li
     assert (example.decided_ms, example.delay_ms, example.segment) == (NOON_MS, MINUTE_MS, "s1")
 
 
+def test_a_place_and_its_propensity_are_the_lists_wherever_the_item_was_seen():
+    bucket = bucket_with(listing())
+    bucket.step(interaction("e1", position=7))
+    (example,) = bucket.examples
+    assert (example.item_id, example.position, example.propensity) == ("i2", 1, 0.25)
+
+
 def test_a_second_click_tells_nothing_new_and_a_purchase_is_a_conversion_of_its_own():
     bucket = bucket_with(listing())
     bucket.step(interaction("e1"), interaction("e2"), interaction("e3", "cart"), interaction("e4", "purchase"))

@@ -64,6 +64,18 @@ def test_the_looks_of_impressions_survive_a_restart():
     assert np.array_equal(Recommender(kept.get).world.items.looks, one.world.items.looks)
 
 
+def test_looks_and_clicks_count_by_the_place_where_an_item_was_seen_also_of_one_that_no_list_held():
+    looks, clicks = [], []
+    for place, named in ((0, "l"), (9, "l"), (9, "")):
+        made = recommender(ITEMS)
+        seen = {"position": place, "list_id": named}
+        made.learn([act("u", 1, NOON_MS, "view", **seen), act("u", 1, NOON_MS + 1, "click", **seen)])
+        looks.append(float(made.world.items.looks[1]))
+        clicks.append(float(made.world.items.clicks[1]))
+    assert looks[0] > looks[1] == looks[2] > 0
+    assert clicks == [1.0] * 3
+
+
 def test_one_who_was_shown_a_page_is_still_a_new_user_and_a_policy_says_whether_that_gets_lists():
     page = [act("u", n, NOON_MS + n, "view", position=n, list_id="l") for n in range(20)]
     made = recommender(ITEMS)

@@ -60,10 +60,13 @@ def test_the_same_log_tells_the_same_however_it_is_cut(cuts):
 
 
 def test_all_kinds_are_told_and_each_ranking_is_in_order_and_names_an_item_once():
+    by_score = told(EVENTS, rules=control(diversity=0.0))
+    assert {kind for kind, _ in newest(WHOLE)} == {kind for kind, _ in newest(by_score)}
     assert {kind for kind, _ in newest(WHOLE)} == {"similar", "segment", "trending"}
-    for ranking in WHOLE:
+    for ranking in [*WHOLE, *by_score]:
         scores = [place.score for place in ranking.items]
-        assert scores == sorted(scores, reverse=True)
+        if ranking.kind == "similar" or ranking in by_score:
+            assert scores == sorted(scores, reverse=True)
         assert scores[0] == 1.0
         assert len(set(names(ranking))) == len(ranking.items) <= MOST_POPULAR
         assert ranking.kind != "similar" or ranking.name not in names(ranking)
@@ -74,6 +77,26 @@ def test_at_most_one_ranking_leaves_an_event_and_few_while_event_time_stands_sti
     assert len(WHOLE) <= len(EVENTS)
     burst = [act("u", number % ITEMS, NOON_MS, event_id=f"b{number}") for number in range(1000)]
     assert len(told([*catalogue(ITEMS), *burst])) <= (ITEMS + 1000) / GAP_EVENTS + 1
+
+
+def test_what_is_popular_or_trending_is_diverse_and_what_is_similar_is_not():
+    # The most popular are of one genre: every sixth item is.
+    loved = [number for number in range(ITEMS) if number % 6 == 0] + [1, 2, 3, 4, 5]
+    acts = [
+        act(f"u{turn}", number, NOON_MS + turn * MINUTE_MS, event_id=f"d{turn}-{number}", context={"segment": "s"})
+        for turn in range(30)
+        for place, number in enumerate(loved)
+        if turn >= place
+    ]
+    log = [*catalogue(ITEMS), *acts, *(act("quiet", 0, NOON_MS + DAY_MS + n * MINUTE_MS) for n in range(20))]
+    plain, diverse = (newest(told(log, rules=control(diversity=share))) for share in (0.0, 0.3))
+    for key in (("trending", "all"), ("segment", "s")):
+        first, second = plain[key], diverse[key]
+        assert sorted(names(first)) == sorted(names(second))
+        assert names(first)[0] == names(second)[0] == "i0"
+        genres = [{int(name[1:]) % 6 for name in names(one)[:5]} for one in (first, second)]
+        assert len(genres[0]) < len(genres[1])
+    assert all(plain[key] == diverse[key] for key in plain if key[0] == "similar")
 
 
 def test_trends_pause_between_two_tellings():

@@ -7,13 +7,19 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from recommend_builders import catalogue, history
+from recommend_builders import DAY_MS, NOON_MS, act, catalogue, history
 
+from infra import shop_log
 from infra.cli import models, train_recommend
+from infra.topic_reader import Read
+from schemas.codec import encode
+from schemas.errors import InputError
+from schemas.events import Item
 from schemas.models import Promotion
 from schemas.recommend_models import RecommendMetrics
 from schemas.settings import Registry as SettingsRegistry
 from schemas.settings import Settings
+from schemas.topics import INTERACTIONS, ITEMS
 from serving.gate import judge_recommender
 from serving.history import log_file
 from serving.registry import Registry
@@ -26,8 +32,8 @@ def train(tmp_path: Path):
     parameters.write_text("splits = 1\n[embeddings]\ndimension = 4\nrounds = 3\n[trees]\ncount = 2\n")
     settings = Settings(registry=SettingsRegistry(str(tmp_path / "registry")))
 
-    def train() -> tuple[dict, str]:
-        words = ["--log", str(log), "--parameters", str(parameters), "--json"]
+    def train(*source: str) -> tuple[dict, str]:
+        words = [*(source or ("--log", str(log))), "--parameters", str(parameters), "--json"]
         done = CliRunner().invoke(train_recommend.command, words, obj=settings, catch_exceptions=False)
         return json.loads(done.stdout.splitlines()[-1]), done.stderr
 
@@ -73,3 +79,46 @@ def test_the_list_of_models_shows_how_a_recommender_did_on_its_held_out_part(tra
         end = head.index(figure) + len(figure)
         assert line[:end].split()[-1] == f"{value:.4f}"
     assert line[: head.index("AUC ROC") + len("AUC ROC")].split()[-3:] == ["-"] * 3
+
+
+@pytest.fixture
+def topics(monkeypatch):
+    """What the topics hold, by name."""
+    held: dict[str, list[Read]] = {ITEMS.name: [], INTERACTIONS.name: []}
+    monkeypatch.setattr(shop_log, "read", lambda _, topic: iter(held[topic]))
+    return held
+
+
+def sent(event, key: str | None = None) -> Read:
+    named = key or (event.item_id if isinstance(event, Item) else event.user_id)
+    return Read(named.encode(), encode(event), NOON_MS + 30 * DAY_MS)
+
+
+def test_without_a_file_it_learns_what_the_topics_hold_as_the_job_did(train, topics, tmp_path):
+    items, acts = catalogue(60), history(5, 40, 60, 1500)
+    topics[ITEMS.name] = [sent(item) for item in items]
+    # One that was sent again, one under another key, and what anybody may send.
+    odd = [sent(acts[7]), sent(acts[8], key="other"), Read(None, b"{", NOON_MS)]
+    # Partition by partition: not in order of time.
+    topics[INTERACTIONS.name] = [sent(event) for event in [*acts[1::2], *acts[::2]]] + odd
+    from_topics, _ = train("--threads", "1")
+    log = tmp_path / "in-time.jsonl"
+    log_file.write(log, [*items, *sorted([*acts[1::2], *acts[::2]], key=lambda event: event.event_time_ms)])
+    from_file, _ = train("--log", str(log))
+    assert from_topics["lists"] == from_file["lists"] > 0
+    assert from_topics["held_out"]["sha256"] == from_file["held_out"]["sha256"]
+    registry = tmp_path / "registry" / "recommend"
+    assert "Topics items and interactions" in (registry / from_topics["version"] / "card.md").read_text()
+
+
+def test_topics_that_hold_too_little_are_said_to_in_one_line(train, topics):
+    topics[ITEMS.name] = [sent(item) for item in catalogue(3)]
+    topics[INTERACTIONS.name] = [sent(act("u", 1, NOON_MS))]
+    with pytest.raises(InputError, match=r"3 items and 1 interactions, too few .* --data FOLDER or --log FILE") as told:
+        train("--threads", "1")
+    assert "\n" not in str(told.value)
+
+
+def test_one_source_of_the_history_is_enough(train, tmp_path):
+    with pytest.raises(InputError, match="one of --data FOLDER and --log FILE, or neither"):
+        train("--log", str(tmp_path / "log.jsonl"), "--data", str(tmp_path))
