@@ -21,7 +21,7 @@ from serving.recommend.interest import DEFAULT_POLICY
 from serving.recommend.online import ranked_with, told
 from serving.recommend.outgoing import OutgoingList, outgoing_items
 from serving.recommend.user import User
-from serving.recommend.world import World
+from serving.recommend.world import World, has_long_segment
 
 # Lists whose candidates are scored in one call: a batch is cut into such parts.
 MOST_LISTS = 64
@@ -53,7 +53,8 @@ class Waiting:
 class Counts:
     """What a step met: repeats taught nothing and got no list; unknown items taught nothing; refused had no room.
 
-    Limited interactions were too many of one user for a minute: they got lists, and taught the shop nothing.
+    Limited interactions were too many of one user for a minute: they got lists, and taught the shop nothing. A segment
+    with a name too long was left out; one that was replaced lost its trends to a new one.
     """
 
     interactions: int = 0
@@ -66,6 +67,8 @@ class Counts:
 
 
 # Sees every list before it leaves, with all its candidates: how a trainer collects examples.
+    long_segments: int = 0
+    replaced_segments: int = 0
 Watch = Callable[[Waiting, Listed], None]
 
 
@@ -148,6 +151,8 @@ class Recommender:
 
     def _take(self, control: RecommendControl) -> None:
         """What is in force now; the artifact's rows follow the items that came."""
+        self.counts.long_segments += has_long_segment(event)
+        self.counts.replaced_segments += learned.replaced
         if control.artifact is not self._artifact:
             self._artifact = control.artifact
             if self._artifact is not None:
