@@ -11,7 +11,16 @@ from schemas.control import RecommendPolicy
 from schemas.errors import StateVersionError, StoreError
 from schemas.events import Item, RecommendationList
 from serving.api.last_seen import LastSeen, Seen
-from serving.recommend.request import Origin, Place, Request, alike_first, from_list, from_ranking, may_stand
+from serving.recommend.request import (
+    Origin,
+    Place,
+    Request,
+    alike_first,
+    bought_by,
+    from_list,
+    from_ranking,
+    may_stand,
+)
 from serving.stores.ids import MAX_ID_CHARS
 from serving.stores.items import ItemStore, RankingKey
 from serving.stores.lists import ListStore
@@ -98,9 +107,10 @@ class Finder:
             # A segment with a longer name has no ranking.
             if own is None and made is not None and 1 <= len(made.segment) <= MAX_ID_CHARS:
                 own = self._ranking(("segment", made.segment))
+            bought = bought_by(made, self._policy())
             for seen in (own, trending):
                 if seen is not None:
-                    yield _Offer(from_ranking(seen.ranking), seen.ranking.event_time_ms, seen=seen)
+                    yield _Offer(from_ranking(seen.ranking, bought), seen.ranking.event_time_ms, seen=seen)
 
         return self._fill(offers(), request)
 

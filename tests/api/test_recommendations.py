@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import msgspec
 import pytest
 from api_builders import NOW_MS, Broken, Client, Log, app, refusal
 
@@ -243,6 +244,18 @@ def test_a_list_that_this_release_can_not_read_is_as_good_as_none():
     shop.get("/recommendations/ann")
     shop.lists.down, shop.lists._error = True, StateVersionError("stored list has encoding 99; upgrade")
     assert shop.get("/recommendations/ann")["origin"] == "trending"
+
+
+def test_a_list_is_filled_up_without_what_its_user_bought_unless_the_policy_offers_that_again():
+    made = msgspec.structs.replace(listing("ann", ["i0", "i1"]), bought=["i1", "i20", "i39"])
+    shop = Shop()
+    shop.lists.write_lists([made])
+    # What the recommender listed itself stands: it knew.
+    assert names(shop.get("/recommendations/ann?n=6")) == ["i0", "i1", "i21", "i3", "i38", "i37"]
+    assert not {"i20", "i39"} & set(names(shop.get("/recommendations/ann?n=40")))
+    shop = Shop(policy=lambda: RecommendPolicy(rules=("stock", "banned")))
+    shop.lists.write_lists([made])
+    assert names(shop.get("/recommendations/ann?n=6")) == ["i0", "i1", "i20", "i21", "i3", "i39"]
 
 
 def test_a_shop_without_anything_is_no_error():
