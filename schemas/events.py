@@ -234,6 +234,9 @@ class RecommendationList(Event, frozen=True, kw_only=True, omit_defaults=True):
     items of, `event_time_ms` when; an item that is not from that list has propensity 1.
     """
 
+    `bought` are the items that its user bought last and is not offered again, the newest first: a list is filled up
+    without them.
+
     user_id: Id
     list_id: Id
     items: list[Recommended]
@@ -249,6 +252,7 @@ class RecommendationList(Event, frozen=True, kw_only=True, omit_defaults=True):
     origin: Word = ""
     of_list: Word = ""
 
+    bought: list[str] = []
 
 class RankedItem(msgspec.Struct, frozen=True, omit_defaults=True):
     """One place of a ranking: `score` is at most 1 for the best place, `source` speaks most for the item."""

@@ -94,6 +94,12 @@ UNKNOWN_ITEMS = Metric("unknown_items", "counter", "events", "Interactions with 
 LIMITED_INTERACTIONS = Metric(
     "limited_interactions", "counter", "events", "Interactions beyond what one user may teach the shop in a minute."
 )
+LONG_SEGMENTS = Metric(
+    "long_segments", "counter", "events", "Interactions whose segment was left out: its name is too long."
+)
+REPLACED_SEGMENTS = Metric(
+    "replaced_segments", "counter", "segments", "Segments that lost their trends to a new one: there are too many."
+)
 REFUSED_ITEMS = Metric("refused_items", "counter", "events", "Catalogue entries beyond the most items that are kept.")
 EMPTY_LISTS = Metric("empty_lists", "counter", "lists", "Recommendation lists without any item.")
 LIST_LIKENESS = Metric(
@@ -198,6 +204,8 @@ METRICS = (
     INTERACTIONS,
     UNKNOWN_ITEMS,
     LIMITED_INTERACTIONS,
+    LONG_SEGMENTS,
+    REPLACED_SEGMENTS,
     REFUSED_ITEMS,
     EMPTY_LISTS,
     LIST_LIKENESS,

@@ -24,6 +24,8 @@ _HOME = Path(data_set.__file__).parent
 # What only one of the two ways of measuring takes.
 _BY_PROTOCOL = ("protocol", "limit", "validate", "file", "threads")
 _OFF_POLICY = ("target", "clip")
+# What only one of the two protocols takes.
+_RANDOM, _PREQUENTIAL = ("validate",), ("limit",)
 
 
 @click.command("recommend")
@@ -64,7 +66,15 @@ def command(
     as_json: bool,
 ) -> None:
     """Measure recommendations: a published random split, each next item before it is learned, or a log off-policy."""
-    _refuse(context, _BY_PROTOCOL if off_policy else _OFF_POLICY, off_policy=off_policy)
+    if off_policy:
+        _refuse(context, _BY_PROTOCOL, "does not go with --off-policy")
+    else:
+        _refuse(context, _OFF_POLICY, "goes only with --off-policy")
+        _refuse(
+            context,
+            _PREQUENTIAL if protocol == RANDOM else _RANDOM,
+            f"goes only with --protocol {PREQUENTIAL if protocol == RANDOM else RANDOM}",
+        )
     figures: object
     if off_policy:
         settings: Settings = context.obj
@@ -77,26 +87,26 @@ def command(
         click.echo(msgspec.json.encode(figures).decode())
 
 
-def _refuse(context: click.Context, names: tuple[str, ...], *, off_policy: bool) -> None:
+def _refuse(context: click.Context, names: tuple[str, ...], why: str) -> None:
     """Raises InputError for an option that the way of measuring does not have."""
     for parameter in context.command.params:
         given = (
             parameter.name is not None and context.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE
         )
         if given and parameter.name in names:
-            raise InputError(f"{parameter.opts[0]} {'does not go' if off_policy else 'goes only'} with --off-policy")
+            raise InputError(f"{parameter.opts[0]} {why}")
 
 
 def _by_protocol(
     data: Path, protocol: str, file: Path | None, *, limit: int | None, validate: bool, threads: int
 ) -> dict[str, float] | dict[str, dict[str, float]]:
-    read = data_set.read(data)
-    given = training.read(file if file is not None else _HOME / f"{read.name}-{protocol}.toml")
+    if protocol == RANDOM and data_set.shape(data).again:
+        raise InputError(f"{RANDOM} is defined on movielens-100k; use --protocol {PREQUENTIAL} for {data}")
     with Console(stderr=True).status("reading") as line:
+        read = data_set.read(data)
+        given = training.read(file if file is not None else _HOME / f"{read.name}-{protocol}.toml")
         if protocol == PREQUENTIAL:
             return _prequential(read, given, limit=limit, threads=threads, tell=line.update)
-        if read.again:
-            raise InputError(f"{RANDOM} is defined on movielens-100k; use --protocol {PREQUENTIAL} for {data}")
         return _random(read, given, validate=validate, threads=threads, tell=line.update)
 
 

@@ -37,20 +37,26 @@ class DataSet:
     again: bool
 
 
+def shape(folder: Path) -> Shape:
+    """How the folder is read, known by its files. Raises InputError for one that holds none of the known ones."""
+    for known in SHAPES:
+        if (folder / known.interactions).exists():
+            return known
+    files = " and no ".join(known.interactions for known in SHAPES)
+    raise InputError(f"{folder}: no {files}; give the folder of movielens-100k or online-retail")
+
+
 def read(folder: Path) -> DataSet:
-    """The data set of a folder, known by its files.
+    """The data set of a folder.
 
     Raises InputError for a folder that holds none of the known ones, MappingError for files that can not be read.
     """
-    for shape in SHAPES:
-        if (folder / shape.interactions).exists():
-            items = reader.events(folder / shape.items, load(f"{shape.mapping}-items"))
-            interactions = reader.events(folder / shape.interactions, load(shape.mapping))
-            return DataSet(
-                shape.mapping,
-                [event for event in items if isinstance(event, Item)],
-                [event for event in interactions if isinstance(event, Interaction)],
-                shape.again,
-            )
-    files = " and no ".join(shape.interactions for shape in SHAPES)
-    raise InputError(f"{folder}: no {files}; give the folder of movielens-100k or online-retail")
+    of = shape(folder)
+    items = reader.events(folder / of.items, load(f"{of.mapping}-items"))
+    interactions = reader.events(folder / of.interactions, load(of.mapping))
+    return DataSet(
+        of.mapping,
+        [event for event in items if isinstance(event, Item)],
+        [event for event in interactions if isinstance(event, Interaction)],
+        of.again,
+    )

@@ -84,6 +84,7 @@ def _open_bandit(folder: Path, clip: float | None) -> Result:
     items = open_bandit.items_of(folder)
     random = open_bandit.read(folder / open_bandit.RANDOM, items)
     thompson = open_bandit.read(folder / open_bandit.THOMPSON, items)
+    open_bandit.check_places(folder, random, thompson)
     policy = open_bandit.shares(thompson, items)
     return _result(
         "Bernoulli Thompson sampling",

@@ -22,6 +22,9 @@ from schemas.errors import InputError
 from serving.history import table
 
 RANDOM, THOMPSON = "random.csv.gz", "bts.csv.gz"
+# The logs have three; what a policy showed is a table of places and items.
+MOST_PLACES = 1000
+_WAY_OUT = "give the files of the Open Bandit set"
 USER_FEATURES = tuple(f"user_feature_{number}" for number in range(4))
 
 
@@ -45,7 +48,7 @@ def present(folder: Path) -> bool:
 
 
 def read(file: Path, items: int) -> Impressions:
-    """One log with `items` items. Raises MappingError for another file, InputError for cells that are no numbers."""
+    """One log with `items` items. Raises MappingError for another file, InputError for cells that can not be."""
     affinities = [f"user-item_affinity_{item}" for item in range(items)]
     rows = table.read(file, ["item_id", "position", "click", "propensity_score", *USER_FEATURES, *affinities])
     try:
@@ -54,7 +57,8 @@ def read(file: Path, items: int) -> Impressions:
             for name in ("item_id", "position", "click", "propensity_score", *affinities)
         }
     except pa.ArrowInvalid as error:
-        raise InputError(f"{file}: {error}; give the files of the Open Bandit set") from error
+        raise InputError(f"{file}: {error}; {_WAY_OUT}") from error
+    _check(file, numbers, items)
     return Impressions(
         numbers["item_id"].astype(np.int64),
         numbers["position"].astype(np.int64) - 1,
@@ -66,10 +70,36 @@ def read(file: Path, items: int) -> Impressions:
 
 
 def items_of(folder: Path) -> int:
-    """How many items the files know: as many as the log of the random policy has affinities for."""
-    with pa.input_stream(str(folder / RANDOM), compression="detect") as stream:
-        head: bytes = stream.read(1 << 16).split(b"\n", 1)[0]
-    return head.count(b"user-item_affinity_")
+    """How many items the files know: as many as the log of the random policy has affinities for.
+
+    Raises InputError for a file that can not be read, or has none.
+    """
+    file = folder / RANDOM
+    try:
+        with pa.input_stream(str(file), compression="detect") as stream:
+            head: bytes = stream.read(1 << 16).split(b"\n", 1)[0]
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(f"{file}: {' '.join(str(error).split())}; {_WAY_OUT}") from error
+    items = head.count(b"user-item_affinity_")
+    if not items:
+        raise InputError(f"{file}: no column user-item_affinity_0; {_WAY_OUT}")
+    return items
+
+
+def _check(file: Path, numbers: dict[str, Floats], items: int) -> None:
+    """Raises InputError for a log without rows, and for the first column with a cell that can not be."""
+    if not len(numbers["item_id"]):
+        raise InputError(f"{file}: no rows; {_WAY_OUT}")
+    # The least and the most of a column that is counted.
+    whole = {"item_id": (0, items - 1), "position": (1, MOST_PLACES), "click": (0, 1)}
+    for name, values in numbers.items():
+        fits = np.isfinite(values)
+        if name in whole:
+            least, most = whole[name]
+            fits &= (values >= least) & (values <= most) & (values == np.floor(values))
+        if not fits.all():
+            row = int(np.argmin(fits))
+            raise InputError(f"{file}: row {row + 1} has {values[row]:g} as {name}; {_WAY_OUT}")
 
 
 def shares(log: Impressions, items: int) -> Floats:
@@ -78,6 +108,13 @@ def shares(log: Impressions, items: int) -> Floats:
     np.add.at(counts, (log.place, log.item), 1.0)
     total: Floats = counts.sum(axis=1, keepdims=True)
     return counts / total
+
+
+def check_places(folder: Path, random: Impressions, thompson: Impressions) -> None:
+    """Raises InputError when the random log has a place of which the other says nothing."""
+    alone = np.setdiff1d(random.place, thompson.place)
+    if len(alone):
+        raise InputError(f"{folder / THOMPSON}: no row has position {alone[0] + 1}, {RANDOM} has some; {_WAY_OUT}")
 
 
 def off_policy_log(random: Impressions, policy: Floats) -> Log:

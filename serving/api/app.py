@@ -31,6 +31,7 @@ from serving.api.letters import Replay
 from serving.api.live import Streams
 from serving.api.metrics import Measured, Metrics
 from serving.api.openapi import describe
+from serving.api.readable import Readable
 from serving.api.scorer import Scorer
 from serving.console.console import Console
 from serving.stores.history import HistoryStore
@@ -78,7 +79,7 @@ def create_app(
     app.include_router(features.router(online, feature_set, defaults, lives_s, clock))
     app.include_router(decisions.router(online, history, clock))
     app.include_router(scoring.router(scorer, online))
-    finder = Finder(lists, items, policy, clock)
+    finder = Finder(Readable(lists, items, metrics.unreadable), policy, clock)
     app.include_router(recommendations.router(finder, history, metrics, clock, log, new_id))
     app.include_router(feedback.router(log, new_id, clock))
     app.include_router(labels.router(log, new_id, clock))

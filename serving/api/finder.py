@@ -8,13 +8,22 @@ from typing import Literal, TypeVar
 import msgspec
 
 from schemas.control import RecommendPolicy
-from schemas.errors import StateVersionError, StoreError
+from schemas.errors import StoreError
 from schemas.events import Item, RecommendationList
 from serving.api.last_seen import LastSeen, Seen
-from serving.recommend.request import Origin, Place, Request, alike_first, from_list, from_ranking, may_stand
+from serving.api.readable import Readable
+from serving.recommend.request import (
+    Origin,
+    Place,
+    Request,
+    alike_first,
+    bought_by,
+    from_list,
+    from_ranking,
+    may_stand,
+)
 from serving.stores.ids import MAX_ID_CHARS
-from serving.stores.items import ItemStore, RankingKey
-from serving.stores.lists import ListStore
+from serving.stores.items import RankingKey
 
 TRENDING: RankingKey = ("trending", "all")
 # So many entries more than are missing are read at once, for those that may not stand.
@@ -61,24 +70,22 @@ class _Offer(msgspec.Struct, frozen=True):
 
 
 class Finder:
-    """Reads lists and items; what the stores can not say is answered from what was last seen of rankings.
+    """Reads what is `stored`; what the stores can not say is answered from what was last seen of rankings.
 
     `policy` gives the recommender's policy in force, `clock` wall time in ms. Safe to share between threads.
     """
 
     def __init__(
         self,
-        lists: ListStore,
-        items: ItemStore,
+        stored: Readable,
         policy: Callable[[], RecommendPolicy],
         clock: Callable[[], int],
     ) -> None:
-        self._lists = lists
-        self._items = items
+        self._stored = stored
         self._policy = policy
         self._clock = clock
-        self._last_seen = LastSeen(items, clock)
-        self._failure: StoreError | StateVersionError | None = None
+        self._last_seen = LastSeen(stored, clock)
+        self._failure: StoreError | None = None
         self._asked_again_ms = 0
 
     def recommend(self, user_id: str, request: Request) -> Found:
@@ -86,7 +93,7 @@ class Finder:
 
         Raises StoreError when the store is down and nothing was ever read from it.
         """
-        made = self._ask(lambda: self._lists.read_list(user_id))
+        made = self._ask(lambda: self._stored.made_for(user_id))
         trending = self._ranking(TRENDING)
         segment = self._ranking(("segment", request.segment)) if request.segment else None
 
@@ -98,22 +105,23 @@ class Finder:
             # A segment with a longer name has no ranking.
             if own is None and made is not None and 1 <= len(made.segment) <= MAX_ID_CHARS:
                 own = self._ranking(("segment", made.segment))
+            bought = bought_by(made, self._policy())
             for seen in (own, trending):
                 if seen is not None:
-                    yield _Offer(from_ranking(seen.ranking), seen.ranking.event_time_ms, seen=seen)
+                    yield _Offer(from_ranking(seen.ranking, bought), seen.ranking.event_time_ms, seen=seen)
 
         return self._fill(offers(), request)
 
     def similar(self, item_id: str, n: int) -> Found:
         """Items similar to one, then trending ones, those that share a category first. Raises as `recommend` does."""
-        (ranking,) = self._ask(lambda: self._items.read_rankings([("similar", item_id)])) or (None,)
+        ranking = self._ask(lambda: self._stored.ranking(("similar", item_id)))
         trending = self._ranking(TRENDING)
 
         def offers() -> Iterator[_Offer]:
             if ranking is not None:
                 yield _Offer(from_ranking(ranking), ranking.event_time_ms)
             if trending is not None:
-                (own,) = self._ask(lambda: self._items.read_entries([item_id])) or (None,)
+                (own,) = self._ask(lambda: self._stored.entries([item_id])) or (None,)
                 places = from_ranking(trending.ranking)
                 if own is not None:
                     places = alike_first(places, trending.entries, own.categories)
@@ -152,7 +160,7 @@ class Finder:
         for start in range(0, len(fresh), size):
             portion = fresh[start : start + size]
             ids = [place.item_id for place in portion]
-            entries = self._ask(lambda ids=ids: self._items.read_entries(ids))  # type: ignore[misc]
+            entries = self._ask(lambda ids=ids: self._stored.entries(ids))  # type: ignore[misc]
             if entries is not None:
                 yield from ((place, entry, None) for place, entry in zip(portion, entries, strict=True))
             elif offer.seen is not None:
@@ -167,7 +175,7 @@ class Finder:
         """Nothing was offered: raises why, if it is not that there is nothing."""
         if self._failure is not None:
             raise self._failure
-        self._lists.check()
+        self._stored.check()
 
     def _ask(self, read: Callable[[], _T]) -> _T | None:
         """What the store says, None while it is down; the failure is kept for those who find nothing else."""
@@ -175,7 +183,7 @@ class Finder:
             return None
         try:
             answer = read()
-        except (StoreError, StateVersionError) as error:
+        except StoreError as error:
             self._failure, self._asked_again_ms = error, self._clock() + REST_MS
             return None
         self._failure = None

@@ -9,7 +9,8 @@ from collections.abc import Callable
 import msgspec
 
 from schemas.events import Item, Ranking
-from serving.stores.items import ItemStore, RankingKey
+from serving.api.readable import Readable
+from serving.stores.items import RankingKey
 
 REFRESH_MS = 5_000
 # Segments come from callers: the ones asked for longest ago are forgotten.
@@ -27,8 +28,8 @@ class Seen(msgspec.Struct, frozen=True):
 class LastSeen:
     """Rankings by key, read again from the store when they are older than REFRESH_MS. Safe to share between threads."""
 
-    def __init__(self, items: ItemStore, clock: Callable[[], int]) -> None:
-        self._items = items
+    def __init__(self, stored: Readable, clock: Callable[[], int]) -> None:
+        self._stored = stored
         self._clock = clock
         self._seen: OrderedDict[RankingKey, Seen] = OrderedDict()
         self._changing = threading.Lock()
@@ -56,16 +57,14 @@ class LastSeen:
             return found
 
     def _read(self, key: RankingKey) -> Seen | None:
-        (ranking,) = self._items.read_rankings([key])
+        ranking = self._stored.ranking(key)
         if ranking is None:
             with self._changing:
                 self._seen.pop(key, None)
             return None
         ids = [place.item_id for place in ranking.items]
         entries = {
-            item_id: entry
-            for item_id, entry in zip(ids, self._items.read_entries(ids), strict=True)
-            if entry is not None
+            item_id: entry for item_id, entry in zip(ids, self._stored.entries(ids), strict=True) if entry is not None
         }
         seen = Seen(ranking, entries, self._clock())
         with self._changing:

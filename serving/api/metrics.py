@@ -41,6 +41,12 @@ class Metrics:
             ("outcome",),
             registry=self._registry,
         )
+        self._unreadable = Counter(
+            "sluice_api_unreadable",
+            "Stored values that this release can not read: each is as good as none.",
+            ("what",),
+            registry=self._registry,
+        )
         self._ages = {
             what: (
                 Gauge(
@@ -76,6 +82,10 @@ class Metrics:
     def told(self, written: bool) -> None:
         """Count one answer that the log holds, or does not."""
         self._told.labels("written" if written else "lost").inc()
+
+    def unreadable(self, what: str) -> None:
+        """Count one stored value of another release."""
+        self._unreadable.labels(what).inc()
 
     def exposed(self, online: FreshnessAnswer | None, lists: FreshnessAnswer | None) -> bytes:
         """Everything in the text format of Prometheus."""

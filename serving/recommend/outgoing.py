@@ -46,6 +46,7 @@ class OutgoingList(msgspec.Struct, omit_defaults=True):
     source: SourcePosition | None = None
     online: dict[str, OnlineScores] = {}
     variants: dict[str, str] = {}
+    bought: list[str] = []
 
 
 def outgoing_items(

@@ -87,6 +87,7 @@ class Rankings:
         self._was_popular = popular is not None
         if popular is not None:
             self._last = self._told[popular] = self._clock.now()
+            self._forget_gone()
             return self._popular(*popular, control)
         if waiting:
             self._last = self._clock.now()
@@ -103,6 +104,12 @@ class Rankings:
                     self._world.untold_trends.pop(told, None)
                 return key if len(name) <= MOST_NAME_CHARS else None
         return None
+
+    def _forget_gone(self) -> None:
+        """Segments come and go: only of those that have a row is known when they were told."""
+        trends = self._world.trends
+        if len(self._told) > len(trends.items):
+            self._told = {key: told for key, told in self._told.items() if key[0] != "segment" or key[1] in trends.rows}
 
     def _popular(self, kind: RankingKind, name: str, control: RecommendControl) -> Ranking | None:
         only, of = (_TRENDING, "") if kind == "trending" else (_POPULAR, name)

@@ -20,11 +20,14 @@ from serving.recommend.funnel import LEADS, Funnel, Listed, Ranked, listed
 from serving.recommend.interest import DEFAULT_POLICY
 from serving.recommend.online import ranked_with, told
 from serving.recommend.outgoing import OutgoingList, outgoing_items
+from serving.recommend.rules import bought
 from serving.recommend.user import User
-from serving.recommend.world import World
+from serving.recommend.world import World, has_long_segment
 
 # Lists whose candidates are scored in one call: a batch is cut into such parts.
 MOST_LISTS = 64
+# So many of the items bought last go with a list.
+MOST_BOUGHT = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,7 @@ class Arrived:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A list that waits for its scores."""
+    """A list that waits for its scores. `bought` are items by number; its user may go on buying meanwhile."""
 
     cause: str
     time_ms: int
@@ -46,6 +49,7 @@ class Waiting:
     ask: Ask
     chosen: Chosen
     ranked: Ranked
+    bought: list[int]
     source: SourcePosition | None
 
 
@@ -53,7 +57,8 @@ class Waiting:
 class Counts:
     """What a step met: repeats taught nothing and got no list; unknown items taught nothing; refused had no room.
 
-    Limited interactions were too many of one user for a minute: they got lists, and taught the shop nothing.
+    Limited interactions were too many of one user for a minute: they got lists, and taught the shop nothing. A segment
+    with a name too long was left out; one that was replaced lost its trends to a new one.
     """
 
     interactions: int = 0
@@ -62,6 +67,8 @@ class Counts:
     unknown_items: int = 0
     refused_items: int = 0
     limited: int = 0
+    long_segments: int = 0
+    replaced_segments: int = 0
     fallbacks: int = 0
 
 
@@ -144,6 +151,8 @@ class Recommender:
         learned = self.world.learn(event, policy)
         self.counts.repeats += not learned.new
         self.counts.limited += learned.limited
+        self.counts.long_segments += has_long_segment(event)
+        self.counts.replaced_segments += learned.replaced
         return learned.user if learned.new else None
 
     def _take(self, control: RecommendControl) -> None:
@@ -179,7 +188,8 @@ class Recommender:
             new_user=user.events < policy.new_user_events,
         )
         list_id = blake2b(f"{user_id}\0{cause}".encode(), digest_size=8).hexdigest()
-        return Waiting(cause, now_ms, user_id, list_id, ask, chosen, self._funnel.shortlist(ask), source)
+        struck = bought.newest(ask, MOST_BOUGHT) if bought.NAME in policy.rules else []
+        return Waiting(cause, now_ms, user_id, list_id, ask, chosen, self._funnel.shortlist(ask), struck, source)
 
     def _finish(self, waiting: Sequence[Waiting], control: RecommendControl, watch: Watch | None) -> list[OutgoingList]:
         if not waiting:
@@ -219,6 +229,7 @@ class Recommender:
                     one.source,
                     told(members, one.ranked.features[found.rows]) if members else {},
                     dict(one.chosen.variants),
+                    [self.world.items.ids[number] for number in one.bought],
                 )
             )
         return lists

@@ -7,14 +7,14 @@ catalogue entry of now (DECISIONS.md, 52).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Literal
 
 import msgspec
 
 from schemas.control import RecommendPolicy
 from schemas.events import Item, Ranking, RecommendationList
-from serving.recommend.rules import banned, stock
+from serving.recommend.rules import banned, bought, stock
 
 # What being the most popular of the request's segment is worth, against standing first instead of last in the list.
 SEGMENT_WEIGHT = 0.5
@@ -65,9 +65,18 @@ def from_list(made: RecommendationList, request: Request, popular: Ranking | Non
     return sorted(places, key=lambda place: -worth[place.item_id])
 
 
-def from_ranking(ranking: Ranking) -> list[Place]:
-    """A ranking, in its order."""
-    return [Place(place.item_id, place.score, place.source, ranking.kind) for place in ranking.items]
+def from_ranking(ranking: Ranking, without: Container[str] = ()) -> list[Place]:
+    """A ranking, in its order, without these items."""
+    return [
+        Place(place.item_id, place.score, place.source, ranking.kind)
+        for place in ranking.items
+        if place.item_id not in without
+    ]
+
+
+def bought_by(made: RecommendationList | None, policy: RecommendPolicy) -> frozenset[str]:
+    """What a list is not filled up with: its user bought it, and the policy does not offer that again."""
+    return frozenset(made.bought) if made is not None and bought.NAME in policy.rules else frozenset()
 
 
 def alike_first(places: Sequence[Place], entries: dict[str, Item], categories: Sequence[str]) -> list[Place]:

@@ -86,6 +86,8 @@ class RecommendStage:
             (metrics.REPEATS, now.repeats - before.repeats),
             (metrics.UNKNOWN_ITEMS, now.unknown_items - before.unknown_items),
             (metrics.LIMITED_INTERACTIONS, now.limited - before.limited),
+            (metrics.LONG_SEGMENTS, now.long_segments - before.long_segments),
+            (metrics.REPLACED_SEGMENTS, now.replaced_segments - before.replaced_segments),
             (metrics.REFUSED_ITEMS, now.refused_items - before.refused_items),
         ):
             if by:

@@ -8,7 +8,7 @@ from serving.recommend import leaders
 from serving.recommend.items import HALF_LIVES_MS
 
 WIDTH = 200
-# A segment beyond these is counted with everybody.
+# One more takes the place of the one with the least interest, and begins with nothing.
 MOST_SEGMENTS = 64
 GENERAL = ("#hour", "#day", "#week")
 SEGMENT_HALF_MS = HALF_LIVES_MS[2]
@@ -22,24 +22,42 @@ class Trends:
         self.items = np.full((rows, WIDTH), leaders.NOBODY, np.int32)
         self.weights = np.zeros((rows, WIDTH), np.float32)
         self.times_ms = np.zeros(rows, np.int64)
+        # The names in the order of their rows.
         self.rows = {name: row for row, name in enumerate(GENERAL)}
 
     def learn(self, item: int, time_ms: int, segment: str, weight: float) -> list[str]:
-        """Count an interaction; returns the names of the rows that changed."""
+        """Count an interaction, of a segment only if it has a row; returns the names of the rows that changed."""
         changed = list(GENERAL)
         for row, half_ms in enumerate(HALF_LIVES_MS):
             leaders.touch(self.items, self.weights, self.times_ms, row, item, weight, time_ms, float(half_ms))
-        own = self.row(segment, new=True)
+        own = self.row(segment)
         if own is not None:
             leaders.touch(self.items, self.weights, self.times_ms, own, item, weight, time_ms, float(SEGMENT_HALF_MS))
             changed.append(segment)
         return changed
 
-    def row(self, segment: str, *, new: bool = False) -> int | None:
+    def row(self, segment: str) -> int | None:
         """The row of a segment, None when it has none."""
-        if not segment or segment in GENERAL:
+        return None if not segment or segment in GENERAL else self.rows.get(segment)
+
+    def make_room(self, segment: str) -> str | None:
+        """See that a segment has a row; returns the segment that had it, None when nobody lost one."""
+        if not segment or segment in self.rows:
             return None
-        found = self.rows.get(segment)
-        if found is None and new and len(self.rows) < len(self.items):
-            found = self.rows[segment] = len(self.rows)
-        return found
+        if len(self.rows) < len(self.items):
+            self.rows[segment] = len(self.rows)
+            return None
+        lightest = self._lightest()
+        gone = list(self.rows)[lightest]
+        self.rows = {segment if row == lightest else name: row for name, row in self.rows.items()}
+        self.items[lightest] = leaders.NOBODY
+        self.weights[lightest] = 0
+        self.times_ms[lightest] = 0
+        return gone
+
+    def _lightest(self) -> int:
+        """The segment's row whose weights, all as of the same time, are the least."""
+        first = len(GENERAL)
+        times_ms = self.times_ms[first:]
+        left = 2.0 ** ((times_ms - times_ms.max()) / SEGMENT_HALF_MS)
+        return first + int(np.argmin(self.weights[first:].sum(axis=1, dtype=np.float64) * left))

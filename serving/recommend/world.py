@@ -26,6 +26,8 @@ from serving.recommend.workspace import Numbers, Scores
 COMPANIONS = 10
 NEIGHBOUR_HALF_MS = 60 * 86_400_000.0
 MINUTE_MS = 60_000
+# Segments come from outside: a longer name is no id of a ranking, and would lie in the state of every user that has it.
+MOST_SEGMENT_CHARS = 64
 # State is forgotten 40 days after it was written: what gives items their numbers, and entries of items that people
 # touch, are written again so often that they never are. A number that came to mean another item would be wrong in the
 # state of every user.
@@ -35,11 +37,15 @@ _KIND_NUMBERS = {kind: number for number, kind in enumerate(KINDS)}
 
 
 class Learned(NamedTuple):
-    """Whose interaction it was, whether it was new, and whether it was one too many to teach the shop anything."""
+    """Whose interaction it was, whether it was new, and whether it was one too many to teach the shop anything.
+
+    `replaced` says that another segment lost its trends to that of the interaction.
+    """
 
     user: User
     new: bool
     limited: bool = False
+    replaced: bool = False
 
 
 class World:
@@ -91,7 +97,7 @@ class World:
             return Learned(user, new=False)
         self._changed_users[event.user_id] = user
         segment = event.context.get("segment", "")
-        if segment:
+        if segment and not has_long_segment(event):
             user.segment = segment
         item = self.items.numbers.get(event.item_id)
         if item is None:
@@ -105,13 +111,24 @@ class World:
         if not limited and event.position is not None and (event.impression or event.kind in _CLICKED):
             look(items.clicks, items.looks, item, event.position, event.kind in _CLICKED)
             self._changed_items[item] = None
+        replaced = weight > 0 and self._make_room(user.segment)
         if weight > 0:
             self._teach(user, item, time_ms, weight)
         if not event.impression:
             # Of a bot, too: what it bought is not offered again.
             liked = limited or weight > 0
             user.learn(item, time_ms, _KIND_NUMBERS[event.kind], liked=liked)
-        return Learned(user, new=True, limited=limited)
+        return Learned(user, new=True, limited=limited, replaced=replaced)
+
+    def _make_room(self, segment: str) -> bool:
+        """See that a segment has trends; whether another one lost its own."""
+        gone = self.trends.make_room(segment)
+        if gone is None:
+            return False
+        self._changed_trends.pop(gone, None)
+        self.untold_trends.pop(gone, None)
+        self._writes[state.trend_key(gone)] = None
+        return True
 
     def _teach(self, user: User, item: int, time_ms: int, weight: float) -> None:
         """What all users get to see of an interaction."""
@@ -186,6 +203,11 @@ class World:
         done = self._read(f"i:{item_id}")
         if number is not None and done is not None:
             state.restore_item(self.items, number, f"i:{item_id}", done)
+
+
+def has_long_segment(event: Interaction) -> bool:
+    """Whether an interaction names a segment that is left out, for its name is too long."""
+    return len(event.context.get("segment", "")) > MOST_SEGMENT_CHARS
 
 
 @compiled

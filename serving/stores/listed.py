@@ -60,9 +60,12 @@ _whole_decoder = msgspec.msgpack.Decoder(_Whole)
 
 
 def listed(made: RecommendationList) -> RecommendationList:
-    """The list as history gives it back: without the features of its items, and without its place in the log."""
+    """The list as history gives it back: what was shown and why.
+
+    It is without the features of its items, without its place in the log, and without what its user had bought.
+    """
     items = [msgspec.structs.replace(item, features=[]) for item in made.items]
-    return msgspec.structs.replace(made, items=items, source=None)
+    return msgspec.structs.replace(made, items=items, source=None, bought=[])
 
 
 def pack_listed(made: RecommendationList) -> bytes:

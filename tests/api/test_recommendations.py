@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import msgspec
 import pytest
 from api_builders import NOW_MS, Broken, Client, Log, app, refusal
 
@@ -42,9 +43,8 @@ def entry(name, at_ms=NOW_MS - 9000, **given):
 class Switch:
     """A store that can be switched off."""
 
-    def __init__(self, store, error=DOWN):
+    def __init__(self, store):
         self._store = store
-        self._error = error
         self.down = False
         self.calls = 0
 
@@ -52,7 +52,7 @@ class Switch:
         def call(*arguments):
             self.calls += 1
             if self.down:
-                raise self._error
+                raise DOWN
             return getattr(self._store, name)(*arguments)
 
         return call
@@ -234,15 +234,59 @@ def test_a_process_that_never_saw_the_store_answers_503_in_one_line():
 
 
 def test_a_list_that_this_release_can_not_read_is_as_good_as_none():
-    shop = Shop()
-    shop.lists = Switch(MemoryLists(lambda: NOW_MS), StateVersionError("stored list has encoding 99; upgrade"))
-    shop.lists.down = True
-    shop.client = Client(app(lists=shop.lists, items=shop.items))
-    assert refusal(shop.client.get("/recommendations/ann"), 503) == "stored list has encoding 99"
-    shop = Shop()
-    shop.get("/recommendations/ann")
-    shop.lists.down, shop.lists._error = True, StateVersionError("stored list has encoding 99; upgrade")
+    class Lists(MemoryLists):
+        def read_list(self, user_id):
+            raise StateVersionError("stored list has encoding 99; upgrade")
+
+    shop = Shop(lists=Lists(lambda: NOW_MS))
+    for _ in range(2):
+        body = shop.get("/recommendations/ann?segment=east")
+        assert (body["origin"], body["cached_ms"], names(body)[:3]) == ("segment", None, ["i4", "i22", "i39"])
     assert shop.get("/recommendations/ann")["origin"] == "trending"
+    assert 'sluice_api_unreadable_total{what="list"} 3.0' in shop.client.get("/metrics").text
+
+
+class OtherRelease(MemoryItems):
+    """Items of which some were written by another release."""
+
+    strange: frozenset[str] = frozenset()
+
+    def read_entries(self, item_ids):
+        if not self.strange.isdisjoint(item_ids):
+            raise StateVersionError("stored item has encoding 99; upgrade")
+        return super().read_entries(item_ids)
+
+    def read_rankings(self, keys):
+        if not self.strange.isdisjoint(name for _, name in keys):
+            raise StateVersionError("stored ranking has encoding 99; upgrade")
+        return super().read_rankings(keys)
+
+
+def test_an_entry_or_ranking_that_this_release_can_not_read_spoils_no_other(shop):
+    items = OtherRelease(lambda: NOW_MS)
+    items.write_entries([entry(f"i{n}", price=float(n)) for n in range(40)])
+    items.write_rankings([ranking("trending", "all", ["i7", "i8", "i9"]), ranking("segment", "west", ["i3"])])
+    items.strange = frozenset({"i1", "i8", "west"})
+    shop.client = Client(app(lists=shop.lists, items=items))
+    body = shop.get("/recommendations/ann?n=8&segment=west")
+    assert names(body) == ["i0", "i1", "i2", "i3", "i4", "i7", "i8", "i9"]
+    assert [item["price"] for item in body["items"]] == [0.0, None, 2.0, 3.0, 4.0, 7.0, None, 9.0]
+    assert body["cached_ms"] is None
+    told = shop.client.get("/metrics").text
+    assert 'sluice_api_unreadable_total{what="ranking"}' in told
+    assert 'sluice_api_unreadable_total{what="item"}' in told
+
+
+def test_a_list_is_filled_up_without_what_its_user_bought_unless_the_policy_offers_that_again():
+    made = msgspec.structs.replace(listing("ann", ["i0", "i1"]), bought=["i1", "i20", "i39"])
+    shop = Shop()
+    shop.lists.write_lists([made])
+    # What the recommender listed itself stands: it knew.
+    assert names(shop.get("/recommendations/ann?n=6")) == ["i0", "i1", "i21", "i3", "i38", "i37"]
+    assert not {"i20", "i39"} & set(names(shop.get("/recommendations/ann?n=40")))
+    shop = Shop(policy=lambda: RecommendPolicy(rules=("stock", "banned")))
+    shop.lists.write_lists([made])
+    assert names(shop.get("/recommendations/ann?n=6")) == ["i0", "i1", "i20", "i21", "i3", "i39"]
 
 
 def test_a_shop_without_anything_is_no_error():

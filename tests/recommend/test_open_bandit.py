@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +78,70 @@ def test_cells_that_are_no_numbers_are_refused_with_the_file(folder: tuple[Path,
     path.write_bytes(gzip.compress(text))
     with pytest.raises(InputError, match=r"random\.csv\.gz: .*zero.*; give the files of the Open Bandit set"):
         evaluate(folder[0])
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    for seed, name in enumerate([open_bandit.RANDOM, open_bandit.THOMPSON]):
+        write(tmp_path / name, np.full((3, ITEMS), 1 / ITEMS), seed, rows=60)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("cells", "message"),
+    [
+        ("t,4,1,0,0.25,x,x,x,x,0,0,1,0", "row 2 has 4 as item_id"),
+        ("t,-1,1,0,0.25,x,x,x,x,0,0,1,0", "row 2 has -1 as item_id"),
+        ("t,0.5,1,0,0.25,x,x,x,x,0,0,1,0", "row 2 has 0.5 as item_id"),
+        ("t,,1,0,0.25,x,x,x,x,0,0,1,0", "row 2 has nan as item_id"),
+        ("t,0,0,0,0.25,x,x,x,x,0,0,1,0", "row 2 has 0 as position"),
+        ("t,0,inf,0,0.25,x,x,x,x,0,0,1,0", "row 2 has inf as position"),
+        ("t,0,1001,0,0.25,x,x,x,x,0,0,1,0", "row 2 has 1001 as position"),
+        ("t,0,1,2,0.25,x,x,x,x,0,0,1,0", "row 2 has 2 as click"),
+        ("t,0,1,0,,x,x,x,x,0,0,1,0", "row 2 has nan as propensity_score"),
+        ("t,0,1,0,0.25,x,x,x,x,0,0,inf,0", "row 2 has inf as user-item_affinity_2"),
+    ],
+)
+def test_a_cell_that_can_not_be_is_refused_with_its_row_and_column(small: Path, cells: str, message: str) -> None:
+    path = small / open_bandit.THOMPSON
+    lines = gzip.decompress(path.read_bytes()).decode().splitlines()
+    lines[2] = cells
+    path.write_bytes(gzip.compress("\n".join(lines).encode()))
+    with pytest.raises(InputError, match=rf"bts\.csv\.gz: {message}; give the files of the Open Bandit set"):
+        evaluate(small)
+
+
+def test_a_place_of_which_the_other_log_says_nothing_is_refused(small: Path) -> None:
+    path = small / open_bandit.THOMPSON
+    head, *rows = gzip.decompress(path.read_bytes()).decode().splitlines()
+    path.write_bytes(gzip.compress("\n".join([head, *(row for row in rows if row.split(",")[2] != "3")]).encode()))
+    with pytest.raises(InputError, match=r"bts\.csv\.gz: no row has position 3, random\.csv\.gz has some; give"):
+        evaluate(small)
+
+
+def _no_affinities(raw: bytes) -> bytes:
+    return gzip.compress(raw.replace(b"user-item_affinity_", b"affinity_"))
+
+
+def _head_only(raw: bytes) -> bytes:
+    return gzip.compress(raw.splitlines()[0] + b"\n")
+
+
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [
+        (lambda raw: raw, "random.csv.gz: .*"),
+        (lambda raw: gzip.compress(raw)[:20], "random.csv.gz: .*"),
+        (_no_affinities, "random.csv.gz: no column user-item_affinity_0"),
+        (_head_only, "random.csv.gz: no rows"),
+    ],
+    ids=["no gzip", "cut off", "no affinities", "no rows"],
+)
+def test_a_file_that_is_no_log_is_named(small: Path, broken: Callable[[bytes], bytes], message: str) -> None:
+    path = small / open_bandit.RANDOM
+    path.write_bytes(broken(gzip.decompress(path.read_bytes())))
+    with pytest.raises(InputError, match=message):
+        evaluate(small)
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="the open-bandit-men data set is not here")

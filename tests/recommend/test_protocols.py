@@ -45,12 +45,26 @@ def test_the_funnel_is_the_best_of_four_on_the_first_ratings():
         ([], "give --data FOLDER, or --off-policy for the log of the running stack"),
         (["--off-policy", "--threads", "2"], "--threads does not go with --off-policy"),
         (["--data", "x", "--clip", "3"], "--clip goes only with --off-policy"),
+        (["--data", "x", "--limit", "2000"], "--limit goes only with --protocol prequential"),
+        (
+            ["--data", "x", "--protocol", "prequential", "--validate"],
+            "--validate goes only with --protocol random-75-25",
+        ),
     ],
 )
 def test_options_of_the_other_way_of_measuring_are_refused(words: list[str], message: str):
     result = CliRunner().invoke(sluice, ["evaluate", "recommend", *words])
     assert isinstance(result.exception, InputError)
     assert str(result.exception) == message
+
+
+def test_a_data_set_that_the_random_split_is_not_defined_on_is_refused_before_it_is_read(tmp_path: Path):
+    (tmp_path / "lines.parquet").write_bytes(b"not read")
+    result = CliRunner().invoke(sluice, ["evaluate", "recommend", "--data", str(tmp_path)])
+    assert isinstance(result.exception, InputError)
+    assert str(result.exception) == (
+        f"random-75-25 is defined on movielens-100k; use --protocol prequential for {tmp_path}"
+    )
 
 
 def test_a_folder_of_nothing_known_is_named(tmp_path: Path):

@@ -20,6 +20,7 @@ from serving.recommend.features.catalogue import FEATURE_SET, NAMES
 from serving.recommend.item_model import ItemModel
 from serving.recommend.rankings import GAP_EVENTS, MOST_POPULAR, PAUSE_MS, Rankings
 from serving.recommend.recommender import Recommender
+from serving.recommend.trends import MOST_SEGMENTS
 
 ITEMS = 60
 EVENTS = [*catalogue(ITEMS), *history(1, users=12, items=ITEMS, count=300)]
@@ -206,3 +207,15 @@ def test_a_source_that_the_policy_switches_off_tells_of_nothing():
     off = control(sources={"lookalike": SourceShare(quota=0)})
     quiet = [act("u", 1, NOON_MS + n * MINUTE_MS, event_id=f"o{n}") for n in range(20)]
     assert {one.kind for one in told([*catalogue(12), *quiet], rules=off)} == {"trending"}
+
+
+def test_of_segments_that_come_and_go_nothing_is_left_behind():
+    world, rules = (made := Recommender()).world, control()
+    made.learn(catalogue(5))
+    rankings = Rankings(world)
+    for number in range(5 * MOST_SEGMENTS):
+        at_ms = NOON_MS + number * PAUSE_MS
+        made.learn([act("u", 1, at_ms, event_id=f"s{number}", context={"segment": f"s{number}"})])
+        rankings.after(at_ms, rules)
+    assert len(rankings._told) <= len(world.trends.items)
+    assert len(world.untold_trends) <= len(world.trends.items)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from collections import Counter
 
 import pytest
@@ -14,6 +15,7 @@ from schemas.topics import DEAD_LETTERS, INTERACTIONS, ITEMS, RECOMMENDATIONS
 from serving.inflight import Record
 from serving.recommend.recommender import Recommender
 from serving.recommend.stage import RecommendStage
+from serving.recommend.trends import GENERAL, MOST_SEGMENTS
 from serving.recommend.world import KEEP_MS
 
 
@@ -100,6 +102,47 @@ def test_an_item_that_nobody_knows_teaches_nothing_and_is_counted():
     (answer,) = lists(made.step([record(act("ann", 99, NOON_MS))], control()))
     assert "i99" not in {i.item_id for i in answer.items}
     assert tally.counts[metrics.UNKNOWN_ITEMS.name, ""] == 1
+
+
+def test_a_segment_with_a_name_too_long_is_left_out_and_counted():
+    made, recommender, tally = stage()
+    made.step([record(entry) for entry in catalogue(5)], control())
+    acts = [act("ann", n, NOON_MS, context={"segment": name}) for n, name in enumerate(["west", "s" * 65, "t" * 64])]
+    answers = lists(made.step([record(one) for one in acts], control()))
+    assert [answer.segment for answer in answers] == ["west", "west", "t" * 64]
+    assert set(recommender.world.trends.rows) == {*GENERAL, "west", "t" * 64}
+    assert tally.counts[metrics.LONG_SEGMENTS.name, ""] == 1
+
+
+def crowd():
+    """More segments than have room: five of them large, the others of one user each, some come back."""
+    chance = random.Random(5)
+    for number in range(400):
+        large = number % 2
+        segment = f"large-{chance.randrange(5)}" if large else f"small-{chance.randrange(2 * MOST_SEGMENTS)}"
+        time_ms = NOON_MS + number * 60_000
+        yield act(f"u{segment}{number % 3}", chance.randrange(60), time_ms, context={"segment": segment})
+
+
+def test_one_segment_too_many_takes_the_place_of_the_least_and_a_restart_changes_nothing():
+    events = [record(event, n) for n, event in enumerate([*catalogue(60), *crowd()])]
+    whole, state = stage(), {}
+    expected = [o.value for o in whole[0].step(events, control()) if o.topic == RECOMMENDATIONS.name]
+    found = []
+    for start in range(0, len(events), 61):
+        made, recommender, _ = stage(state.get)
+        part = made.step(events[start : start + 61], control())
+        found += [o.value for o in part if o.topic == RECOMMENDATIONS.name]
+        state = {key: raw for key, raw in (state | recommender.take_writes()).items() if raw is not None}
+    assert found == expected
+    rows = whole[1].world.trends.rows
+    assert len(rows) == len(GENERAL) + MOST_SEGMENTS
+    assert {f"large-{n}" for n in range(5)} <= set(rows)
+    assert whole[2].counts[metrics.REPLACED_SEGMENTS.name, ""] > 0
+    # What a segment had is gone with it, and the last one is there.
+    assert {key for key in state if key.startswith("t:")} == {f"t:{name}" for name in rows}
+    *_, last = crowd()
+    assert last.context["segment"] in rows
 
 
 def test_a_stage_that_starts_again_from_its_state_answers_as_if_it_had_never_stopped():

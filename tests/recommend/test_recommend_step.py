@@ -14,7 +14,7 @@ from schemas.events import ControlRecord, Item, RecommendationList
 from serving.recommend import state
 from serving.recommend.features.catalogue import NAMES
 from serving.recommend.items import NEIGHBOURS, Items
-from serving.recommend.recommender import Recommender
+from serving.recommend.recommender import MOST_BOUGHT, Recommender
 from serving.recommend.sources.catalogue import NAMES as SOURCES
 from serving.recommend.user import User
 
@@ -137,6 +137,27 @@ def test_what_was_bought_is_offered_again_only_after_the_policys_hours():
     assert "i3" not in ids(made.recommend("u", NOON_MS + 100 * DAY_MS, never))
     assert "i3" not in ids(made.recommend("u", NOON_MS + DAY_MS // 2, soon))
     assert "i3" in ids(made.recommend("u", NOON_MS + 2 * DAY_MS, soon))
+
+
+def test_a_list_says_what_its_user_bought_last_the_newest_first_as_long_as_that_is_not_offered_again():
+    made = recommender(MOST_BOUGHT + 30)
+    bought = [act("u", n, NOON_MS + n * 1000, "purchase") for n in range(MOST_BOUGHT + 5)]
+    made.learn([act("u", MOST_BOUGHT + 20, NOON_MS), *bought])
+    now_ms = bought[-1].event_time_ms
+    newest = [event.item_id for event in bought[::-1]]
+    assert made.recommend("u", now_ms, control()).bought == newest[:MOST_BOUGHT]
+    assert made.recommend("u", now_ms + DAY_MS // 2, control(rebuy_hours=24.0)).bought == newest[:MOST_BOUGHT]
+    assert made.recommend("u", now_ms + DAY_MS, control(rebuy_hours=24.0)).bought == newest[:1]
+    assert made.recommend("u", now_ms + 2 * DAY_MS, control(rebuy_hours=24.0)).bought == []
+    assert made.recommend("u", now_ms, control(rules=("stock", "banned"))).bought == []
+    assert made.recommend("other", now_ms, control()).bought == []
+
+
+def test_a_list_does_not_know_what_was_bought_after_it():
+    made = recommender(ITEMS)
+    acts = [act("u", n, NOON_MS + n * 1000, "purchase") for n in range(3)]
+    lists = made.step(arrived(acts), control())
+    assert [one.bought for one in lists] == [["i0"], ["i1", "i0"], ["i2", "i1", "i0"]]
 
 
 def test_an_empty_system_lists_the_newest_and_a_small_catalogue_lists_all_of_it():

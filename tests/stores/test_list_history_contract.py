@@ -23,6 +23,7 @@ def test_a_list_is_read_back_as_it_was_shown_without_features(history, fresh):
         embeddings="e@2",
         feature_set="f-1",
         source=SourcePosition("interactions", 3, 9),
+        bought=["i9"],
     )
     history.write_lists([written])
     assert history.lists_of(user, NOON_MS, NOON_MS + 1, 10) == [listed(written)]

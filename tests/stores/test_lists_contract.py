@@ -19,10 +19,13 @@ STRANGE_IDS = ["a:b:c", "ключ-✓-🦊", "nul\0inside", "\0", " ", "x" * 64,
 
 
 def test_a_list_is_read_back_whole_but_for_the_features_of_its_items(lists):
-    written = listing(new_user=True, policy="p1", embeddings="e@2", source=SourcePosition("interactions", 3, 9))
+    written = listing(
+        new_user=True, policy="p1", embeddings="e@2", source=SourcePosition("interactions", 3, 9), bought=["i9"]
+    )
     lists.write_lists([written])
     found = lists.read_list("u1")
     assert found == shown(written)
+    assert found.bought == ["i9"]
     assert [item.features for item in found.items] == [[], []]
     assert [item.features for item in written.items] == [[1.0, 2.0]] * 2, "what was handed in stays as it is"
 

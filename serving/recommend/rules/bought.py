@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from serving.compiled import compiled
 from serving.recommend.ask import Ask
 from serving.recommend.rules.rule import Kept
+from serving.recommend.user import BOUGHT_S, ITEM
 from serving.recommend.workspace import Numbers
 
 NAME = "bought"
@@ -16,9 +17,21 @@ HARD = False
 
 def keep(ask: Ask, candidates: Numbers) -> Kept:
     """All but the bought."""
+    return without(ask.user.known, ask.user.known_size, candidates, BOUGHT_S, _since_s(ask))
+
+
+def newest(ask: Ask, most: int) -> list[int]:
+    """The items that the rule leaves out, the one bought last first; at most so many."""
+    known = ask.user.known[: ask.user.known_size]
+    struck = known[known[:, BOUGHT_S] >= _since_s(ask)]
+    found: list[int] = struck[np.argsort(-struck[:, BOUGHT_S], kind="stable")[:most], ITEM].tolist()
+    return found
+
+
+def _since_s(ask: Ask) -> int:
+    """What was bought from then on is left out."""
     hours = ask.policy.rebuy_hours
-    since_s = 1 if hours is None else max(1, int(ask.now_ms / 1000 - hours * 3600))
-    return without(ask.user.known, ask.user.known_size, candidates, 3, since_s)
+    return 1 if hours is None else max(1, int(ask.now_ms / 1000 - hours * 3600))
 
 
 @compiled
