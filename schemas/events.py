@@ -76,7 +76,8 @@ class Interaction(Event, frozen=True, kw_only=True, omit_defaults=True):
 class Item(Event, frozen=True, kw_only=True, omit_defaults=True):
     """An item of the catalogue as it is from now on: a later event replaces it whole. The record key is `item_id`.
 
-    `stock` is None where nobody counts it. `flags` are words that rules know, such as `banned`.
+    `stock` is None where nobody counts it. `flags` are words that rules know, such as `banned`. With a `created_ms` of
+    0, or later than the event itself, the item counts as made when it was first heard of.
     """
 
     item_id: Id
@@ -232,10 +233,10 @@ class RecommendationList(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     One with an `origin` is what the API showed, and from what: nobody's new list. `of_list` is the list that it showed
     items of, `event_time_ms` when; an item that is not from that list has propensity 1.
-    """
 
     `bought` are the items that its user bought last and is not offered again, the newest first: a list is filled up
     without them.
+    """
 
     user_id: Id
     list_id: Id
@@ -251,8 +252,8 @@ class RecommendationList(Event, frozen=True, kw_only=True, omit_defaults=True):
     variants: dict[str, str] = {}
     origin: Word = ""
     of_list: Word = ""
-
     bought: list[str] = []
+
 
 class RankedItem(msgspec.Struct, frozen=True, omit_defaults=True):
     """One place of a ranking: `score` is at most 1 for the best place, `source` speaks most for the item."""
