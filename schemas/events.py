@@ -76,7 +76,8 @@ class Interaction(Event, frozen=True, kw_only=True, omit_defaults=True):
 class Item(Event, frozen=True, kw_only=True, omit_defaults=True):
     """An item of the catalogue as it is from now on: a later event replaces it whole. The record key is `item_id`.
 
-    `stock` is None where nobody counts it. `flags` are words that rules know, such as `banned`.
+    `stock` is None where nobody counts it. `flags` are words that rules know, such as `banned`. With a `created_ms` of
+    0, or later than the event itself, the item counts as made when it was first heard of.
     """
 
     item_id: Id

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -121,6 +122,10 @@ class Items:
         else:
             was = (-int(self.created_ms[number]), number)
             del self.newest[bisect_left(self.newest, was)]
+        created_ms = self._created_ms(number, entry)
+        if created_ms != entry.created_ms:
+            # Kept with the entry, so that a restart knows it, too.
+            entry = msgspec.structs.replace(entry, created_ms=created_ms)
         self.entries[number] = entry
         insort(self.newest, (-entry.created_ms, number))
         self.stock[number] = UNCOUNTED if entry.stock is None else entry.stock
@@ -146,6 +151,15 @@ class Items:
         if not self.lookalikes_known[number]:
             content.neighbours(self.bits, self.term_counts, len(self), number, self.lookalikes, self.likeness)
             self.lookalikes_known[number] = True
+
+    def _created_ms(self, number: int, entry: Item) -> int:
+        """When the item was made: as its entry says if that can be, else when it was first heard of.
+
+        A time to come would leave the item the newest of all until then.
+        """
+        if 0 < entry.created_ms <= entry.event_time_ms:
+            return entry.created_ms
+        return int(self.created_ms[number]) or entry.event_time_ms
 
     def _describe(self, number: int, bits: NDArray[np.uint64], new: bool) -> None:
         if not new and np.array_equal(self.bits[number], bits):

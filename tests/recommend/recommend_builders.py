@@ -17,8 +17,13 @@ GENRES = ("drama", "comedy", "thriller", "western", "animation", "crime")
 
 
 def item(number: int, **fields) -> Item:
-    given = {"categories": [GENRES[number % len(GENRES)]], "price": 10.0, "created_ms": NOON_MS - number * DAY_MS}
-    return Item(event_id=f"item-{number}", event_time_ms=NOON_MS, item_id=f"i{number}", **(given | fields))
+    given = {
+        "event_time_ms": NOON_MS,
+        "categories": [GENRES[number % len(GENRES)]],
+        "price": 10.0,
+        "created_ms": NOON_MS - number * DAY_MS,
+    }
+    return Item(event_id=f"item-{number}", item_id=f"i{number}", **(given | fields))
 
 
 def catalogue(count: int) -> list[Item]:

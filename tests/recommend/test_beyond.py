@@ -26,7 +26,8 @@ def world(totals: list[int]) -> Items:
     for number in range(COUNT):
         # Item 0 is made tomorrow, and the last two say nothing of themselves.
         categories = [] if number > COUNT - 3 else [f"kind{number % 3}", f"sort{number % 2}"]
-        items.put(item(number, categories=categories, created_ms=NOON_MS + (1 - number) * DAY_MS))
+        created_ms = NOON_MS + (1 - number) * DAY_MS
+        items.put(item(number, event_time_ms=NOON_MS + DAY_MS, categories=categories, created_ms=created_ms))
     items.totals[:COUNT] = totals
     return items
 
