@@ -79,6 +79,10 @@ class Course:
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "definition"}
 
+    def limit_by(self, limits: Limits) -> None:
+        """Follow the settings of now."""
+        self._meter.limit_by(limits)
+
     @property
     def figures(self) -> Figures:
         """Prequential metrics: each answer by the learner as it was when the answer was given."""
@@ -103,7 +107,7 @@ class Course:
             self.counts["held_out"] += 1
             self._holdout.take(row, example.label, example.weight)
             return []
-        if not self._meter.allows(example.source, example.user_id, example.event_time_ms):
+        if not self._meter.allows(example.source, example.user_id, self.now_ms):
             self.counts["limited"] += 1
             return []
         told = self._watch(example.label, prediction)
