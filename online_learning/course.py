@@ -60,7 +60,8 @@ class Course:
         self._holdout = Holdout(definition.seed)
         self._reservoir = Reservoir(definition.seed)
         self._rng = random.Random(definition.seed)
-        self._measured = Prequential("classification")
+        # The bound of a reward is no probability, but it orders items.
+        self._measured = Prequential("ranking" if definition.kind == "bandit" else "classification")
         self.challenge = Challenge(definition.name, promotion, definition.metric)
         self._past = Past()
         self._errors = Watch(definition.detector, definition.seed)
@@ -123,8 +124,6 @@ class Course:
         return None if refusal is None else f"refused_{refusal}"
 
     def _measure(self, example: LabelledExample, row: Row, prediction: float) -> None:
-        if self.definition.kind == "bandit":
-            return
         # What the learner knows by now it may not have known when the answer was needed.
         then: float | None = prediction
         if self._learned_ms > example.decided_ms:
