@@ -1,7 +1,7 @@
 """Which learner is shadow, member or champion: judged, told to the control topic with an audit record, and taken back.
 
-Everything here follows from the records of the control topic: an audit record keeps what stood before, so that a
-rollback needs nothing else.
+Everything here follows from the records of the control topic: an audit record keeps what stood before and after, so
+that a rollback needs nothing else.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from infra.promotion import Force
 from online_learning.promotion import action, comparison_of
 from schemas import control
 from schemas.control import Audit, ModelPointer, OnlineModel
-from schemas.errors import GateError, InputError, NotFoundError
+from schemas.errors import GateError, InputError, InvalidError, NotFoundError
 from schemas.events import ControlRecord, Snapshot
 from schemas.settings import Promotion
 from serving.registry import PRODUCTION
 
 PROMOTE, ROLLBACK, SET_ASIDE = "promote_learner", "rollback_learner", "set_learner_aside"
+SET, REMOVE = "set_learner", "remove_learner"
 ANSWERING = ("member", "champion")
 
 Records = Mapping[str, ControlRecord]
@@ -38,11 +39,31 @@ class By:
     note: str = ""
 
 
+def usable(record: ControlRecord) -> control.Payload | None:
+    """The payload; None for a deletion, and for one that can not be read: it is a dead letter to every job."""
+    try:
+        return control.payload(record)
+    except InvalidError:
+        return None
+
+
+def passed_over(records: Iterable[ControlRecord]) -> list[str]:
+    """Why records that would matter here are passed over, a line each."""
+    found = []
+    for record in records:
+        try:
+            if record.kind in {"online_model", "audit", "model"}:
+                control.payload(record)
+        except InvalidError as error:
+            found.append(str(error))
+    return found
+
+
 def online_models(records: Iterable[ControlRecord]) -> dict[str, OnlineModel]:
     """Record name -> what is in force."""
     found = {}
     for record in records:
-        payload = control.payload(record) if record.kind == "online_model" else None
+        payload = usable(record) if record.kind == "online_model" else None
         if isinstance(payload, OnlineModel):
             found[record.name] = payload
     return found
@@ -70,6 +91,19 @@ def promote(
     return _change(PROMOTE, wanted.learner, present, after, by)
 
 
+def set_one(present: Mapping[str, OnlineModel], name: str, wanted: OnlineModel | None, by: By) -> list[ControlRecord]:
+    """The records that put one record in place, or take it away (None), whatever the gate says.
+
+    `present` is what is in force. Raises InputError for a champion, which has to pass the gate.
+    """
+    if wanted is None:
+        learner = present[name].learner if name in present else name
+        return _change(REMOVE, learner, present, {name: None}, by)
+    if wanted.mode == "champion":
+        raise InputError(f"a champion must have won; use `sluice learners promote {wanted.learner}`")
+    return _change(SET, wanted.learner, present, {name: wanted}, by)
+
+
 def set_aside(present: Mapping[str, OnlineModel], learner: str | None, by: By) -> list[ControlRecord]:
     """The records that make shadows of a learner, or of all, where they have a part in scores; none where none has.
 
@@ -90,20 +124,47 @@ def set_aside(present: Mapping[str, OnlineModel], learner: str | None, by: By) -
 def roll_back(records: Records, learner: str, by: By) -> list[ControlRecord]:
     """The records that restore what stood before the learner's newest change that was not taken back yet.
 
-    Raises NotFoundError when there is none.
+    What was changed again since stays, and nobody becomes champion beside another: who was is a shadow then. Raises
+    NotFoundError when there is no change, InputError when nothing is left of it to take back.
     """
     changes: list[Audit] = []
     for record in sorted(records.values(), key=lambda r: r.event_time_ms):
-        payload = control.payload(record) if record.kind == "audit" else None
+        payload = usable(record) if record.kind == "audit" else None
         if isinstance(payload, Audit) and payload.detail.get("learner") == learner:
-            if payload.action in {PROMOTE, SET_ASIDE}:
+            if payload.action in {PROMOTE, SET_ASIDE, SET, REMOVE}:
                 changes.append(payload)
             elif payload.action == ROLLBACK and changes:
                 changes.pop()
     if not changes:
         raise NotFoundError(f"nothing to take back for learner {learner}; see `sluice learners show {learner}`")
-    before = msgspec.json.decode(changes[-1].detail["before"], type=Before)
-    return _change(ROLLBACK, learner, online_models(records.values()), before, by)
+    try:
+        before = msgspec.json.decode(changes[-1].detail["before"], type=Before)
+        # Audit records were made that do not say what they put in place.
+        after = msgspec.json.decode(changes[-1].detail.get("after", "null"), type=Before | None)
+    except (KeyError, msgspec.MsgspecError) as error:
+        raise InputError(
+            f"the audit record of {learner}'s newest change can not be read: {error}; "
+            f"use `sluice learners promote {learner} --mode ...`"
+        ) from error
+    present = online_models(records.values())
+    standing = {name: model for name, model in before.items() if after is None or present.get(name) == after.get(name)}
+    restored = _with_one_champion(present, standing)
+    if restored != before and all(present.get(name) == model for name, model in restored.items()):
+        raise InputError(
+            f"what was changed for {learner} was changed again since, and nothing of it is left to take back; "
+            "take the later change back first, see `sluice learners show` of the other learner"
+        )
+    return _change(ROLLBACK, learner, present, restored, by)
+
+
+def _with_one_champion(present: Mapping[str, OnlineModel], restored: Before) -> Before:
+    """`restored`, but a shadow where another learner is champion of its task."""
+    crowned = {m.task: m.learner for name, m in present.items() if m.mode == "champion" and name not in restored}
+    found = dict(restored)
+    for name, model in restored.items():
+        if model and model.mode == "champion" and crowned.setdefault(model.task, model.learner) != model.learner:
+            found[name] = msgspec.structs.replace(model, mode="shadow")
+    return found
 
 
 def by_policy(
@@ -172,7 +233,7 @@ def _registry_champion(records: Records, task: str) -> str:
     """The label of the newest model in Production, empty when control names none."""
     newest: tuple[int, str] = (-1, "")
     for record in records.values():
-        payload = control.payload(record) if record.kind == "model" else None
+        payload = usable(record) if record.kind == "model" else None
         if isinstance(payload, ModelPointer) and (payload.task, payload.stage) == (task, PRODUCTION):
             newest = max(newest, (record.event_time_ms, f"{payload.name}@{payload.version}"))
     return newest[1]
@@ -202,6 +263,7 @@ def _change(what: str, learner: str, present: Mapping[str, OnlineModel], after: 
         "learner": learner,
         "modes": ", ".join(f"{name} {mode}" for name, mode in sorted(wanted.items())),
         "before": msgspec.json.encode(before).decode(),
+        "after": msgspec.json.encode(after).decode(),
     }
     audit = _record("audit", f"{what}-{by.at_ms}-{learner}"[:64], Audit(what, detail), by)
     return [*(_record("online_model", name, model, by) for name, model in sorted(after.items())), audit]

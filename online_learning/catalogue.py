@@ -106,7 +106,6 @@ LEARNERS = (
         task="recommend",
         feature_set=CLICK_SET,
         make=_machine,
-        metric="log_loss",
         description="A factorisation machine: the probability that a shown item is clicked.",
         detector="page_hinkley",
         reactions=("raise_rate", "alert"),
@@ -117,7 +116,6 @@ LEARNERS = (
         feature_set=CLICK_SET,
         make=_bandit,
         kind="bandit",
-        metric="mean_reward",
         description="A contextual bandit (LinUCB): the upper bound of a shown item's reward.",
     ),
 )

@@ -46,9 +46,11 @@ class CheckpointFile:
 
     @contextmanager
     def owned(self) -> Iterator[None]:
-        """Keep other processes off. Raises OperatorError when one learns it already."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.with_suffix(".lock").open("w") as lock:
+        """Keep other processes off. Raises OperatorError when one learns it already, or nothing can be written."""
+        with self._told():
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            opened = self.path.with_suffix(".lock").open("w")
+        with opened as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
@@ -58,32 +60,37 @@ class CheckpointFile:
             yield
 
     def save(self, course: Course, positions: dict[int, Position]) -> None:
-        """Replace the checkpoint; after a crash either the old or the new one is there."""
+        """Replace the checkpoint; after a crash either the old or the new one is there.
+
+        Raises OperatorError when it can not be written.
+        """
         body = pickle.dumps((course, positions), protocol=5)
         head = _Head(
             VERSION, version("river"), self._learner, _names_sha256(course.names), hashlib.sha256(body).hexdigest()
         )
-        fresh = self.path.with_suffix(".new")
-        with fresh.open("wb") as file:
-            file.write(msgspec.json.encode(head) + b"\n" + body)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(self.path)
-        folder = os.open(self.path.parent, os.O_RDONLY)
+        with self._told():
+            _replace(self.path, msgspec.json.encode(head) + b"\n" + body)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
         try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+            yield
+        except OSError as error:
+            raise OperatorError(
+                f"checkpoint {self.path}: {error.strerror}; make its folder writable, or give another as `learn.path` "
+                "in the settings"
+            ) from error
 
     def load(self, definition: Definition, names: tuple[str, ...]) -> tuple[Course, dict[int, Position]] | None:
         """The course and its place in the log; None when there is no checkpoint.
 
         Raises SignatureError when the bytes are not those that were written, StateVersionError when another release
-        wrote them or for another vector.
+        wrote them or for another vector, OperatorError when they can not be read.
         """
-        if not self.path.exists():
-            return None
-        line, _, body = self.path.read_bytes().partition(b"\n")
+        with self._told():
+            if not self.path.exists():
+                return None
+            line, _, body = self.path.read_bytes().partition(b"\n")
         again = f"delete it, or `sluice learn {self._learner} --from-beginning`"
         try:
             head = msgspec.json.decode(line, type=_Head)
@@ -103,3 +110,17 @@ class CheckpointFile:
         course, positions = pickle.loads(body)  # noqa: S301  its hash was compared, and the file is our own
         course.definition = definition
         return course, positions
+
+
+def _replace(path: Path, content: bytes) -> None:
+    fresh = path.with_suffix(".new")
+    with fresh.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -60,7 +60,8 @@ class Course:
         self._holdout = Holdout(definition.seed)
         self._reservoir = Reservoir(definition.seed)
         self._rng = random.Random(definition.seed)
-        self._measured = Prequential("classification")
+        # The bound of a reward is no probability, but it orders items.
+        self._measured = Prequential("ranking" if definition.kind == "bandit" else "classification")
         self.challenge = Challenge(definition.name, promotion, definition.metric)
         self._past = Past()
         self._errors = Watch(definition.detector, definition.seed)
@@ -78,6 +79,10 @@ class Course:
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "definition"}
+
+    def limit_by(self, limits: Limits) -> None:
+        """Follow the settings of now."""
+        self._meter.limit_by(limits)
 
     @property
     def figures(self) -> Figures:
@@ -103,7 +108,7 @@ class Course:
             self.counts["held_out"] += 1
             self._holdout.take(row, example.label, example.weight)
             return []
-        if not self._meter.allows(example.source, example.user_id, example.event_time_ms):
+        if not self._meter.allows(example.source, example.user_id, self.now_ms):
             self.counts["limited"] += 1
             return []
         told = self._watch(example.label, prediction)
@@ -119,8 +124,6 @@ class Course:
         return None if refusal is None else f"refused_{refusal}"
 
     def _measure(self, example: LabelledExample, row: Row, prediction: float) -> None:
-        if self.definition.kind == "bandit":
-            return
         # What the learner knows by now it may not have known when the answer was needed.
         then: float | None = prediction
         if self._learned_ms > example.decided_ms:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from online_learning.learner import Learner
+from online_learning.promotion import MetricName
 
 # Names of online_learning/detectors.py and online_learning/reactions.py.
 DetectorName = Literal["adwin", "page_hinkley", "kswin", "ddm"]
 ReactionName = Literal["raise_rate", "reset", "background", "alert"]
-MetricName = Literal["average_precision", "recall_at_1pct_fpr", "roc_auc", "log_loss", "mean_reward"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,8 +20,8 @@ class Definition:
 
     `make` takes the names of its features, in vector order, and a seed. `features` narrows the set to some names; empty
     is all of it but those of `without`. `kind` says what a prediction is: a probability, an anomaly score, or the bound
-    of a reward. `metric` judges it, `detector` watches its errors, and each of `reactions` is asked when they drift. A
-    snapshot leaves every `snapshot_every` examples.
+    of a reward. `metric` judges it, in its figures as in duels; `detector` watches its errors, and each of `reactions`
+    is asked when they drift. A snapshot leaves every `snapshot_every` examples.
 
     With `replay` a share of what is learned is followed by an older example from the reservoir, against forgetting.
     """

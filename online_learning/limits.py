@@ -18,16 +18,24 @@ class Limits:
 
 
 class Meter:
-    """Counts by source and by user within the hour of event time; the users of longest ago are forgotten first."""
+    """Counts by source and by user within the hour; the users of longest ago are forgotten first.
+
+    The hour is the learner's, the newest event time that it has seen: an example's own would let labels whose times
+    alternate between two hours begin a new count with each.
+    """
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._sources: dict[str, tuple[int, int]] = {}
         self._users: OrderedDict[str, tuple[int, int]] = OrderedDict()
 
-    def allows(self, source: str, user_id: str, time_ms: int) -> bool:
-        """Whether an example may be learned. One that may not counts nowhere."""
-        hour = time_ms // HOUR_MS
+    def limit_by(self, limits: Limits) -> None:
+        """Follow the settings of now; what was counted counts."""
+        self._limits = limits
+
+    def allows(self, source: str, user_id: str, now_ms: int) -> bool:
+        """Whether an example may be learned; `now_ms` never falls. One that may not counts nowhere."""
+        hour = now_ms // HOUR_MS
         of_source = _in_hour(self._sources.get(source), hour)
         of_user = _in_hour(self._users.get(user_id), hour)
         if of_source >= self._limits.source_per_hour or of_user >= self._limits.user_per_hour:

@@ -15,6 +15,7 @@ from online_learning import outgoing
 from online_learning.checkpoint import CheckpointFile
 from online_learning.course import Course
 from online_learning.definition import Definition
+from online_learning.limits import Limits
 from online_learning.merge import Held, Position, Record, earliest
 from schemas import codec
 from schemas.errors import EventError, LogGapError
@@ -62,6 +63,7 @@ class Loop:
         *,
         afresh: bool = False,
         promotion: Promotion = Promotion(),  # noqa: B008  frozen
+        limits: Limits = Limits(),  # noqa: B008  frozen
     ) -> None:
         self.students: list[_Student] = []
         self.counts: Counter[str] = Counter()
@@ -71,6 +73,7 @@ class Loop:
             kept = None if afresh else file.load(definition, vector)
             course, positions = kept or (Course(definition, vector, promotion=promotion), {})
             course.challenge.judge_by(promotion)
+            course.limit_by(limits)
             self.students.append(_Student(file, course, positions))
 
     @property

@@ -25,15 +25,18 @@ from river import metrics, utils
 
 from online_learning.ranking import Ranking
 
-Goal = Literal["classification", "regression"]
+Goal = Literal["classification", "ranking", "regression"]
 X = TypeVar("X")
 
 ROLLING_EXAMPLES: Final = 10_000
 MOST_SEGMENTS: Final = 64
 OTHER_SEGMENTS: Final = "other"
 
-_CLASSES: Final[dict[str, type[Any]]] = {"accuracy": metrics.Accuracy, "f1": metrics.F1}
-_NUMBERS: Final[dict[str, type[Any]]] = {"mae": metrics.MAE, "rmse": metrics.RMSE}
+_NAMED: Final[dict[Goal, dict[str, type[Any]]]] = {
+    "classification": {"accuracy": metrics.Accuracy, "f1": metrics.F1},
+    "ranking": {},
+    "regression": {"mae": metrics.MAE, "rmse": metrics.RMSE},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +75,9 @@ def ask_then_learn(
 class Prequential:
     """Measures predictions against truths: overall, over the newest `rolling` examples, and by segment.
 
-    A classification's prediction is the probability of the positive class; above 0.5 the class is positive. Memory is
-    bounded by `rolling`; the first MOST_SEGMENTS segments are told apart, later ones share one row.
+    A classification's prediction is the probability of the positive class; above 0.5 the class is positive. Of a
+    ranking only the order of predictions within 0..1 is measured. Memory is bounded by `rolling`; the first
+    MOST_SEGMENTS segments are told apart, later ones share one row.
     """
 
     def __init__(self, goal: Goal, *, rolling: int = ROLLING_EXAMPLES) -> None:
@@ -112,9 +116,8 @@ class _Meter:
     """The metrics of a goal, of everything or of the newest `window` answers."""
 
     def __init__(self, goal: Goal, window: int | None = None) -> None:
-        named = _CLASSES if goal == "classification" else _NUMBERS
-        self._named = {name: _over(metric, window) for name, metric in named.items()}
-        self._ranking = _over(Ranking, window) if goal == "classification" else None
+        self._named = {name: _over(metric, window) for name, metric in _NAMED[goal].items()}
+        self._ranking = None if goal == "regression" else _over(Ranking, window)
 
     def take(self, label: float, prediction: float, weight: float) -> None:
         if self._ranking is None:

@@ -13,6 +13,10 @@ from online_learning.course import Course
 ROLLING = ("average_precision", "roc_auc", "recall_at_1pct_fpr", "accuracy", "f1")
 
 
+# The count of what sources and users brought beyond their limits.
+LIMITED = "limited"
+
+
 class ProcessMetrics:
     """Counts of each learner's course, its rolling metrics, and the lag of the process."""
 
@@ -73,6 +77,8 @@ class ProcessMetrics:
         for course in courses:
             name = course.definition.name
             before = self._told.setdefault(name, Counts(course.counts))
+            # From 0 on, or the first ones that are left out would show no growth.
+            self._events.labels(name, LIMITED)
             for what, count in course.counts.items():
                 self._events.labels(name, what).inc(count - before[what])
                 before[what] = count

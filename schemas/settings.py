@@ -164,12 +164,15 @@ class Promotion(_Section, frozen=True):
 class Learn(_Section, frozen=True):
     """The learning process. `path` is the folder of its checkpoints; empty: `learners` in the home.
 
-    `port` shows its metrics; a second process on one machine needs another.
+    `port` shows its metrics; a second process on one machine needs another. In an hour of event time a learner learns
+    no more than `source_per_hour` examples of one source of labels, and `user_per_hour` of one user.
     """
 
     path: str = ""
     port: Port = 8001
     checkpoint_ms: Millis = 10_000
+    source_per_hour: Annotated[int, Meta(ge=1, le=100_000_000)] = 200_000
+    user_per_hour: Annotated[int, Meta(ge=1, le=1_000_000)] = 60
 
 
 class Retrain(_Section, frozen=True):

@@ -13,6 +13,7 @@ import msgspec
 
 from infra import control_topic
 from infra.author import author
+from infra.cli import online_models
 from infra.cli.bounds import DAYS, SHARE, Finite
 from schemas import control
 from schemas.control import (
@@ -170,9 +171,12 @@ def flag(settings: Settings, name: str, state: str, note: str) -> None:
 def set_online(
     settings: Settings, *, name: str, learner: str, mode: str, task: str, weight: float | None, note: str
 ) -> None:
-    """Let an online model score in the stream: told of only, with a part in the score, or alone."""
+    """Let an online model score in the stream: told of only, or with a part in the score.
+
+    A champion has to pass a gate: sluice learners promote. What is set here, too, sluice learners rollback takes back.
+    """
     fields = {"learner": learner, "mode": mode, "task": task, "weight": weight}
-    _publish(settings, "online_model", name, _converted(fields, OnlineModel), note)
+    online_models.publish(settings, name, _converted(fields, OnlineModel), note)
 
 
 @command.command(name="set-maturity")
@@ -284,7 +288,10 @@ def remove(settings: Settings, kind: str, name: str, note: str) -> None:
     """Delete a record; thresholds, maturity and the policy of lists go back to the defaults."""
     if f"{kind}/{name}" not in control_topic.current(settings.kafka):
         raise NotFoundError(f"control has no {kind}/{name}; see `sluice control list`")
-    _publish(settings, kind, name, None, note)
+    if kind == "online_model":
+        online_models.publish(settings, name, None, note)
+    else:
+        _publish(settings, kind, name, None, note)
 
 
 def _changed(settings: Settings, name: str, entity: str, *, add: set[str], remove: set[str]) -> Blocklist:

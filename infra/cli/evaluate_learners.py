@@ -10,6 +10,7 @@ from rich.console import Console
 
 from infra.cli.bounds import THREADS
 from jobs.evaluate_learners import data_set, drift, fraud_report, fraud_stream, run
+from jobs.evaluate_learners.outlet import check_writable
 from jobs.evaluate_learners.published import Published, published
 from online_learning.benchmark.contender import Entry
 from online_learning.prequential import Figures
@@ -50,6 +51,8 @@ def command(
 ) -> None:
     """Learners on real streams: each example is asked first, and learned when its label is known."""
     kinds = [(folder, data_set.kind(folder)) for folder in folders]
+    if plot is not None:
+        check_writable(plot, "--plot")
     found: Results = {}
     with Console(stderr=True).status("reading") as line:
 

@@ -17,6 +17,7 @@ from infra.promoter import Promoter
 from infra.stack.home import Home
 from infra.stack.ports import refused
 from online_learning.catalogue import LEARNERS, definition
+from online_learning.limits import Limits
 from online_learning.log_edge import LabelledLog, Told
 from online_learning.loop import Loop
 from online_learning.process import run
@@ -49,7 +50,8 @@ def command(
     owned by one process.
     """
     wanted = tuple(definition(name) for name in dict.fromkeys(learners)) or LEARNERS
-    loop = Loop(wanted, NAMES, _folder(settings), afresh=from_beginning, promotion=settings.promotion)
+    limits = Limits(source_per_hour=settings.learn.source_per_hour, user_per_hour=settings.learn.user_per_hour)
+    loop = Loop(wanted, NAMES, _folder(settings), afresh=from_beginning, promotion=settings.promotion, limits=limits)
     metrics = ProcessMetrics()
     log = LabelledLog(settings.kafka, to_end=to_end)
     try:

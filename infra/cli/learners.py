@@ -16,7 +16,6 @@ from infra.learner_promotion import By
 from infra.promotion import Force
 from infra.topic_reader import read
 from online_learning import catalogue
-from schemas import control
 from schemas.codec import decode
 from schemas.control import Audit, OnlineModel
 from schemas.errors import EventError
@@ -37,7 +36,7 @@ def command() -> None:
 @click.pass_obj
 def list_learners(settings: Settings, as_json: bool) -> None:
     """Every learner with its mode, what it learned from, and how it stands against the champion."""
-    snapshots, modes = _snapshots(settings), _modes(control_topic.current(settings.kafka))
+    snapshots, modes = _snapshots(settings), _modes(_records(settings))
     names = [entry.name for entry in catalogue.LEARNERS]
     names += sorted(set(snapshots) - set(names))
     click.echo(f"{'learner':<22}{'task':<11}{'mode':<10}{'examples':>12}  against the champion")
@@ -58,7 +57,7 @@ def list_learners(settings: Settings, as_json: bool) -> None:
 def show(settings: Settings, name: str) -> None:
     """A learner's definition, its mode, the figures of its newest snapshot, and what was changed."""
     snapshot = _snapshots(settings).get(name)
-    records = control_topic.current(settings.kafka)
+    records = _records(settings)
     if snapshot is None:
         # Raises for a name that is neither learned nor defined.
         catalogue.definition(name)
@@ -72,7 +71,7 @@ def show(settings: Settings, name: str) -> None:
         for metric, value in sorted(snapshot.metrics.items()):
             click.echo(f"  {metric:<34}{value:>14.6g}")
     for record in sorted(records.values(), key=lambda r: r.event_time_ms):
-        payload = control.payload(record) if record.kind == "audit" else None
+        payload = learner_promotion.usable(record) if record.kind == "audit" else None
         # A response to an alert on the learner has a record too, which changes nothing itself.
         if isinstance(payload, Audit) and payload.detail.get("learner") == name and "modes" in payload.detail:
             why = f": {record.note}" if record.note else ""
@@ -99,7 +98,7 @@ def promote(
     task = snapshot.task if snapshot else catalogue.definition(name).task
     wanted = msgspec.convert({"learner": name, "mode": mode, "task": task, "weight": weight}, OnlineModel)
     records = learner_promotion.promote(
-        control_topic.current(settings.kafka), snapshot, wanted, _by(note), Force(yes, force), settings.promotion
+        _records(settings), snapshot, wanted, _by(note), Force(yes, force), settings.promotion
     )
     control_topic.send(settings.kafka, records)
     click.echo(f"{name} is {mode} for {task}")
@@ -111,7 +110,7 @@ def promote(
 @click.pass_obj
 def rollback(settings: Settings, name: str, note: str) -> None:
     """Take a learner's newest change back; what stood before is in force again."""
-    records = learner_promotion.roll_back(control_topic.current(settings.kafka), name, _by(note))
+    records = learner_promotion.roll_back(_records(settings), name, _by(note))
     control_topic.send(settings.kafka, records)
     restored = [f"{r.name} {bytes(r.payload).decode()}" for r in records if r.kind == "online_model"]
     click.echo(f"in force again: {', '.join(restored)}")
@@ -121,7 +120,7 @@ def rollback(settings: Settings, name: str, note: str) -> None:
 @click.pass_obj
 def settle(settings: Settings) -> None:
     """Do now what the policy says: promote who won, set aside a champion that lost, name who waits for an answer."""
-    records = control_topic.current(settings.kafka)
+    records = _records(settings)
     sent, asked = learner_promotion.by_policy(records, _snapshots(settings).values(), settings.promotion, _by("").at_ms)
     if sent:
         control_topic.send(settings.kafka, sent)
@@ -131,6 +130,14 @@ def settle(settings: Settings) -> None:
     for name in asked:
         way = "--mode shadow" if modes.get(name) == "champion" else "--yes"
         click.echo(f"waits for an answer: sluice learners promote {name} {way}")
+
+
+def _records(settings: Settings) -> dict[str, ControlRecord]:
+    """What is in force; what can not be read is told of, as every job passes it over."""
+    records = control_topic.current(settings.kafka)
+    for line in learner_promotion.passed_over(records.values()):
+        click.echo(f"passed over: {line}", err=True)
+    return records
 
 
 def _snapshots(settings: Settings) -> dict[str, Snapshot]:

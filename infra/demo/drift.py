@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
@@ -11,11 +12,12 @@ from multiprocessing import get_context
 from threading import Event as Signal
 from typing import NamedTuple
 
+import click
 import msgspec
 import numpy as np
 from rich.console import Console
 
-from infra import control_topic
+from infra import control_topic, learner_promotion
 from infra.cli import learn
 from infra.demo import customers, history, jobs, live
 from infra.demo.catch_up import check
@@ -25,17 +27,18 @@ from infra.demo.run import prepare, say, start_jobs
 from infra.demo.steps import Steps
 from infra.demo.watch import until_answered
 from infra.generator.payments.stream import Payment
+from infra.learner_promotion import By
 from infra.topic_tail import Tail
 from jobs.names import JOIN
 from schemas import control
 from schemas.control import Maturity, OnlineModel, Policy, Thresholds
-from schemas.errors import PartFailedError
+from schemas.errors import PartFailedError, SluiceError
 from schemas.events import ControlRecord, Decision, Label, Transaction
 from schemas.settings import Settings
 from schemas.topics import DECISIONS
 from serving.history.label import label_of
 
-NAME = "demo-drift"
+NAME, NOTE = "demo-drift", "the demo of drift"
 PATTERNS = ("the usual mixture", "remote_access")
 # Three times what is usual, or a stretch would hold a handful of frauds.
 FRAUD_SHARE = 0.02
@@ -166,34 +169,33 @@ def _thresholds(settings: Settings) -> Callable[[str], Thresholds]:
 @contextmanager
 def _steered(settings: Settings, learner: str) -> Iterator[None]:
     """The online model as a member, and silence as a negative within seconds; taken back at the end."""
-    wanted: dict[str, OnlineModel | Maturity | None] = {
-        "online_model": OnlineModel(learner, "member", weight=WEIGHT),
-        "maturity": Maturity("chargeback", days=SILENCE_S / 86_400, share=SILENT_SHARE),
-    }
-    _send(settings, wanted)
+    _send(
+        settings,
+        OnlineModel(learner, "member", weight=WEIGHT),
+        Maturity("chargeback", days=SILENCE_S / 86_400, share=SILENT_SHARE),
+    )
     try:
         yield
     finally:
-        _send(settings, dict.fromkeys(wanted))
+        _send(settings, None, None)
 
 
-def _send(settings: Settings, payloads: Mapping[str, OnlineModel | Maturity | None]) -> None:
+def _send(settings: Settings, online: OnlineModel | None, maturity: Maturity | None) -> None:
     now_ms = time.time_ns() // 1_000_000
-    records = [
-        msgspec.convert(
-            {
-                "event_id": f"{NAME}-{kind}-{now_ms}",
-                "event_time_ms": now_ms,
-                "kind": kind,
-                "name": NAME,
-                "payload": msgspec.Raw(msgspec.json.encode(payload)),
-                "note": "the demo of drift",
-            },
-            ControlRecord,
-        )
-        for kind, payload in payloads.items()
-    ]
-    control_topic.send(settings.kafka, records)
+    present = learner_promotion.online_models(control_topic.current(settings.kafka).values())
+    record = msgspec.convert(
+        {
+            "event_id": f"{NAME}-maturity-{now_ms}",
+            "event_time_ms": now_ms,
+            "kind": "maturity",
+            "name": NAME,
+            "payload": msgspec.Raw(msgspec.json.encode(maturity)),
+            "note": NOTE,
+        },
+        ControlRecord,
+    )
+    by = By("sluice", now_ms, NOTE)
+    control_topic.send(settings.kafka, [*learner_promotion.set_one(present, NAME, online, by), record])
 
 
 class Lives:
@@ -222,4 +224,9 @@ def _learning(settings: Settings, learner: str) -> Iterator[Lives]:
 
 
 def _learn(settings: Settings, learner: str) -> None:
-    learn.command.main([learner], obj=settings)
+    try:
+        learn.command.main([learner], obj=settings)
+    except SluiceError as error:
+        # Its parent sees only that it ended.
+        click.echo(f"sluice: {error}", err=True)
+        sys.exit(1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,12 +42,13 @@ class Table:
     file: str
     label: str
     positive: str
+    negative: str
     step_ms: int = 1
     segment: str = ""
 
 
-ELEC2 = Table("elec2.csv.gz", "class", "UP", HALF_HOUR_MS, segment="day")
-WEATHER = Table("weather.csv.gz", "target", "1", DAY_MS)
+ELEC2 = Table("elec2.csv.gz", "class", "UP", "DOWN", HALF_HOUR_MS, segment="day")
+WEATHER = Table("weather.csv.gz", "target", "1", "0", DAY_MS)
 
 
 def kind(folder: Path) -> Literal["elec2", "weather-nebraska", "drift-synthetic-a", "fraud-handbook", "movielens-100k"]:
@@ -67,17 +69,19 @@ def kind(folder: Path) -> Literal["elec2", "weather-nebraska", "drift-synthetic-
 def classes(name: str, file: Path, table: Table, limit: int | None = None) -> DataSet:
     """The first `limit` rows of a table. Raises InputError that names file and row."""
     stream: Stream = []
-    for number, row in enumerate(_rows(file, ",")):
+    for number, row in enumerate(_rows(name, file, ",")):
         if number == limit:
             break
         try:
-            label = row.pop(table.label)
+            label = {table.positive: 1.0, table.negative: 0.0}[row.pop(table.label)]
             x = {key: float(value) for key, value in row.items()}
-        except (KeyError, ValueError) as error:
-            raise InputError(f"{file} row {number + 1}: {error}; give the file of {name} as it is") from error
+            segment = f"{table.segment} {x[table.segment]:g}" if table.segment else ""
+        except KeyError as error:
+            raise _refused(name, file, number, f"no column or class {error}") from error
+        except ValueError as error:
+            raise _refused(name, file, number, error) from error
         time_ms = number * table.step_ms
-        segment = f"{table.segment} {x[table.segment]:g}" if table.segment else ""
-        stream.append(Asked(x, float(label == table.positive), time_ms, time_ms, segment))
+        stream.append(Asked(x, label, time_ms, time_ms, segment))
     features = tuple(stream[0].x) if stream else ()
     return DataSet(name, "classification", features, stream)
 
@@ -91,18 +95,37 @@ def ratings(folder: Path, limit: int | None = None) -> DataSet:
         else (folder / RIVER_RATINGS, ("user", "item"), "\t", 1e-6)
     )
     stream: Stream = []
-    for number, row in enumerate(_rows(file, delimiter)):
+    for number, row in enumerate(_rows("movielens-100k", file, delimiter)):
         if number == limit:
             break
         try:
             time_ms = round(int(row["timestamp"]) * unit_ms)
             x: Row = {"user": row[keys[0]], "item": row[keys[1]]}
             stream.append(Asked(x, float(row["rating"]), time_ms, time_ms))
-        except (KeyError, ValueError) as error:
-            raise InputError(f"{file} row {number + 1}: {error}; give the file of movielens-100k as it is") from error
+        except KeyError as error:
+            raise _refused("movielens-100k", file, number, f"no column {error}") from error
+        except ValueError as error:
+            raise _refused("movielens-100k", file, number, error) from error
     return DataSet("movielens-100k", "regression", ("user", "item"), stream)
 
 
-def _rows(file: Path, delimiter: str) -> Iterator[dict[str, str]]:
-    with file.open("rb") as raw, gzip.open(raw) if file.suffix == ".gz" else raw as held:
-        yield from csv.DictReader(io.TextIOWrapper(held, encoding="utf-8", newline=""), delimiter=delimiter)
+def _rows(name: str, file: Path, delimiter: str) -> Iterator[dict[str, str]]:
+    """The rows as they come, each as wide as the first line. Raises InputError that names the file, and the row."""
+    try:
+        with file.open("rb") as raw, gzip.open(raw) if file.suffix == ".gz" else raw as held:
+            rows = csv.DictReader(io.TextIOWrapper(held, encoding="utf-8", newline=""), delimiter=delimiter)
+            for number, row in enumerate(rows):
+                # What is beyond the first line's columns stands under None, what is missing is None.
+                if None in row or None in row.values():
+                    raise _refused(
+                        name, file, number, f"not the {len(rows.fieldnames or ())} columns of the first line"
+                    )
+                yield row
+    # A file that is cut, or no gzip file, or no text, is found out on the way.
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
+        why = getattr(error, "strerror", None) or error
+        raise InputError(f"{file}: {why}; give the file of {name} as it is") from error
+
+
+def _refused(name: str, file: Path, number: int, why: object) -> InputError:
+    return InputError(f"{file} row {number + 1}: {why}; give the file of {name} as it is")

@@ -28,17 +28,17 @@ class Drifting:
     width: int = 0
 
 
-def _table(name: str, positive: str) -> Table:
-    return Table(f"{name}.csv.gz", "class", positive)
+def _table(name: str, positive: str, negative: str) -> Table:
+    return Table(f"{name}.csv.gz", "class", positive, negative)
 
 
 _ABRUPT, _GRADUAL = (10_000, 20_000, 30_000), (9_500, 20_000, 30_500)
 STREAMS = (
-    Drifting("sea50k", _table("sea50k", "1"), (12_500, 25_000, 37_500)),
-    Drifting("sine_0123_abrupto", _table("sine_0123_abrupto", "1.0"), _ABRUPT),
-    Drifting("sea_0123_abrupto_noise_0.2", _table("sea_0123_abrupto_noise_0.2", "1.0"), _ABRUPT),
-    Drifting("sine_0123_gradual", _table("sine_0123_gradual", "1.0"), _GRADUAL, 1000),
-    Drifting("stagger_0120_gradual", _table("stagger_0120_gradual", "1.0"), _GRADUAL, 1000),
+    Drifting("sea50k", _table("sea50k", "1", "0"), (12_500, 25_000, 37_500)),
+    Drifting("sine_0123_abrupto", _table("sine_0123_abrupto", "1.0", "0.0"), _ABRUPT),
+    Drifting("sea_0123_abrupto_noise_0.2", _table("sea_0123_abrupto_noise_0.2", "1.0", "0.0"), _ABRUPT),
+    Drifting("sine_0123_gradual", _table("sine_0123_gradual", "1.0", "0.0"), _GRADUAL, 1000),
+    Drifting("stagger_0120_gradual", _table("stagger_0120_gradual", "1.0", "0.0"), _GRADUAL, 1000),
 )
 NO_DETECTOR, ORACLE = "no detector", "reset at the points"
 

@@ -9,11 +9,16 @@ from schemas.alerts.jobs import JOB_STOPPED
 # What Prometheus calls them; each need not run, but one that ran should go on.
 PROCESSES = 'job=~"api|learn|alerts"'
 # Set by the processes at each turn of what they are for, in seconds since the epoch.
+LEARNER_EVENTS = "sluice_learner_events_total"
 ROUTER_BEAT, LEARNER_BEAT = "sluice_alerts_beat_seconds", "sluice_learner_beat_seconds"
 
 
 def _up(job: str) -> str:
     return of("up", job=job, instance="127.0.0.1:1")
+
+
+def _limited() -> str:
+    return of(LEARNER_EVENTS, learner="fraud-tree", what="limited")
 
 
 PROCESS_ALERTS = (
@@ -104,6 +109,33 @@ PROCESS_ALERTS = (
                 ),
                 Case("a slow turn", {of(LEARNER_BEAT, job="learn"): "0+15x8 120x40"}, at="3m30s"),
                 Case("a process that ended", {of(LEARNER_BEAT, job="learn"): "0+15x8 stale"}, at="9m"),
+            ),
+        ),
+    ),
+    Definition(
+        name="LabelsLimited",
+        ids=("ONL-8",),
+        severity="warning",
+        owner="data",
+        limit=100,
+        unit="examples in an hour",
+        summary="{value:.0f} examples were not learned by {learner} in an hour: more than a source or a user may bring",
+        action="which source or user brings so many labels? stop it, or raise learn.source_per_hour or user_per_hour",
+        runbook="labels-poisoned",
+        signal=Rule(
+            expr=f'sum by (learner) (increase({LEARNER_EVENTS}{{what="limited"}}[1h])) > LIMIT',
+            hold="1m",
+            cases=(
+                Case(
+                    "eight a minute",
+                    {_limited(): "0+2x480"},
+                    at="100m",
+                    fires=(Expected({"learner": "fraud-tree"}, 480),),
+                ),
+                Case("one a minute", {_limited(): "0+0.25x480"}, at="100m"),
+                Case(
+                    "other examples", {of(LEARNER_EVENTS, learner="fraud-tree", what="repeats"): "0+2x480"}, at="100m"
+                ),
             ),
         ),
     ),

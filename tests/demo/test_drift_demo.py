@@ -6,12 +6,18 @@ import msgspec
 import pytest
 from demo_builders import PAID_MS, decision, payment
 
+from infra import control_topic
+from infra.cli import learn
+from infra.demo import drift
 from infra.demo.drift import FRAUD_SHARE, REVIEW_MS, schedule
 from infra.demo.drift_board import STRETCH_MS, DriftBoard, Stretch, champions_word
 from infra.demo.drift_screen import result
+from schemas import control
 from schemas.control import Thresholds
+from schemas.errors import PortInUseError
 from schemas.events import RuleHit
 from schemas.online_scores import OnlineScore
+from schemas.settings import Settings
 
 DEFAULTS = Thresholds()
 
@@ -77,3 +83,25 @@ def test_the_plan_switches_the_fraud_and_labels_most_of_it_within_seconds():
         told = paid[label.transaction_id]
         assert told.pattern
         assert REVIEW_MS[0] <= label.event_time_ms - told.transaction.event_time_ms < REVIEW_MS[1]
+
+
+def test_the_demos_member_comes_and_goes_with_an_audit_record_each(monkeypatch):
+    log = []
+    monkeypatch.setattr(control_topic, "send", lambda _kafka, sent: log.extend(sent))
+    monkeypatch.setattr(control_topic, "current", lambda _kafka: {control_topic.key(r): r for r in log})
+    with drift._steered(Settings(), "fraud-logistic"):
+        assert control.payload(log[0]).mode == "member"
+    assert [r.kind for r in log] == ["online_model", "audit", "maturity"] * 2
+    assert [control.payload(r).action for r in log if r.kind == "audit"] == ["set_learner", "remove_learner"]
+    assert "fraud-logistic" in control.payload(log[4]).detail["before"]
+    assert all(control_topic.is_deletion(log[place]) for place in (3, 5))
+
+
+def test_why_the_learning_process_ended_is_one_line(monkeypatch, capsys):
+    def taken(*_: object, **__: object) -> None:
+        raise PortInUseError("port 8001 is taken")
+
+    monkeypatch.setattr(learn.command, "main", taken)
+    with pytest.raises(SystemExit) as ended:
+        drift._learn(Settings(), "fraud-logistic")
+    assert (ended.value.code, capsys.readouterr().err) == (1, "sluice: port 8001 is taken\n")

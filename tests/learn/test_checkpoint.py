@@ -13,6 +13,7 @@ from online_learning.catalogue import LEARNERS, definition
 from online_learning.checkpoint import CheckpointFile
 from online_learning.course import Course
 from online_learning.definition import Definition
+from online_learning.limits import Limits
 from online_learning.loop import Loop, newest
 from online_learning.merge import Held, Position, Record
 from schemas import codec
@@ -138,6 +139,21 @@ def test_a_checkpoint_of_another_release_or_another_vector_is_refused(saved: Che
         saved.load(definition("fraud-logistic"), NAMES)
 
 
+def test_a_folder_that_can_not_be_written_is_named_with_the_setting(saved: CheckpointFile, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    course = Course(definition("fraud-logistic"), NAMES)
+    there = CheckpointFile(tmp_path / "file", "fraud-logistic")
+    told = r"file/fraud-logistic\.checkpoint: (Not a directory|File exists); .* `learn\.path` in the settings"
+    with pytest.raises(OperatorError, match=told), there.owned():
+        pass
+    with pytest.raises(OperatorError, match=told):
+        there.save(course, {})
+    saved.path.unlink()
+    saved.path.mkdir()
+    with pytest.raises(OperatorError, match=r"checkpoint: Is a directory; "):
+        saved.load(definition("fraud-logistic"), NAMES)
+
+
 def test_one_process_owns_a_learner_at_a_time(saved: CheckpointFile) -> None:
     with (
         saved.owned(),
@@ -170,5 +186,7 @@ def test_examples_stay_in_the_log_as_long_as_the_decisions_that_they_are_about()
 
 def test_a_restart_judges_by_the_settings_of_now(tmp_path: Path) -> None:
     Loop([definition("fraud-logistic")], FEATURES, tmp_path).save()
-    again = Loop([definition("fraud-logistic")], FEATURES, tmp_path, promotion=Promotion(least_gain=0.5))
+    limits = Limits(user_per_hour=5)
+    again = Loop([definition("fraud-logistic")], FEATURES, tmp_path, promotion=Promotion(least_gain=0.5), limits=limits)
     assert again.courses[0].challenge._policy.least_gain == 0.5
+    assert again.courses[0]._meter._limits == limits

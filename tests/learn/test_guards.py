@@ -93,6 +93,20 @@ def test_a_source_and_a_user_may_bring_so_much_an_hour_and_no_more() -> None:
     assert meter.allows("review", "u1", HOUR_MS)
 
 
+def test_labels_whose_times_alternate_between_two_hours_begin_no_new_count() -> None:
+    course = Course(definition("fraud-logistic"), NAMES, Limits(user_per_hour=3))
+    first_ms = next(labelled(1, seed=1)).event_time_ms // HOUR_MS * HOUR_MS + HOUR_MS
+    for number, one in enumerate(labelled(40, seed=1)):
+        time_ms = first_ms + number % 2 * HOUR_MS
+        course.take(msgspec.structs.replace(one, user_id="u", event_time_ms=time_ms))
+    assert course.counts["held_out"] + course.counts["limited"] + course.learned == 40
+    # One of the first hour, then three of the second, which never ends.
+    assert course.learned == 4
+    course.limit_by(Limits(user_per_hour=4))
+    course.take(_one(event_id="more", example_id="more", user_id="u", event_time_ms=first_ms))
+    assert course.learned == 5
+
+
 def test_flipped_labels_in_a_burst_are_quarantined_within_a_minute_and_leave_the_champion_as_it_was() -> None:
     def flipped(number: int, rng: random.Random) -> bool:
         return number in BURST and rng.random() < 0.05

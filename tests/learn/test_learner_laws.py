@@ -8,9 +8,10 @@ from math import isfinite
 
 import numpy as np
 import pytest
-from learn_builders import NAMES, examples, vector
+from learn_builders import NAMES, examples, labelled, vector
 
 from online_learning.catalogue import FRAUD_WITHOUT, LEARNERS, definition
+from online_learning.course import Course
 from online_learning.definition import Definition
 from schemas.errors import NotFoundError
 from schemas.snapshots import pack
@@ -66,6 +67,17 @@ def test_memory_stops_growing(definition: Definition) -> None:
     most = grown.get(definition.name, middle + 1_000)
     assert len(pickle.dumps(learner)) < most
     assert len(pack(learner.model())[1]) < 500_000
+
+
+@every_learner
+def test_what_judges_a_learner_is_among_its_figures(definition: Definition) -> None:
+    course = Course(definition, NAMES)
+    for one in labelled(300, seed=1, task=definition.task, feature_set=definition.feature_set, delay_ms=0):
+        course.take(one)
+    figures = course.figures
+    assert 0 < figures.overall[definition.metric] <= 1
+    assert 0 < figures.rolling[definition.metric] <= 1
+    assert course.challenge._metric == definition.metric
 
 
 @every_learner

@@ -45,6 +45,8 @@ def test_counts_lag_and_rolling_metrics_are_there_and_counts_go_on_after_a_check
     name = "fraud-logistic"
     assert shown["sluice_learner_events_total", name, "examples"] == 1_001
     assert shown["sluice_learner_events_total", name, "repeats"] == 1
+    # Its alert looks at growth, which begins at 0.
+    assert shown["sluice_learner_events_total", name, "limited"] == 0
     assert shown["sluice_learner_learned", name] == course.learned
     assert shown["sluice_learner_lag",] == 0
     assert shown["sluice_learner_disordered",] == 1

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
-from jobs.evaluate_learners import fraud_report
+from jobs.evaluate_learners import fraud_examples, fraud_report
 from jobs.evaluate_learners.fraud_ensembles import linear, pool
 from jobs.evaluate_learners.fraud_examples import CUT_MS, LABEL_DELAY_MS, TO_MS, WEEK_MS, at, examples
 from jobs.evaluate_learners.fraud_stream import (
@@ -26,6 +27,7 @@ from jobs.train_fraud import quality
 from jobs.train_fraud.examples import Examples
 from schemas.errors import InputError
 from schemas.pool import PARTS
+from serving.features.catalogue import FEATURE_SET
 from serving.online.models import Member, blend
 
 DAY_MS = 86_400_000
@@ -119,13 +121,43 @@ def test_the_champion_has_the_features_that_its_published_figures_are_of():
     assert set(INPUTS) < set(inputs)
 
 
-def test_a_broken_cache_is_named(tmp_path):
-    from serving.features.catalogue import FEATURE_SET  # noqa: PLC0415  beside its only use
+@pytest.fixture
+def cache(tmp_path, monkeypatch) -> Path:
+    """The cache of a data file, kept by a run."""
+    (tmp_path / fraud_examples.FILE).write_bytes(b"payments")
+    monkeypatch.setattr(fraud_examples.reader, "events", lambda *_, **__: iter(()))
+    monkeypatch.setattr(fraud_examples, "backfill", lambda *_, **__: _known(count=3)[0])
+    _examples(tmp_path)
+    return tmp_path / f"fraud-handbook-{FEATURE_SET}.npz"
 
-    kept = tmp_path / f"fraud-handbook-{FEATURE_SET}.npz"
-    kept.write_bytes(b"no archive")
+
+def _examples(folder: Path) -> Examples:
+    return examples(folder, folder, lambda _count, _time_ms: None)
+
+
+def test_what_was_kept_is_read_again(cache, monkeypatch):
+    monkeypatch.setattr(fraud_examples, "backfill", lambda *_, **__: pytest.fail("it was kept"))
+    assert _examples(cache.parent).ids == ["t0", "t1", "t2"]
+    assert sorted(one.suffix for one in cache.parent.iterdir()) == [".npz", ".parquet"]
+
+
+def test_a_cache_of_another_data_file_is_refused(cache):
+    (cache.parent / fraud_examples.FILE).write_bytes(b"other payments")
+    with pytest.raises(InputError, match=r"npz is of another transactions\.parquet; delete the file"):
+        _examples(cache.parent)
+
+
+@pytest.mark.parametrize("left", [0, 10, 900])
+def test_a_broken_cache_is_named(cache, left):
+    cache.write_bytes(cache.read_bytes()[:left])
     with pytest.raises(InputError, match="delete the file"):
-        examples(tmp_path, tmp_path, lambda _count, _time_ms: None)
+        _examples(cache.parent)
+
+
+def test_a_cache_that_can_not_be_written_is_refused_before_the_features_are_made(cache, monkeypatch):
+    monkeypatch.setattr(fraud_examples, "backfill", lambda *_, **__: pytest.fail("too late"))
+    with pytest.raises(InputError, match="--cache "):
+        examples(cache.parent, cache, lambda _count, _time_ms: None)
 
 
 def test_the_ensemble_that_is_measured_is_the_pool_of_the_scoring_job(run):

@@ -163,6 +163,49 @@ def test_rollbacks_take_changes_back_one_by_one(topic):
     assert topic.audits().count("rollback_learner") == 2
 
 
+def test_a_rollback_crowns_nobody_beside_the_champion_of_now(topic):
+    topic.promote(_snapshot("b"))
+    topic.promote(_snapshot("a", opponent="b"))
+    topic.promote(_snapshot("c", opponent="a"))
+    with pytest.raises(InputError, match="for a was changed again since, and nothing of it is left"):
+        roll_back(topic.records, "a", topic.by())
+    topic.take(roll_back(topic.records, "c", topic.by()))
+    assert topic.modes() == {"a": "champion", "b": "shadow"}
+    topic.take(roll_back(topic.records, "a", topic.by()))
+    assert topic.modes() == {"b": "champion"}
+
+
+def test_a_rollback_restores_what_still_stands_as_the_change_left_it(topic):
+    topic.promote(_snapshot("b"))
+    topic.promote(_snapshot("a", opponent="b"))
+    topic.promote(_snapshot("b"), mode="member")
+    topic.take(roll_back(topic.records, "a", topic.by()))
+    assert topic.modes() == {"b": "member"}
+
+
+def test_who_was_champion_before_it_was_set_aside_is_a_shadow_beside_another_champion(topic):
+    topic.promote(_snapshot("a"))
+    topic.take(learner_promotion.set_one(online_models(topic.records.values()), "a", None, topic.by()))
+    topic.promote(_snapshot("b"))
+    topic.take(roll_back(topic.records, "a", topic.by()))
+    assert topic.modes() == {"a": "shadow", "b": "champion"}
+
+
+def test_the_same_change_twice_is_taken_back_twice(topic):
+    topic.promote(_snapshot("a"), mode="shadow")
+    for _ in range(2):
+        topic.promote(_snapshot("a"), mode="member")
+    topic.take(roll_back(topic.records, "a", topic.by()))
+    topic.take(roll_back(topic.records, "a", topic.by()))
+    assert topic.modes() == {"a": "shadow"}
+
+
+def test_an_audit_record_that_says_nothing_of_before_is_named(topic):
+    topic.take([learner_promotion._record("audit", "x", Audit("promote_learner", {"learner": "a"}), topic.by())])
+    with pytest.raises(InputError, match="the audit record of a's newest change can not be read"):
+        roll_back(topic.records, "a", topic.by())
+
+
 def test_a_record_under_another_name_is_the_one_that_changes(topic):
     topic.take([learner_promotion._record("online_model", "beside", OnlineModel("a"), topic.by())])
     topic.promote(_snapshot("a"))
@@ -262,6 +305,29 @@ def test_the_loop_acts_on_a_new_duel_of_a_learner_that_it_promoted_before(log):
     assert promoter.consider([_snapshot("a")]) == ["a"]
     assert promoter.consider([_snapshot("a", "refuse", -0.1, defends=True)]) == []
     assert log.modes() == {"a": "shadow"}
+
+
+def _unusable(kind: str) -> ControlRecord:
+    """A record of a newer release, or of somebody else."""
+    payload = msgspec.Raw(b'{"learner": "z", "newer": true}')
+    return ControlRecord(event_id=f"bad-{kind}", event_time_ms=2, kind=kind, name=f"bad-{kind}", payload=payload)
+
+
+def test_one_unusable_payload_is_passed_over_by_the_loop_and_told_of_by_the_commands(log, monkeypatch):
+    for kind in ("online_model", "audit", "model"):
+        bad = _unusable(kind)
+        log.records[control_topic.key(bad)] = bad
+    promoter = Promoter(Settings().kafka, AUTOMATIC, lambda: 9000)
+    assert promoter.consider([_snapshot("fraud-tree")]) == ["fraud-tree"]
+    assert log.modes() == {"fraud-tree": "champion"}
+    told = [_snapshot("fraud-logistic")]
+    for words in (["list"], ["show", "fraud-tree"], ["promote", "fraud-logistic", "--mode", "member"], ["settle"]):
+        _run(monkeypatch, told, *words)
+    _run(monkeypatch, told, "rollback", "fraud-tree")
+    assert log.modes() == {"fraud-logistic": "member"}
+    found = CliRunner().invoke(commands.command, ["list"], obj=Settings(), catch_exceptions=False)
+    assert found.stderr.count("passed over: control ") == 3
+    assert "passed over: control online_model/bad-online_model: " in found.stderr
 
 
 def _run(monkeypatch, snapshots: list[Snapshot], *words: str) -> str:

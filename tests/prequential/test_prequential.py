@@ -113,6 +113,13 @@ def test_ranks_are_those_of_the_scores_by_bin_also_in_a_window(rows, window):
         assert figures["recall_at_1pct_fpr"] == pytest.approx(quality.recall_at_fpr(frauds, bins))
 
 
+def test_of_a_ranking_the_order_alone_is_measured():
+    meter = Prequential("ranking")
+    for label, said in ((1.0, 0.4), (0.0, 0.3), (0.0, -0.1)):
+        meter.take(label, said)
+    assert meter.figures().overall == {"average_precision": 1.0, "roc_auc": 1.0, "recall_at_1pct_fpr": 1.0}
+
+
 @given(scores, scores)
 def test_a_higher_score_is_in_no_lower_bin(one, other):
     low, high = sorted((one, other))

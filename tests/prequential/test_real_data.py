@@ -124,6 +124,56 @@ def test_a_bad_row_is_named(tmp_path):
         run.read("elec2", folder, None)
 
 
+GOOD = ["day,nswprice,class", "2,0.1,UP"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "why"),
+    [
+        ([*GOOD, "2,0.1"], "row 2: not the 3 columns of the first line"),
+        ([*GOOD, "2,0.1,UP,3"], "row 2: not the 3 columns of the first line"),
+        ([*GOOD, "2,0.1,SIDEWAYS"], "row 2: no column or class 'SIDEWAYS'"),
+        (["nswprice,class", "0.1,UP"], "row 1: no column or class 'day'"),
+        (["day,nswprice", "2,0.1"], "row 1: no column or class 'class'"),
+    ],
+)
+def test_a_row_that_does_not_fit_its_table_is_named(tmp_path, rows, why):
+    with pytest.raises(InputError, match=rf"elec2.csv.gz {why}; give the file of elec2 as it is"):
+        run.read("elec2", _table(tmp_path, rows), None)
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (gzip.compress("\n".join(GOOD).encode())[:-9], "end-of-stream"),
+        (b"no gzip file", "Not a gzipped file"),
+        (gzip.compress(b"day,nswprice,class\n2,0.1,\xff\n"), "can't decode byte"),
+    ],
+)
+def test_a_file_that_is_cut_or_another_is_named(tmp_path, content, why):
+    (tmp_path / data_set.ELEC2.file).write_bytes(content)
+    with pytest.raises(InputError, match=rf"elec2.csv.gz: .*{why}.*; give the file of elec2 as it is"):
+        run.read("elec2", tmp_path, None)
+
+
+def test_a_stream_that_is_not_in_the_folder_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"sea50k.csv.gz: No such file or directory; give"):
+        drift.run(tmp_path, drift.STREAMS[0])
+
+
+def test_a_short_row_of_ratings_is_named(tmp_path):
+    (tmp_path / data_set.RIVER_RATINGS).write_text("user\titem\trating\ttimestamp\n259\t255\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"ml_100k.csv row 1: not the 4 columns"):
+        data_set.ratings(tmp_path)
+
+
+def test_a_plot_that_can_not_be_written_is_refused_before_the_run(tmp_path):
+    (tmp_path / "transactions.parquet").write_bytes(b"never read")
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=r"--plot .*/file/weeks\.svg"):
+        _told("--data", str(tmp_path), "--plot", str(tmp_path / "file" / "weeks.svg"))
+
+
 def test_an_unknown_learner_is_named_with_those_that_there_are():
     with pytest.raises(InputError, match="no learner 'magic' for elec2; there are last class"):
         run.chosen("elec2", ("magic",))

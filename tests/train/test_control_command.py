@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from infra import control_topic
 from infra.cli import control as commands
+from infra.learner_promotion import By, online_models, roll_back
 from schemas import control
 from schemas.control import (
     Blocklist,
@@ -149,13 +150,36 @@ def test_what_is_sent_to_the_topic_is_what_is_read_from_it():
 
 def test_an_online_model_and_a_maturity_are_published_as_the_jobs_read_them(log):
     _run("set-online", "one", "--learner", "fraud-logistic", "--mode", "member", "--weight", "0.3")
-    assert _newest(log) == OnlineModel("fraud-logistic", "member", weight=0.3)
+    assert control.payload(log[-2]) == OnlineModel("fraud-logistic", "member", weight=0.3)
     _run("set-maturity", "click-30min", "--source", "click", "--days", "0.5", "--share", "0.2")
     assert _newest(log) == Maturity("click", 0.5, 0.2)
     with pytest.raises(InputError, match=r"Expected `float` <= 1\.0 - at `\$\.weight`"):
         _run("set-online", "one", "--learner", "fraud-logistic", "--weight", "2")
     _run("remove", "maturity", "click-30min")
     assert _newest(log) is None
+
+
+def test_what_is_set_and_removed_by_hand_leaves_an_audit_record_and_is_taken_back(log):
+    def now() -> dict[str, OnlineModel]:
+        return online_models(control_topic.current(None).values())
+
+    _run("set-online", "one", "--learner", "fraud-logistic", "--mode", "member", "--note", "a trial")
+    _run("remove", "online_model", "one")
+    assert [record.kind for record in log] == ["online_model", "audit"] * 2
+    assert log[1].note == "a trial"
+    for audit, (before, after) in zip(log[1::2], [("none", "member"), ("member", "none")], strict=True):
+        said = control.payload(audit).detail
+        assert [before in said["before"], after in said["modes"]] == [before != "none", True]
+    log.extend(roll_back(control_topic.current(None), "fraud-logistic", By("tester", log[-1].event_time_ms + 1)))
+    assert now() == {"one": OnlineModel("fraud-logistic", "member")}
+    log.extend(roll_back(control_topic.current(None), "fraud-logistic", By("tester", log[-1].event_time_ms + 2)))
+    assert now() == {}
+
+
+def test_nobody_becomes_champion_without_the_gate(log):
+    with pytest.raises(InputError, match="use `sluice learners promote fraud-logistic`"):
+        _run("set-online", "one", "--learner", "fraud-logistic", "--mode", "champion")
+    assert log == []
 
 
 def test_the_policy_of_lists_changes_in_what_is_given_and_goes_back_to_the_defaults(log):
