@@ -13,17 +13,19 @@ from typing import Literal
 import msgspec
 
 from infra.promotion import Force
-from online_learning.promotion import action, comparison_of
+from online_learning.promotion import FELL_RECENTLY, QUARANTINED, action, comparison_of
 from schemas import control
 from schemas.control import Audit, ModelPointer, OnlineModel
 from schemas.errors import GateError, InputError, InvalidError, NotFoundError
 from schemas.events import ControlRecord, Snapshot
 from schemas.settings import Promotion
+from schemas.snapshots import UNPOOLED
 from serving.registry import PRODUCTION
 
 PROMOTE, ROLLBACK, SET_ASIDE = "promote_learner", "rollback_learner", "set_learner_aside"
 SET, REMOVE = "set_learner", "remove_learner"
 ANSWERING = ("member", "champion")
+HOUR_MS = 3600 * 1000
 
 Records = Mapping[str, ControlRecord]
 # Record name -> what stood there, None = nothing.
@@ -75,10 +77,15 @@ def promote(
     """The records that put a learner into a mode; a champion before becomes a shadow.
 
     To be champion, the learner must have won against who decides now. Raises NotFoundError when it never left a
-    snapshot, GateError when it did not win and nobody answers for it, InputError for --force without a note.
+    snapshot, GateError when it did not win and nobody answers for it, InputError for --force without a note or for a
+    member whose part nothing measures.
     """
     if snapshot is None and wanted.mode != "off":
         raise NotFoundError(f"no snapshot of {wanted.learner}; run `sluice learn` until it leaves one")
+    if snapshot is not None and snapshot.kind in UNPOOLED and wanted.mode == "member" and wanted.weight is None:
+        raise InputError(
+            f"{wanted.learner} says no probability, so its part is not measured; give it a --weight, or --mode shadow"
+        )
     if wanted.mode == "champion" and snapshot is not None:
         _pass_gate(records, snapshot, by, by_hand, policy)
     present = online_models(records.values())
@@ -174,8 +181,11 @@ def by_policy(
 
     A verdict counts only against who decides now. Of several that won for one task, the one with the largest gain goes
     first; the others must win against it. A champion that proved worse than the registry's model is a shadow again.
+    Who may not decide yet is passed over; who won without having a mode becomes a shadow.
     """
     champions = {(m.task, m.learner) for m in online_models(records.values()).values() if m.mode == "champion"}
+    known = {m.learner for m in online_models(records.values()).values()}
+    first: list[Snapshot] = []
     asked: list[str] = []
     best: dict[str, tuple[float, Snapshot]] = {}
     gone: dict[str, Snapshot] = {}
@@ -185,6 +195,10 @@ def by_policy(
         if comparison is None or comparison.defends != is_champion or not _is_against_present(records, snapshot):
             continue
         wanted = action(policy, comparison)
+        if waits(records, snapshot, policy, at_ms):
+            if wanted == "promote" and snapshot.learner not in known:
+                first.append(snapshot)
+            continue
         if wanted == "ask":
             asked.append(snapshot.learner)
         elif wanted == "step_down":
@@ -192,13 +206,51 @@ def by_policy(
         elif wanted == "promote" and comparison.gain > best.get(snapshot.task, (0.0, snapshot))[0]:
             best[snapshot.task] = (comparison.gain, snapshot)
     # Who won against a champion that lost its place has not won against the model that decides after it.
-    changes = [(s, "shadow") for s in gone.values()] + [(s, "champion") for t, (_, s) in best.items() if t not in gone]
+    changes = [(s, "shadow") for s in (*first, *gone.values())]
+    changes += [(s, "champion") for t, (_, s) in best.items() if t not in gone]
     sent = []
     for snapshot, mode in changes:
         model = msgspec.convert({"learner": snapshot.learner, "mode": mode, "task": snapshot.task}, OnlineModel)
         by = By("sluice", at_ms, f"by policy: {told(snapshot)}")
         sent += promote(records, snapshot, model, by, Force(), policy)
     return sent, asked
+
+
+def waits(records: Records, snapshot: Snapshot, policy: Promotion, at_ms: int) -> bool:
+    """Whether a challenger's verdict is not acted on yet. A person is asked before its time as a shadow is over."""
+    comparison = comparison_of(snapshot.metrics)
+    if comparison is None or comparison.defends:
+        return False
+    acts = action(policy, comparison) == "promote"
+    return bool(_in_doubt(snapshot) or (acts and _unseen(records, snapshot, policy, at_ms)))
+
+
+def _in_doubt(snapshot: Snapshot) -> str:
+    """Why a learner may not decide now, whatever its verdict; empty when it may."""
+    if snapshot.metrics.get(QUARANTINED):
+        return "labels that contradict it are in quarantine, wait until they are not"
+    if snapshot.metrics.get(FELL_RECENTLY):
+        return "it went back to its last good snapshot within a day, wait until it has not"
+    return ""
+
+
+def _unseen(records: Records, snapshot: Snapshot, policy: Promotion, at_ms: int) -> str:
+    """Why people can not know yet what a learner says; empty when they can."""
+    if not policy.least_shadow_hours:
+        return ""
+    since = [r.event_time_ms for r in records.values() if _asks(r, snapshot.learner)]
+    if not since:
+        return (
+            f"nobody saw what it says, `sluice learners promote {snapshot.learner} --mode shadow` "
+            f"and wait {policy.least_shadow_hours} hours"
+        )
+    left = policy.least_shadow_hours - (at_ms - max(since)) / HOUR_MS
+    return f"its mode is of {policy.least_shadow_hours - left:.1f} hours ago, wait {left:.1f} more" if left > 0 else ""
+
+
+def _asks(record: ControlRecord, learner: str) -> bool:
+    payload = control.payload(record) if record.kind == "online_model" else None
+    return isinstance(payload, OnlineModel) and payload.learner == learner and payload.mode != "off"
 
 
 def told(snapshot: Snapshot | None) -> str:
@@ -245,12 +297,14 @@ def _pass_gate(records: Records, snapshot: Snapshot, by: By, by_hand: Force, pol
     comparison = comparison_of(snapshot.metrics)
     verdict = "wait" if comparison is None else comparison.verdict
     present = _is_against_present(records, snapshot)
-    if present and (verdict == "promote" or (verdict == "ask" and by_hand.yes)):
+    why = _in_doubt(snapshot) or _unseen(records, snapshot, policy, by.at_ms)
+    if not why and present and (verdict == "promote" or (verdict == "ask" and by_hand.yes)):
         return
     if not by_hand.force:
         way = "add --yes if a smaller gain is enough" if verdict == "ask" else "wait for more examples"
         if comparison is not None and not present:
             way = "another decides by now, wait for examples of its decisions"
+        way = why or way
         raise GateError(f"{snapshot.learner}: {told(snapshot)}; {way}, or override with --force and a --note")
     if not by.note:
         raise InputError("--force needs a --note that says why")

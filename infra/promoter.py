@@ -1,4 +1,4 @@
-"""Acts on the verdicts that leave with snapshots, where the policy is to promote without asking."""
+"""Acts on the verdicts that leave with snapshots: promotes where the policy says so, else tells people of them."""
 
 from __future__ import annotations
 
@@ -8,31 +8,69 @@ from infra import control_topic, learner_promotion
 from online_learning.promotion import action, comparison_of
 from schemas.events import Event, Snapshot
 from schemas.settings import Kafka, Promotion
+from schemas.watching import Alert
+
+ASKS = "LearnerAsks"
+# Who may not decide yet is looked at again then.
+AGAIN_MS = 10 * 60_000
 
 
 class Promoter:
-    """Looks at each snapshot once its learner has won; reads the control topic only then."""
+    """Looks at each snapshot once its learner has won; reads the control topic only then. `tell` publishes alerts."""
 
-    def __init__(self, kafka: Kafka, policy: Promotion, now_ms: Callable[[], int]) -> None:
-        self._kafka, self._policy, self._now_ms = kafka, policy, now_ms
-        # Learner -> opponent and examples of the comparison that was acted on: a new opponent starts a new one.
-        self._acted: dict[str, tuple[str, bool, int]] = {}
+    def __init__(
+        self,
+        kafka: Kafka,
+        policy: Promotion,
+        now_ms: Callable[[], int],
+        tell: Callable[[list[Event]], None] = lambda _events: None,
+    ) -> None:
+        self._kafka, self._policy, self._now_ms, self._tell = kafka, policy, now_ms, tell
+        # Learner -> opponent, side, action and examples of the comparison that was acted on: a new one is acted on.
+        self._acted: dict[str, tuple[str, bool, str, int]] = {}
+        self._again_ms: dict[str, int] = {}
 
     def consider(self, events: Iterable[Event]) -> list[str]:
         """Promote who won, and return their names; a champion that lost steps down. Raises what the topic raises."""
-        won = [event for event in events if isinstance(event, Snapshot) and self._is_new(event)]
+        now_ms = self._now_ms()
+        won = [event for event in events if isinstance(event, Snapshot) and self._is_new(event, now_ms)]
         if not won:
             return []
         records = control_topic.current(self._kafka)
-        sent, _ = learner_promotion.by_policy(records, won, self._policy, self._now_ms())
+        for snapshot in won:
+            if learner_promotion.waits(records, snapshot, self._policy, now_ms):
+                self._acted.pop(snapshot.learner, None)
+                self._again_ms[snapshot.learner] = now_ms + AGAIN_MS
+        sent, asked = learner_promotion.by_policy(records, won, self._policy, now_ms)
         if sent:
             control_topic.send(self._kafka, sent)
+        self._tell([self._asks(snapshot, now_ms) for snapshot in won if snapshot.learner in asked])
         return [model.learner for model in learner_promotion.online_models(sent).values() if model.mode == "champion"]
 
-    def _is_new(self, snapshot: Snapshot) -> bool:
+    def _is_new(self, snapshot: Snapshot, now_ms: int) -> bool:
         comparison = comparison_of(snapshot.metrics)
-        if comparison is None or action(self._policy, comparison) not in {"promote", "step_down"}:
+        if comparison is None or now_ms < self._again_ms.get(snapshot.learner, 0):
             return False
-        duel = (snapshot.opponent, comparison.defends, comparison.examples)
+        wanted = action(self._policy, comparison)
+        if wanted == "none":
+            return False
+        duel = (snapshot.opponent, comparison.defends, wanted, comparison.examples)
         before, self._acted[snapshot.learner] = self._acted.get(snapshot.learner), duel
-        return before is None or duel[:2] != before[:2] or comparison.examples < before[2]
+        return before is None or duel[:3] != before[:3] or comparison.examples < before[3]
+
+    def _asks(self, snapshot: Snapshot, now_ms: int) -> Alert:
+        comparison = comparison_of(snapshot.metrics)
+        assert comparison is not None
+        mode = "shadow" if comparison.defends else "champion"
+        return Alert(
+            event_id=f"{snapshot.learner[:32]}-{ASKS}-{comparison.examples}"[:64],
+            event_time_ms=now_ms,
+            name=ASKS,
+            severity="info",
+            state="firing",
+            summary=f"{snapshot.learner} asks to be {mode}: {learner_promotion.told(snapshot)}"[:1000],
+            value=comparison.gain,
+            limit=self._policy.least_gain,
+            since_ms=now_ms,
+            labels={"learner": snapshot.learner},
+        )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections import deque
+from collections import OrderedDict
 from dataclasses import replace
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import numpy as np
@@ -26,13 +26,24 @@ class Opponent(NamedTuple):
     defends: bool = False
 
 
+class _Met(NamedTuple):
+    """What was compared of an example: its label and weight, what both said, and in which block of the duel."""
+
+    label: float
+    weight: float
+    own: float
+    other: float
+    block: int
+
+
 class Challenge:
     """Compares a learner with the score that the decision was made by, as both were when it was made.
 
     Who made it is logged with the example: a model of the registry, or a learner that decides alone. Against itself
     a learner proves nothing: while it decides, it defends its place against the registry's model. Who first answered
     later than the one at hand is a new opponent: the duel starts anew, and examples of others are passed over from then
-    on. `metric` is that of the task where a duel can be judged by it, else average precision.
+    on. A later label of an example replaces the earlier one; a round of the duel that it had a part in stays played.
+    `metric` is that of the task where a duel can be judged by it, else average precision.
     """
 
     def __init__(self, learner: str, policy: Promotion, metric: str) -> None:
@@ -44,15 +55,21 @@ class Challenge:
 
     def judge_by(self, policy: Promotion) -> None:
         """Follow the settings of now; a duel under other conditions starts anew: its evidence is of the old ones."""
-        asked = msgspec.structs.replace(self._policy, mode=policy.mode)
+        asked = msgspec.structs.replace(self._policy, mode=policy.mode, least_shadow_hours=policy.least_shadow_hours)
         self._policy = policy
         if asked != policy:
             self._start()
 
     def _start(self) -> None:
         self._duel = Duel(self._policy, self._metric)
-        self._newest: deque[tuple[float, float, float, float]] = deque(maxlen=RECENT_EXAMPLES)
+        self._newest: OrderedDict[str | int, _Met] = OrderedDict()
         self._pools = True
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        if not isinstance(self._newest, dict):
+            # Checkpoints were written that do not say of which examples they are.
+            self._newest = OrderedDict((number, _Met(*one, block=-1)) for number, one in enumerate(self._newest))
 
     def take(self, example: LabelledExample, said: float | None) -> None:
         """Compare one example, if a model answered and the learner would have."""
@@ -65,8 +82,12 @@ class Challenge:
             self.opponent = opponent
             self._start()
         self._since_ms = max(self._since_ms, example.decided_ms)
+        if (earlier := self._newest.pop(example.example_id, None)) is not None and earlier.block == self._duel.blocks:
+            self._duel.take_back(earlier.label, earlier.other, earlier.own, earlier.weight)
+        self._newest[example.example_id] = _Met(example.label, example.weight, said, score, self._duel.blocks)
+        if len(self._newest) > RECENT_EXAMPLES:
+            self._newest.popitem(last=False)
         self._duel.take(example.label, score, said, example.weight)
-        self._newest.append((example.label, example.weight, said, score))
         # What a ranker says of a place in a list is no probability.
         self._pools = example.position is None
 
@@ -81,8 +102,8 @@ class Challenge:
 
         `recent_part` is the part in the pool of both that would have ranked these best, once there are some positives.
         """
-        newest = np.array(self._newest).reshape(-1, 4)
-        labels, weights, own, other = newest.T
+        newest = np.array(list(self._newest.values())).reshape(-1, len(_Met._fields))
+        labels, weights, own, other, _ = newest.T
 
         def average_precision(scores: Scores) -> float:
             return figures(labels, scores, weights).get("average_precision", 0.0)

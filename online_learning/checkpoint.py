@@ -14,11 +14,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
 from online_learning.course import Course
 from online_learning.definition import Definition
+from online_learning.fingerprint import fingerprint
 from online_learning.merge import Position
 from schemas.errors import OperatorError, SignatureError, StateVersionError
 
@@ -31,6 +33,17 @@ class _Head(msgspec.Struct, frozen=True):
     learner: str
     names_sha256: str
     sha256: str
+    # Older checkpoints do not say them: those are read on.
+    definition_sha256: str = ""
+    partitions: int = 0
+
+
+class Saved(NamedTuple):
+    """A course, its place in the log, and how many partitions that had; 0 where the checkpoint does not say it."""
+
+    course: Course
+    positions: dict[int, Position]
+    partitions: int
 
 
 def _names_sha256(names: tuple[str, ...]) -> str:
@@ -59,14 +72,20 @@ class CheckpointFile:
                 ) from error
             yield
 
-    def save(self, course: Course, positions: dict[int, Position]) -> None:
+    def save(self, course: Course, positions: dict[int, Position], partitions: int = 0) -> None:
         """Replace the checkpoint; after a crash either the old or the new one is there.
 
         Raises OperatorError when it can not be written.
         """
         body = pickle.dumps((course, positions), protocol=5)
         head = _Head(
-            VERSION, version("river"), self._learner, _names_sha256(course.names), hashlib.sha256(body).hexdigest()
+            VERSION,
+            version("river"),
+            self._learner,
+            _names_sha256(course.names),
+            hashlib.sha256(body).hexdigest(),
+            fingerprint(course.definition, course.names),
+            partitions,
         )
         with self._told():
             _replace(self.path, msgspec.json.encode(head) + b"\n" + body)
@@ -81,11 +100,11 @@ class CheckpointFile:
                 "in the settings"
             ) from error
 
-    def load(self, definition: Definition, names: tuple[str, ...]) -> tuple[Course, dict[int, Position]] | None:
+    def load(self, definition: Definition, names: tuple[str, ...]) -> Saved | None:
         """The course and its place in the log; None when there is no checkpoint.
 
         Raises SignatureError when the bytes are not those that were written, StateVersionError when another release
-        wrote them or for another vector, OperatorError when they can not be read.
+        wrote them, for another vector, or by another definition, OperatorError when they can not be read.
         """
         with self._told():
             if not self.path.exists():
@@ -107,9 +126,14 @@ class CheckpointFile:
             raise StateVersionError(
                 f"checkpoint {self.path} is of another vector than {definition.feature_set}; {again}"
             )
+        if head.definition_sha256 not in {"", fingerprint(definition, names)}:
+            raise StateVersionError(
+                f"checkpoint {self.path} was learned by another definition of {self._learner} than this release has; "
+                f"{again}"
+            )
         course, positions = pickle.loads(body)  # noqa: S301  its hash was compared, and the file is our own
         course.definition = definition
-        return course, positions
+        return Saved(course, positions, head.partitions)
 
 
 def _replace(path: Path, content: bytes) -> None:

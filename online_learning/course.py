@@ -14,7 +14,7 @@ from online_learning.challenge import Challenge
 from online_learning.contradictions import MINUTE_MS, Change, Quarantine, Waiting, contradicts
 from online_learning.definition import Definition
 from online_learning.detectors import Watch
-from online_learning.holdout import Holdout
+from online_learning.holdout import Holdout, Loss, loss, squared_error
 from online_learning.learner import Row
 from online_learning.limits import Limits, Meter
 from online_learning.past import Past, copy
@@ -39,6 +39,9 @@ class Course:
 
     `names` are those of the feature set, in vector order. Pickle keeps everything but the definition.
     """
+
+    # When it last went back to its last good model; checkpoints were written that do not say it.
+    fell_back_ms: int | None = None
 
     def __init__(
         self,
@@ -106,7 +109,7 @@ class Course:
         self._measure(example, row, prediction)
         if Holdout.holds(example.example_id):
             self.counts["held_out"] += 1
-            self._holdout.take(row, example.label, example.weight)
+            self._holdout.take(row, example.label, example.weight, example.example_id)
             return []
         if not self._meter.allows(example.source, example.user_id, self.now_ms):
             self.counts["limited"] += 1
@@ -124,12 +127,17 @@ class Course:
         return None if refusal is None else f"refused_{refusal}"
 
     def _measure(self, example: LabelledExample, row: Row, prediction: float) -> None:
-        # What the learner knows by now it may not have known when the answer was needed.
-        then: float | None = prediction
-        if self._learned_ms > example.decided_ms:
-            before = self._past.at(example.decided_ms)
-            then = None if before is None else before.predict_row(row)
-        self._measured.take(example.label, then, example.segment, example.weight)
+        # A later label replaces the earlier one in all figures. What was learned from that can not be unlearned: the
+        # answer that is measured is the one of before.
+        then = self._measured.take_back(example.example_id)
+        if then is not None:
+            self.counts["replacements"] += 1
+        elif self._learned_ms <= example.decided_ms:
+            then = prediction
+        elif (before := self._past.at(example.decided_ms)) is not None:
+            # What the learner knows by now it may not have known when the answer was needed.
+            then = before.predict_row(row)
+        self._measured.take(example.label, then, example.segment, example.weight, example_id=example.example_id)
         if self.definition.kind == "classifier":
             self.challenge.take(example, then)
 
@@ -223,8 +231,8 @@ class Course:
         """A snapshot if the holdout slice lets the model pass; else the last good one is back in force."""
         if (refused := self._refusal()) is not None:
             return [refused]
-        if self.definition.kind == "classifier":
-            self.forgetting = self._holdout.forgetting(self.learner.predict_row)
+        if self._loss is not None:
+            self.forgetting = self._holdout.forgetting(self.learner.expected_row, self._loss)
         before = self.last_good, self.last_good_examples
         self.last_good, self.last_good_examples = copy(self.learner), self.learned
         try:
@@ -239,9 +247,9 @@ class Course:
 
     def _refusal(self) -> Event | None:
         """Back to the last good model, when the holdout slice says that it is better."""
-        if self.definition.kind != "classifier":
+        if self._loss is None:
             return None
-        verdict = self._holdout.verdict(self.learner.predict_row, self.last_good.predict_row)
+        verdict = self._holdout.verdict(self.learner.expected_row, self.last_good.expected_row, self._loss)
         if verdict.good:
             return None
         self._fall_back()
@@ -251,7 +259,13 @@ class Course:
             self._holdout.turned()
         return outgoing.got_worse(self, verdict)
 
+    @property
+    def _loss(self) -> Loss | None:
+        """By what the holdout slice judges; an anomaly score has no loss."""
+        return {"classifier": loss, "bandit": squared_error, "anomaly": None}[self.definition.kind]
+
     def _fall_back(self) -> None:
         self.learner = copy(self.last_good)
+        self.fell_back_ms = self.now_ms
         self._background = None
         self.counts["fallbacks"] += 1

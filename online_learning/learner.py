@@ -43,6 +43,10 @@ class Learner(ABC):
         """`predict` for features in the learner's order."""
         return self._predict(self._named(row))
 
+    def expected_row(self, row: Row) -> float:
+        """The label that is expected: what `predict_row` says, but for one that says a bound."""
+        return self.predict_row(row)
+
     def learn_row(self, row: Row, y: float, weight: float = 1.0) -> None:
         """`learn` for features in the learner's order."""
         self._learn(self._named(row), y, weight)

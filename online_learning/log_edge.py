@@ -14,7 +14,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 
 from online_learning.merge import Held, Merge, Position, Record
 from schemas.codec import encode
-from schemas.errors import MissingPartError, PartFailedError
+from schemas.errors import LogGapError, MissingPartError, PartFailedError
 from schemas.events import DeadLetter, Event, Snapshot
 from schemas.letters import MAX_LETTER_BYTES
 from schemas.settings import Kafka
@@ -30,13 +30,18 @@ MOST_BUFFERED = 5_000
 # How far the broker's clock may differ from ours, and how often we ask where partitions end.
 SETTLE_MS = 500
 ASK_EVERY_S = 0.2
+# How often we ask whether the topic has other partitions by now.
+COUNT_EVERY_S = 60.0
+# The client goes on after these for ever; there is nothing that it could read.
+_GONE = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION})
 
 
 class LabelledLog:
     """Records of `labelled-examples` from these positions on.
 
     With `to_end` it ends after what was there when it was made. Raises MissingPartError when no broker answers or
-    the topic is not there, PartFailedError when reading fails for good.
+    the topic is not there, PartFailedError when reading fails for good or the topic is gone or has other partitions,
+    LogGapError when it was made anew and ends before what was read.
     """
 
     def __init__(self, kafka: Kafka, *, topic: str = LABELLED_EXAMPLES.name, to_end: bool = False) -> None:
@@ -58,6 +63,7 @@ class LabelledLog:
         self.ends = to_end
         self._horizon_ms = math.inf
         self._asked_s = -math.inf
+        self._counted_s = time.monotonic()
         self._paused: set[int] = set()
         self._ends: dict[int | None, int | None] = {}
         try:
@@ -135,12 +141,15 @@ class LabelledLog:
                 self._ends[message.partition()] = message.offset()
                 return
             # The client mends what is not fatal by itself, and tells of it all the same.
-            if error.fatal():
+            if error.fatal() or error.code() in _GONE:
                 raise PartFailedError(f"reading {self._place}: {error.str()}; see `sluice status`")
             return
         partition, offset = message.partition(), message.offset()
         assert partition is not None
         assert offset is not None
+        if offset < self.merge.positions[partition].offset:
+            # The client begins anew where what it wants is not there.
+            raise self._made_anew(partition, offset)
         self.merge.offer(Record(message.timestamp()[1], partition, offset, message.key(), message.value()))
 
     def _ask_ends(self) -> None:
@@ -148,6 +157,7 @@ class LabelledLog:
         if time.monotonic() < self._asked_s + ASK_EVERY_S:
             return
         self._asked_s = time.monotonic()
+        self._count_partitions()
         for partition in self.merge.positions:
             if self.merge.waiting(partition):
                 continue
@@ -156,15 +166,39 @@ class LabelledLog:
             try:
                 low, end = self._consumer.get_watermark_offsets(place, timeout=TIMEOUT_S)
             except KafkaException as error:
-                if error.args[0].code() == KafkaError._ALL_BROKERS_DOWN:
+                if error.args[0].code() in {KafkaError._ALL_BROKERS_DOWN, *_GONE}:
                     raise PartFailedError(
                         f"end of {self._place}: {error.args[0].str()}; see `sluice status`"
                     ) from error
                 continue
+            if end < self.merge.positions[partition].offset:
+                raise self._made_anew(partition, end)
             # Where retention took all that was left, nothing is read and nothing will come.
             read_to = max(low, self.merge.positions[partition].offset, self._ends.get(partition) or 0)
             if read_to >= end:
                 self.merge.complete(partition, asked_ms - SETTLE_MS)
+
+    def _count_partitions(self) -> None:
+        """Examples of a partition that nobody reads would never be learned."""
+        if time.monotonic() < self._counted_s + COUNT_EVERY_S:
+            return
+        self._counted_s = time.monotonic()
+        try:
+            found = self._consumer.list_topics(self._topic, timeout=TIMEOUT_S).topics[self._topic]
+        except KafkaException:
+            # Brokers that are gone for good are told of where ends are asked for.
+            return
+        if found.error is None and sorted(found.partitions) != self.partitions:
+            raise PartFailedError(
+                f"{self._place} has {len(found.partitions)} partitions now, and had {len(self.partitions)}; "
+                "learn what is there with `sluice learn --from-beginning`"
+            )
+
+    def _made_anew(self, partition: int, found: int) -> LogGapError:
+        return LogGapError(
+            f"partition {partition} of {self._place} was read to offset {self.merge.positions[partition].offset}, and "
+            f"is at {found}: it was made anew; learn what is there with `sluice learn --from-beginning`"
+        )
 
     def _throttle(self) -> None:
         full = {p for p in self.merge.positions if self.merge.waiting(p) > MOST_BUFFERED}

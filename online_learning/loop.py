@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from online_learning import outgoing
-from online_learning.checkpoint import CheckpointFile
+from online_learning.checkpoint import CheckpointFile, Saved
 from online_learning.course import Course
 from online_learning.definition import Definition
 from online_learning.limits import Limits
@@ -30,10 +30,14 @@ JOB = "learn"
 class _Student:
     """A learner's course, and how far it is in the log."""
 
-    def __init__(self, file: CheckpointFile, course: Course, positions: dict[int, Position]) -> None:
+    def __init__(
+        self, file: CheckpointFile, course: Course, positions: dict[int, Position], partitions: int = 0
+    ) -> None:
         self.file = file
         self.course = course
         self.positions = positions
+        # How many the log had when the checkpoint was saved; 0 where there is none that says it.
+        self.partitions = partitions
 
     def take(self, record: Record, example: LabelledExample) -> list[Event]:
         """Learn from a record, unless that was done before."""
@@ -71,10 +75,10 @@ class Loop:
             file = CheckpointFile(folder, definition.name)
             vector = tuple(names[definition.feature_set])
             kept = None if afresh else file.load(definition, vector)
-            course, positions = kept or (Course(definition, vector, promotion=promotion), {})
-            course.challenge.judge_by(promotion)
-            course.limit_by(limits)
-            self.students.append(_Student(file, course, positions))
+            saved = kept or Saved(Course(definition, vector, promotion=promotion), {}, 0)
+            saved.course.challenge.judge_by(promotion)
+            saved.course.limit_by(limits)
+            self.students.append(_Student(file, *saved))
 
     @property
     def silent(self) -> bool:
@@ -90,9 +94,17 @@ class Loop:
         """Where the log has to be read from; `held` is what it holds by partition.
 
         Raises LogGapError when a learner has to go on at a record that is not there: Kafka would go on at its first
-        one, and the model would never be what a replay gives.
+        one, and the model would never be what a replay gives. So it would where the log has other partitions by now:
+        their examples come in another order.
         """
         for student in self.students:
+            if student.partitions not in {0, len(partitions)}:
+                raise LogGapError(
+                    f"{student.course.definition.name} learned from {student.partitions} partitions of "
+                    f"{LABELLED_EXAMPLES.name}, which has {len(partitions)} now; "
+                    f"learn what is there with `sluice learn {student.course.definition.name} --from-beginning`"
+                )
+            student.partitions = len(partitions)
             for partition, at in student.positions.items():
                 first, end = (held or {}).get(partition, (0, at.offset))
                 if not first <= at.offset <= end:
@@ -132,7 +144,7 @@ class Loop:
     def save(self) -> None:
         """Keep every learner's state and place."""
         for student in self.students:
-            student.file.save(student.course, student.positions)
+            student.file.save(student.course, student.positions, student.partitions)
 
 
 def newest(told: Sequence[Event]) -> list[Event]:

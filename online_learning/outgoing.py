@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from online_learning.contradictions import MINUTE_MS, Change
 from online_learning.detectors import Watch
 from online_learning.holdout import Verdict
+from online_learning.promotion import FELL_RECENTLY, QUARANTINED
 from schemas.events import Snapshot
 from schemas.snapshots import pack
 from schemas.watching import Alert, AlertSeverity, DriftReport
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from online_learning.course import Course
 
 DRIFTED, CONTRADICTED, FELL_BACK = "LearnerDrifted", "LabelsContradict", "LearnerFellBack"
+# So long after a fallback a learner is not promoted.
+RECENT_MS = 24 * 3600 * 1000
 _CHANGED: dict[str, str] = {
     "raised": "are held back until they prove to be a change",
     "released": "proved to be a change and are learned",
@@ -37,13 +40,24 @@ def snapshot(course: Course) -> Snapshot:
         feature_set=course.definition.feature_set,
         payload=payload,
         sha256=sha256,
-        metrics=metrics | {"forgetting": course.forgetting} | course.challenge.metrics(),
+        metrics=metrics | _state(course) | course.challenge.metrics(),
         opponent=course.challenge.opponent.name,
     )
 
 
+def _state(course: Course) -> dict[str, float]:
+    """What speaks against a learner, whatever its verdict (online_learning/promotion.py)."""
+    fell = course.fell_back_ms
+    return {
+        "forgetting": course.forgetting,
+        QUARANTINED: float(course.quarantine.raised),
+        FELL_RECENTLY: float(fell is not None and course.now_ms < fell + RECENT_MS),
+    }
+
+
 def drift(course: Course, watch: Watch, subject: Literal["error", "score"]) -> DriftReport:
     """Values that drifted: their newest mean, beside the one before."""
+    planned = "+".join(course.definition.reactions) if subject == "error" else ""
     return DriftReport(
         event_id=_id(course, subject),
         event_time_ms=course.now_ms,
@@ -58,7 +72,8 @@ def drift(course: Course, watch: Watch, subject: Literal["error", "score"]) -> D
         window_start_ms=course.now_ms,
         window_end_ms=course.now_ms,
         since_ms=course.now_ms,
-        action="+".join(course.definition.reactions) if subject == "error" else "",
+        # They follow a minute later, unless the holdout slice says that the learner is at fault.
+        action=f"planned: {planned}" if planned else "",
     )
 
 
@@ -91,8 +106,9 @@ def quarantine(course: Course, change: Change) -> Alert:
 
 def got_worse(course: Course, verdict: Verdict) -> Alert:
     """A model got worse on the holdout slice, and the one before is back."""
+    by = "squared error" if course.definition.kind == "bandit" else "log loss"
     why = (
-        f"log loss {verdict.candidate:.4f} on the {verdict.examples} newest held-out examples, "
+        f"{by} {verdict.candidate:.4f} on the {verdict.examples} newest held-out examples, "
         f"where that has {verdict.last_good:.4f}"
     )
     return fell_back(course, why, verdict.candidate, verdict.last_good)

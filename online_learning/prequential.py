@@ -16,9 +16,11 @@ learner would do with the labels of before. A score that was logged when it was 
 from __future__ import annotations
 
 import heapq
+from bisect import bisect_left
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final, Generic, Literal, TypeVar
+from typing import Any, Final, Generic, Literal, NamedTuple, TypeVar
 
 import msgspec
 from river import metrics, utils
@@ -30,6 +32,8 @@ X = TypeVar("X")
 
 ROLLING_EXAMPLES: Final = 10_000
 MOST_SEGMENTS: Final = 64
+# Of so many examples it is known what was measured, so that a later label can replace the earlier one.
+MOST_ANSWERS: Final = 20_000
 OTHER_SEGMENTS: Final = "other"
 
 _NAMED: Final[dict[Goal, dict[str, type[Any]]]] = {
@@ -72,12 +76,20 @@ def ask_then_learn(
         heapq.heappush(waiting, (one.known_ms, number, one))
 
 
+class _Answer(NamedTuple):
+    number: int
+    label: float
+    prediction: float
+    segment: str
+    weight: float
+
+
 class Prequential:
     """Measures predictions against truths: overall, over the newest `rolling` examples, and by segment.
 
     A classification's prediction is the probability of the positive class; above 0.5 the class is positive. Of a
-    ranking only the order of predictions within 0..1 is measured. Memory is bounded by `rolling`; the first
-    MOST_SEGMENTS segments are told apart, later ones share one row.
+    ranking only the order of predictions within 0..1 is measured. Memory is bounded by `rolling` and MOST_ANSWERS; the
+    first MOST_SEGMENTS segments are told apart, later ones share one row.
     """
 
     def __init__(self, goal: Goal, *, rolling: int = ROLLING_EXAMPLES) -> None:
@@ -87,20 +99,44 @@ class Prequential:
         self._overall = _Meter(goal)
         self._rolling = _Meter(goal, rolling)
         self._segments: dict[str, _Meter] = {}
+        self._number = 0
+        self._answers: OrderedDict[str, _Answer] = OrderedDict()
 
-    def take(self, label: float, prediction: float | None, segment: str = "", weight: float = 1.0) -> None:
-        """Count one answer, which stands for `weight` of them; None is no answer."""
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # Checkpoints were written that know of no earlier answers.
+        self.__dict__.update({"_number": state["_examples"], "_answers": OrderedDict()} | state)
+
+    def take(
+        self, label: float, prediction: float | None, segment: str = "", weight: float = 1.0, *, example_id: str = ""
+    ) -> None:
+        """Count one answer, which stands for `weight` of them; None is no answer.
+
+        That of an example with an id can be taken back.
+        """
         if prediction is None:
             return
-        self._examples += 1
-        self._overall.take(label, prediction, weight)
-        self._rolling.take(label, prediction, weight)
-        if segment:
-            if segment not in self._segments and len(self._segments) >= MOST_SEGMENTS:
+        if segment and segment not in self._segments:
+            if len(self._segments) >= MOST_SEGMENTS:
                 segment = OTHER_SEGMENTS
-            if segment not in self._segments:
-                self._segments[segment] = _Meter(self._goal)
-            self._segments[segment].take(label, prediction, weight)
+            self._segments.setdefault(segment, _Meter(self._goal))
+        self._examples += 1
+        self._number += 1
+        answer = _Answer(self._number, label, prediction, segment, weight)
+        for meter in self._meters(segment):
+            meter.take(answer)
+        if example_id:
+            self._answers[example_id] = answer
+            if len(self._answers) > MOST_ANSWERS:
+                self._answers.popitem(last=False)
+
+    def take_back(self, example_id: str) -> float | None:
+        """Uncount the answer to an example; what it was, None where none is known (any more)."""
+        if (answer := self._answers.pop(example_id, None)) is None:
+            return None
+        self._examples -= 1
+        for meter in self._meters(answer.segment):
+            meter.take_back(answer)
+        return answer.prediction
 
     def figures(self) -> Figures:
         """Everything that was measured so far."""
@@ -111,6 +147,10 @@ class Prequential:
             {name: meter.figures() for name, meter in sorted(self._segments.items())},
         )
 
+    def _meters(self, segment: str) -> list[_Meter]:
+        meters = [self._overall, self._rolling]
+        return [*meters, self._segments[segment]] if segment else meters
+
 
 class _Meter:
     """The metrics of a goal, of everything or of the newest `window` answers."""
@@ -118,16 +158,46 @@ class _Meter:
     def __init__(self, goal: Goal, window: int | None = None) -> None:
         self._named = {name: _over(metric, window) for name, metric in _NAMED[goal].items()}
         self._ranking = None if goal == "regression" else _over(Ranking, window)
+        # Of the answers within the window.
+        self._numbers: deque[int] | None = None if window is None else deque(maxlen=window)
 
-    def take(self, label: float, prediction: float, weight: float) -> None:
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        if "_numbers" not in state:
+            # Checkpoints were written without them; what is in the window then can not be taken back.
+            over = next(iter((*self._named.values(), self._ranking)))
+            windowed = isinstance(over, utils.Rolling)
+            self._numbers = deque(range(-len(over.window), 0), maxlen=over.window_size) if windowed else None
+
+    def take(self, answer: _Answer) -> None:
+        for metric, told in self._told(answer):
+            metric.update(*told)
+        if self._numbers is not None:
+            self._numbers.append(answer.number)
+
+    def take_back(self, answer: _Answer) -> None:
+        place = None
+        if self._numbers is not None:
+            place = bisect_left(self._numbers, answer.number)
+            if place == len(self._numbers) or self._numbers[place] != answer.number:
+                # It has left the window.
+                return
+            del self._numbers[place]
+        for metric, told in self._told(answer):
+            metric.revert(*told)
+            if place is not None:
+                del metric.window[place]
+
+    def _told(self, answer: _Answer) -> Iterator[tuple[Any, tuple[float, float, float]]]:
+        """Each metric, and what it counts of an answer."""
         if self._ranking is None:
             for metric in self._named.values():
-                metric.update(label, prediction, weight)
+                yield metric, (answer.label, answer.prediction, answer.weight)
             return
-        truth, said = label > 0.5, prediction > 0.5
+        truth = answer.label > 0.5
         for metric in self._named.values():
-            metric.update(truth, said, weight)
-        self._ranking.update(truth, prediction, weight)
+            yield metric, (truth, answer.prediction > 0.5, answer.weight)
+        yield self._ranking, (truth, answer.prediction, answer.weight)
 
     def figures(self) -> dict[str, float]:
         found = {name: float(metric.get()) for name, metric in self._named.items()}

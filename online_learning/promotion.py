@@ -29,6 +29,9 @@ Verdict = Literal["wait", "promote", "ask", "refuse"]
 VERDICTS: Final[tuple[Verdict, ...]] = ("wait", "ask", "promote", "refuse")
 MetricName = Literal["average_precision", "recall_at_1pct_fpr"]
 METRICS: Final[tuple[MetricName, ...]] = ("average_precision", "recall_at_1pct_fpr")
+# Figures of a snapshot, 1 or 0: while labels are held back, and for a day after a fallback, nobody is promoted.
+QUARANTINED: Final = "quarantined"
+FELL_RECENTLY: Final = "fell_recently"
 _LAST_WORDS: Final = frozenset({"promote", "refuse"})
 
 
@@ -98,6 +101,11 @@ class Duel:
         self._better, self._worse = Evidence(), Evidence()
         self._verdict: Verdict = "wait"
 
+    @property
+    def blocks(self) -> int:
+        """How many are closed; what was taken since is in the one after them."""
+        return self._blocks
+
     def take(self, label: float, champion: float, challenger: float, weight: float = 1.0) -> None:
         """Compare one example: its label, and what either said of it, in 0..1, before it learned from it.
 
@@ -112,6 +120,12 @@ class Duel:
             self._block = _Block()
             if self._verdict not in _LAST_WORDS:
                 self._verdict = self._judged()
+
+    def take_back(self, label: float, champion: float, challenger: float, weight: float = 1.0) -> None:
+        """Uncount an example of the block that is open."""
+        self._examples -= 1
+        self._positives -= label > 0.5
+        self._block.take_back(label, champion, challenger, weight)
 
     def comparison(self) -> Comparison:
         """What is known so far."""
@@ -161,6 +175,14 @@ class _Block:
             self._positives += 1
         else:
             self._negatives += 1
+
+    def take_back(self, label: float, champion: float, challenger: float, weight: float) -> None:
+        self.champion.revert(label, champion, weight)
+        self.challenger.revert(label, challenger, weight)
+        if label > 0.5:
+            self._positives -= 1
+        else:
+            self._negatives -= 1
 
     @property
     def full(self) -> bool:

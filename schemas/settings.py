@@ -152,6 +152,8 @@ class Promotion(_Section, frozen=True):
 
     A challenger needs `least_gain` more of its task's metric, relative, on the same examples; `alpha` bounds the chance
     of each wrong verdict, however long one watches. Before `least_examples` with `least_positives` nothing is said.
+    A learner decides alone only after `least_shadow_hours` in the mode before: until then people can look at what it
+    says. Promoted by itself, it becomes a shadow first.
     """
 
     mode: Literal["automatic", "asked", "off"] = "asked"
@@ -159,6 +161,7 @@ class Promotion(_Section, frozen=True):
     alpha: Annotated[float, Meta(ge=0.0001, le=0.5)] = 0.05
     least_examples: Annotated[int, Meta(ge=1, le=100_000_000)] = 5_000
     least_positives: Annotated[int, Meta(ge=1, le=1_000_000)] = 100
+    least_shadow_hours: Annotated[int, Meta(ge=0, le=10_000)] = 24
 
 
 class Learn(_Section, frozen=True):

@@ -157,6 +157,8 @@ class Selection(_Model, frozen=True, kw_only=True, tag="selection"):
 Model = Linear | Forest | FactorisationMachine | HalfSpaceTrees | Bandit | Selection
 # Kinds of before, which readers pass over: weights of models now stand in the metrics of each.
 RETIRED = frozenset({"ensemble_weights"})
+# What these say is no probability: an anomaly score, or the bound of a reward.
+UNPOOLED = frozenset({"half_space_trees", "bandit"})
 
 _decoder: msgspec.json.Decoder[Model] = msgspec.json.Decoder(Model)
 

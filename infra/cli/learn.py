@@ -100,7 +100,7 @@ class _Told(Told):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings.kafka)
-        self._promoter = Promoter(settings.kafka, settings.promotion, lambda: time.time_ns() // 1_000_000)
+        self._promoter = Promoter(settings.kafka, settings.promotion, lambda: time.time_ns() // 1_000_000, super().tell)
 
     def tell(self, events: list[Event]) -> None:
         """Hand events to the client, then look at the verdicts among them."""

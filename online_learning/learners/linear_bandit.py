@@ -8,7 +8,7 @@ from math import sqrt
 import numpy as np
 from river import bandit, preprocessing
 
-from online_learning.learner import Features, Learner
+from online_learning.learner import Features, Learner, Row
 from online_learning.learners.scaling import adaptive_scaling
 from schemas.snapshots import Arm, Bandit
 
@@ -60,6 +60,11 @@ class LinearBanditLearner(Learner):
 
     def _predict(self, x: Features) -> float:
         return max(self.bounds(x).values())
+
+    def expected_row(self, row: Row) -> float:
+        """The mean reward of the arm whose mean is the highest."""
+        context = self.scaler.transform_one(self.known(self._named(row)))
+        return max(float(self.policy._bayes_lin_regs[arm].predict_one(context)) for arm in self.arms)
 
     def _learn(self, x: Features, y: float, weight: float) -> None:
         self.reward(self.arms[0], x, y, weight)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from schemas.alerts.definition import Anomalies, Definition, Reports, Told
+from schemas.alerts.definition import Anomalies, Case, Definition, Expected, Reports, Rule, Told
+from schemas.alerts.expression import of
 from schemas.measures import POSITIVE_SHARE
 
 HALF_HOUR_MS = 30 * 60_000
+FORGETTING = "sluice_learner_forgetting"
 
 MODELS = (
     Definition(
@@ -235,6 +237,47 @@ MODELS = (
         action="does its curve recover? if not: what changed in fraud, or in the labels?",
         runbook="learner",
         signal=Told("a learner"),
+    ),
+    Definition(
+        name="LearnerAsks",
+        ids=("ROL-6",),
+        severity="info",
+        owner="fraud",
+        limit=0,
+        unit="as the settings say",
+        summary="a learner does better than who decides now, by {value:.3f}: promotion asks a person",
+        action="sluice learners show NAME; then sluice learners promote NAME --yes, or leave it",
+        runbook="learner",
+        signal=Told("a learner"),
+    ),
+    Definition(
+        name="LearnerForgets",
+        ids=("ALR-10", "ONL-4"),
+        severity="warning",
+        owner="fraud",
+        # Twice the least loss: noise moves it by a third, a concept that is gone by far more.
+        limit=1,
+        unit="more loss than it ever had, relative",
+        summary="the loss of {learner} on examples of all times is {value:.2f} more than it was at best, relative",
+        action="does an old pattern come back? then replay (`replay` in its definition), or a rule for it",
+        runbook="learner",
+        signal=Rule(
+            expr=f"max by (learner) ({FORGETTING}) > LIMIT",
+            hold="30m",
+            cases=(
+                Case(
+                    "a learner that forgets, one that does not",
+                    {of(FORGETTING, learner="a"): "1.5x160", of(FORGETTING, learner="b"): "0.3x160"},
+                    at="35m",
+                    fires=(Expected({"learner": "a"}, 1.5),),
+                ),
+                Case(
+                    "a learner that forgot for less than its time",
+                    {of(FORGETTING, learner="a"): "1.5x80 0.2x80"},
+                    at="35m",
+                ),
+            ),
+        ),
     ),
     Definition(
         name="BusinessAnomaly",

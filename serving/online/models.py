@@ -31,11 +31,15 @@ class Member(NamedTuple):
 
     def scores(self, vectors: NDArray[np.float64]) -> Scores:
         """A score for each row, 0 to 1; NaN where the model has none."""
+        return np.clip(self.said(vectors), 0.0, 1.0)
+
+    def said(self, vectors: NDArray[np.float64]) -> Scores:
+        """What the model says of each row, NaN where it says nothing: where only the order counts, bounds stay."""
         if isinstance(self.scorer, LinearScorer):
             found = self.scorer.scores(vectors)
         else:
             found = np.array([self.scorer.score(row) for row in vectors])
-        return np.where(np.isfinite(found), np.clip(found, 0.0, 1.0), np.nan)
+        return np.where(np.isfinite(found), found, np.nan)
 
 
 class _Ready(NamedTuple):
@@ -110,7 +114,7 @@ class OnlineModels:
         chosen = [
             (model, self._ready[model.learner]) for model in self._wanted.values() if model.learner in self._ready
         ]
-        rated = [(model, performance(ready.snapshot.metrics)) for model, ready in chosen]
+        rated = [(model, performance(ready.snapshot.kind, ready.snapshot.metrics)) for model, ready in chosen]
         for champion in (True, False):
             self._members[champion] = tuple(
                 Member(f"{ready.snapshot.learner}@{ready.snapshot.examples}", ready.scorer, weight)

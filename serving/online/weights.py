@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from schemas.control import OnlineModel
+from schemas.snapshots import UNPOOLED
 
 # What a learner's snapshot says of the newest labelled examples: the part in the pool with the champion that would have
 # ranked them best, with what both said before the labels were known.
@@ -37,8 +38,13 @@ def weights(models: Sequence[tuple[OnlineModel, float]], *, champion: bool) -> l
     return found if champion or total == 0 else [weight / total for weight in found]
 
 
-def performance(metrics: Mapping[str, float]) -> float:
-    """What a learner weighs against a champion's 1, by the metrics of its snapshot."""
+def performance(kind: str, metrics: Mapping[str, float]) -> float:
+    """What a learner weighs against a champion's 1, by its snapshot's kind and metrics.
+
+    What is no probability has no part that could be measured: it weighs nothing, but by hand.
+    """
+    if kind in UNPOOLED:
+        return 0.0
     part = metrics.get(RECENT_PART)
     return UNMEASURED if part is None else part / max(1 - part, LEAST)
 

@@ -25,7 +25,7 @@ def ranked_with(members: Sequence[Member], features: Sequence[Scores], champion:
         total = own * _standard(scores)
         for member in members:
             if member.weight > 0:
-                total += np.float32(member.weight) * _standard(member.scores(vectors.astype(np.float64)))
+                total += np.float32(member.weight) * _standard(member.said(vectors.astype(np.float64)))
         common.append(total)
     return np.concatenate(common)
 
@@ -33,7 +33,7 @@ def ranked_with(members: Sequence[Member], features: Sequence[Scores], champion:
 def told(members: Sequence[Member], features: Scores) -> dict[str, OnlineScores]:
     """What the members say of the items of a list, features of shape (items, features); 0 where they say nothing."""
     vectors = features.astype(np.float64)
-    found = ((member, np.round(np.nan_to_num(member.scores(vectors)), DECIMALS)) for member in members)
+    found = ((member, np.round(np.nan_to_num(member.said(vectors)), DECIMALS)) for member in members)
     return {member.label: OnlineScores(scores.tolist(), member.weight) for member, scores in found}
 
 

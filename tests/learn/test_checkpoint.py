@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -13,6 +18,9 @@ from online_learning.catalogue import LEARNERS, definition
 from online_learning.checkpoint import CheckpointFile
 from online_learning.course import Course
 from online_learning.definition import Definition
+from online_learning.fingerprint import fingerprint
+from online_learning.learners.adaptive_forest import AdaptiveForestLearner
+from online_learning.learners.logistic import LogisticLearner
 from online_learning.limits import Limits
 from online_learning.loop import Loop, newest
 from online_learning.merge import Held, Position, Record
@@ -152,6 +160,67 @@ def test_a_folder_that_can_not_be_written_is_named_with_the_setting(saved: Check
     saved.path.mkdir()
     with pytest.raises(OperatorError, match=r"checkpoint: Is a directory; "):
         saved.load(definition("fraud-logistic"), NAMES)
+
+
+def _logistic(rate: float) -> Definition:
+    def make(features: Sequence[str], _seed: int) -> LogisticLearner:
+        return LogisticLearner(features, rate=rate, fading=0.001, l2=0.0, clip=5.0)
+
+    return replace(definition("fraud-logistic"), make=make)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [_logistic(0.06), replace(_logistic(0.05), detector="ddm"), replace(_logistic(0.05), replay=0.1)],
+    ids=["rate", "detector", "replay"],
+)
+def test_a_checkpoint_of_another_definition_is_refused(saved: CheckpointFile, changed: Definition) -> None:
+    assert saved.load(replace(_logistic(0.05), description="Other words."), NAMES) is not None
+    with pytest.raises(StateVersionError, match=r"another definition of fraud-logistic .*--from-beginning"):
+        saved.load(changed, NAMES)
+
+
+def test_a_checkpoint_that_names_no_definition_is_read_on(saved: CheckpointFile) -> None:
+    line, _, body = saved.path.read_bytes().partition(b"\n")
+    older = msgspec.json.decode(line)
+    del older["definition_sha256"], older["partitions"]
+    saved.path.write_bytes(msgspec.json.encode(older) + b"\n" + body)
+    found = saved.load(_logistic(0.06), NAMES)
+    assert found is not None
+    assert found.partitions == 0
+
+
+def test_seeds_and_depths_are_part_of_a_fingerprint() -> None:
+    def forest(features: Sequence[str], seed: int) -> AdaptiveForestLearner:
+        return AdaptiveForestLearner(features, seed, trees=10, depth=6, answer="mc")
+
+    one = definition("fraud-forest")
+    prints = [fingerprint(other, NAMES) for other in (one, replace(one, seed=2), replace(one, make=forest))]
+    assert len({*prints}) == 3
+
+
+def test_a_fingerprint_is_the_same_in_every_process() -> None:
+    code = (
+        "from online_learning.catalogue import LEARNERS; from online_learning.fingerprint import fingerprint; "
+        f"print(*(fingerprint(one, {NAMES!r}) for one in LEARNERS))"
+    )
+    found = [
+        subprocess.run(
+            [sys.executable, "-c", code], env=os.environ | {"PYTHONHASHSEED": seed}, capture_output=True, check=True
+        ).stdout
+        for seed in ("1", "2")
+    ]
+    assert found[0] == found[1]
+    assert len({*found[0].split()}) == len(LEARNERS)
+
+
+def test_a_learner_of_a_log_with_other_partitions_is_stopped_by_name(tmp_path: Path) -> None:
+    loop = Loop([definition("fraud-logistic")], FEATURES, tmp_path)
+    loop.start([0, 1])
+    loop.save()
+    Loop([definition("fraud-logistic")], FEATURES, tmp_path).start([0, 1])
+    with pytest.raises(LogGapError, match=r"fraud-logistic learned from 2 partitions .* has 3 now; .*--from-beginning"):
+        Loop([definition("fraud-logistic")], FEATURES, tmp_path).start([0, 1, 2])
 
 
 def test_one_process_owns_a_learner_at_a_time(saved: CheckpointFile) -> None:

@@ -6,6 +6,7 @@ import random
 from dataclasses import replace
 from typing import ClassVar, cast
 
+import msgspec
 import numpy as np
 import pytest
 from learn_builders import NAMES, labelled
@@ -54,10 +55,29 @@ def test_a_drift_is_reported_and_reacted_to_a_minute_later() -> None:
     report = next(event for event in reports if event.event_time_ms > turn_ms)
     alert = next(event for event in alerts if event.event_time_ms > turn_ms)
     assert (report.model, report.measure, report.level) == ("fraud-logistic", "adwin", "significant")
+    assert report.action == "planned: raise_rate+alert"
     assert report.value > report.limit
     assert alert.event_time_ms >= report.event_time_ms + MINUTE_MS
     assert "reaction: raise_rate+alert" in alert.summary
     assert course.counts["reactions"] == len(alerts)
+
+
+def test_scores_that_shift_are_reported_once_the_learner_has_settled() -> None:
+    course = Course(definition("fraud-logistic"), NAMES)
+    reports: list[DriftReport] = []
+    for number, example in enumerate(labelled(12_000, seed=2, positives=0.1)):
+        shifted = example
+        if number > 10_000:
+            # From here on all payments look like frauds, and are: only the scores move.
+            values = list(example.features)
+            values[0], values[1] = values[0] + 4, values[1] - 3
+            shifted = msgspec.structs.replace(example, features=values, label=1.0)
+        reports += [e for e in course.take(shifted) if isinstance(e, DriftReport) and e.subject == "score"]
+    turn_ms = next(iter(labelled(1, seed=2))).event_time_ms + 10_000 * 50
+    assert reports, "a shift is seen"
+    assert 0 < reports[0].event_time_ms - turn_ms < 1_500 * 50, "and not that the learner learned before"
+    assert (reports[0].measure, reports[0].action) == ("kswin", "")
+    assert reports[0].value > reports[0].limit
 
 
 def test_without_alert_among_the_reactions_nobody_is_told() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import pickle
 import random
 from dataclasses import replace
 
@@ -11,11 +12,14 @@ import numpy as np
 import pytest
 from learn_builders import NAMES, labelled
 
+from online_learning import outgoing
 from online_learning.catalogue import definition
+from online_learning.contradictions import _Probe
 from online_learning.course import MOST_SEEN, Course
 from online_learning.holdout import Held, Holdout, loss
 from online_learning.learner import Row
 from online_learning.limits import HOUR_MS, Limits, Meter
+from online_learning.promotion import FELL_RECENTLY, QUARANTINED
 from online_learning.ranking import Ranking
 from online_learning.reservoir import Kept, Reservoir
 from online_learning.validation import CLIP_DEVIATIONS, SETTLED, Clipping
@@ -289,3 +293,79 @@ def test_a_held_out_example_counts_as_often_as_it_stands_for() -> None:
     held = [Held(np.zeros(1), 1.0), Held(np.zeros(1), 0.0, 99.0)]
     found = loss(held, lambda _: 0.01)
     assert found == pytest.approx(-(math.log(0.01) + 99 * math.log(0.99)) / 100)
+
+
+@pytest.mark.parametrize("held_out", [False, True])
+def test_a_fraud_after_a_time_out_is_measured_as_the_fraud_alone(held_out: bool) -> None:
+    number = next(n for n in range(1_000, 9_000) if Holdout.holds(f"y{n}") is held_out)
+    once, twice = _course(), _course()
+    for example in labelled(400, seed=2, delay_ms=0):
+        once.take(example)
+        twice.take(example)
+    now_ms = once.now_ms
+    late = _one(event_id="late", example_id=f"y{number}", event_time_ms=now_ms + 1, decided_ms=now_ms, label=1.0)
+    late = msgspec.structs.replace(late, model="m@1", score=0.2, replaced=0.0, replaced_weight=100.0)
+    timed_out = msgspec.structs.replace(late, event_id="first", label=0.0, weight=100.0, maturity="30d", replaced=None)
+    twice.take(timed_out)
+    assert twice.figures.examples == once.figures.examples + 1
+    once.take(late)
+    twice.take(late)
+    assert twice.figures.examples == once.figures.examples
+    assert twice.figures.overall == pytest.approx(once.figures.overall)
+    assert twice.figures.rolling == pytest.approx(once.figures.rolling)
+    assert twice.counts["replacements"] == 1
+    assert twice.challenge._duel.comparison() == once.challenge._duel.comparison()
+    assert [one.label for one in twice._holdout._newest] == [one.label for one in once._holdout._newest]
+    assert [one.label for one in twice._holdout._ever] == [one.label for one in once._holdout._ever]
+
+
+def test_a_checkpoint_of_before_earlier_labels_were_kept_goes_on() -> None:
+    course, examples = _course(), list(labelled(600, seed=2, delay_ms=0))
+    for example in examples[:400]:
+        course.take(example)
+    older = pickle.loads(pickle.dumps(course))
+    older.definition = course.definition
+    # As they were pickled then.
+    for name in ("_answers", "_number"):
+        del older._measured.__dict__[name]
+    for meter in (older._measured._overall, older._measured._rolling, *older._measured._segments.values()):
+        del meter.__dict__["_numbers"]
+    older = pickle.loads(pickle.dumps(older))
+    older.definition = course.definition
+    for example in examples[400:]:
+        course.take(example)
+        older.take(example)
+    assert older.figures == course.figures
+    assert older._measured.take_back("x1") is None
+    assert older._measured.take_back("x500") is not None
+
+
+def test_a_bandit_that_got_worse_on_the_holdout_slice_gives_way_to_the_last_good_one() -> None:
+    course = Course(replace(definition("click-bandit"), snapshot_every=500), NAMES)
+    stream = labelled(5_000, seed=2, positives=0.3, task="recommend", feature_set="recommend-1")
+    told: list[Event] = []
+    for number, example in enumerate(stream):
+        if number == 4_200:
+            assert not told
+            for regression in course.learner.policy._bayes_lin_regs.values():
+                regression._eta_arr = -5 * regression._eta_arr
+                regression._m_dirty = True
+        told += [event for event in course.take(example) if isinstance(event, Alert)]
+    assert course.counts["fallbacks"] == 1
+    (alert,) = [one for one in told if isinstance(one, Alert) and one.name == "LearnerFellBack"]
+    assert "click-bandit went back to its last good snapshot: squared error" in alert.summary
+    assert course.counts["snapshots"] > 5
+
+
+def test_a_snapshot_says_while_a_learner_is_in_doubt() -> None:
+    course = _course()
+    for example in labelled(1_100, seed=2):
+        course.take(example)
+    assert (outgoing.snapshot(course).metrics[QUARANTINED], outgoing.snapshot(course).metrics[FELL_RECENTLY]) == (0, 0)
+    course.learner._weights[:] = math.nan
+    course.take(_one(event_id="next"))
+    assert outgoing.snapshot(course).metrics[FELL_RECENTLY] == 1
+    course.now_ms += outgoing.RECENT_MS
+    assert outgoing.snapshot(course).metrics[FELL_RECENTLY] == 0
+    course.quarantine._probe = _Probe(course.learner.features)
+    assert outgoing.snapshot(course).metrics[QUARANTINED] == 1

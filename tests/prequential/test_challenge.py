@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections import deque
 
 import msgspec
 import numpy as np
@@ -191,3 +192,40 @@ def test_few_positives_and_the_scores_of_lists_say_nothing_of_a_part():
     for number in range(300):
         shown.take(msgspec.structs.replace(_example(number, float(number % 20 == 0), 1.5), position=1), 0.5)
     assert RECENT_PART not in shown.metrics()
+
+
+def test_a_later_label_replaces_the_earlier_one_in_the_newest_and_in_the_open_block():
+    once, twice = Challenge("own", SOON, "average_precision"), Challenge("own", SOON, "average_precision")
+    _fill(once, 100)
+    _fill(twice, 100)
+    once.take(_example(101, 1.0, 0.3), 0.8)
+    twice.take(_example(101, 0.0, 0.3, weight=100.0), 0.8)
+    twice.take(_example(101, 1.0, 0.3), 0.8)
+    assert twice.metrics() == once.metrics()
+    # Also what follows: the block is closed by the same example.
+    _fill(once, 1500, first=102)
+    _fill(twice, 1500, first=102)
+    assert twice.metrics() == once.metrics()
+
+
+def test_a_round_that_was_played_stays_when_a_later_label_comes():
+    challenge = Challenge("own", SOON, "average_precision")
+    _fill(challenge, 1500)
+    before = comparison_of(challenge.metrics())
+    challenge.take(_example(1, 1.0, 0.3), 0.8)
+    found = comparison_of(challenge.metrics())
+    assert (found.blocks, found.log_evidence, found.examples) == (
+        before.blocks,
+        before.log_evidence,
+        before.examples + 1,
+    )
+
+
+def test_a_checkpoint_of_before_goes_on():
+    challenge = Challenge("own", SOON, "average_precision")
+    _fill(challenge, 1500)
+    state = dict(challenge.__dict__)
+    state["_newest"] = deque((tuple(one)[:4] for one in state["_newest"].values()), maxlen=10_000)
+    older = Challenge.__new__(Challenge)
+    older.__setstate__(state)
+    assert older.metrics() == challenge.metrics()

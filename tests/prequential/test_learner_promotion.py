@@ -9,15 +9,21 @@ from click.testing import CliRunner
 from infra import control_topic, learner_promotion, publish
 from infra.cli import learners as commands
 from infra.learner_promotion import By, by_policy, online_models, roll_back
-from infra.promoter import Promoter
+from infra.promoter import AGAIN_MS, Promoter
 from infra.promotion import Force
 from infra.topic_reader import Read
-from online_learning.promotion import Comparison
+from online_learning.promotion import FELL_RECENTLY, QUARANTINED, Comparison
 from schemas import codec, control
+from schemas.alerts.catalogue import DEFINITIONS
 from schemas.control import Audit, ModelPointer, OnlineModel
 from schemas.errors import GateError, InputError, NotFoundError
 from schemas.events import ControlRecord, Snapshot
 from schemas.settings import Promotion, Settings
+from schemas.watching import Alert
+
+# Where it is not about how long a learner was a shadow.
+SEEN = Promotion(least_shadow_hours=0)
+HOUR_MS = 3_600_000
 
 
 def _snapshot(
@@ -75,7 +81,7 @@ class Topic:
         self.now_ms += 1
         return By("tester", self.now_ms, note)
 
-    def promote(self, snapshot, mode="champion", policy=Promotion(), note="", **by_hand) -> None:  # noqa: B008  frozen
+    def promote(self, snapshot, mode="champion", policy=SEEN, note="", **by_hand) -> None:
         wanted = OnlineModel(snapshot.learner, mode=mode, task=snapshot.task)
         by = self.by(note)
         self.take(learner_promotion.promote(self.records, snapshot, wanted, by, Force(**by_hand), policy))
@@ -111,6 +117,16 @@ def test_only_a_champion_must_have_won(topic, mode):
     assert topic.modes() == {"a": mode}
 
 
+@pytest.mark.parametrize("kind", ["half_space_trees", "bandit"])
+def test_a_learner_that_gives_no_probability_is_a_member_with_a_weight_alone(topic, kind):
+    snapshot = msgspec.structs.replace(_snapshot("a", verdict=None), kind=kind)
+    with pytest.raises(InputError, match=r"a says no probability.*give it a --weight, or --mode shadow"):
+        topic.promote(snapshot, mode="member")
+    wanted = OnlineModel("a", mode="member", weight=0.2)
+    topic.take(learner_promotion.promote(topic.records, snapshot, wanted, topic.by(), Force(), SEEN))
+    assert topic.modes() == {"a": "member"}
+
+
 @pytest.mark.parametrize(
     ("verdict", "by_hand", "passes"),
     [
@@ -140,13 +156,13 @@ def test_force_needs_a_note(topic):
 
 def test_nobody_is_promoted_while_promotion_is_off(topic):
     with pytest.raises(GateError, match="off"):
-        topic.promote(_snapshot("a"), policy=Promotion(mode="off"))
+        topic.promote(_snapshot("a"), policy=Promotion(mode="off", least_shadow_hours=0))
 
 
 def test_a_learner_without_a_snapshot_can_only_be_switched_off(topic):
     wanted = OnlineModel("a", mode="shadow")
     with pytest.raises(NotFoundError, match="no snapshot of a"):
-        learner_promotion.promote(topic.records, None, wanted, topic.by(), Force(), Promotion())
+        learner_promotion.promote(topic.records, None, wanted, topic.by(), Force(), SEEN)
 
 
 def test_rollbacks_take_changes_back_one_by_one(topic):
@@ -218,10 +234,10 @@ def test_a_record_under_another_name_is_the_one_that_changes(topic):
 )
 def test_the_policy_promotes_the_largest_gain_or_asks_or_rests(topic, mode, champions, asked):
     snapshots = [_snapshot("a", gain=0.05), _snapshot("b", gain=0.2), _snapshot("c", "ask"), _snapshot("d", "wait")]
-    sent, waiting = by_policy(topic.records, snapshots, Promotion(mode=mode), 5000)
+    sent, waiting = by_policy(topic.records, snapshots, Promotion(mode=mode, least_shadow_hours=0), 5000)
     topic.take(sent)
     assert (topic.modes(), waiting) == (champions, asked)
-    again, _ = by_policy(topic.records, [_snapshot("b")], Promotion(mode=mode), 6000)
+    again, _ = by_policy(topic.records, [_snapshot("b")], Promotion(mode=mode, least_shadow_hours=0), 6000)
     assert again == []
 
 
@@ -236,7 +252,7 @@ def _pointed(name: str, version: str, stage: str = "Production") -> ControlRecor
     )
 
 
-AUTOMATIC = Promotion(mode="automatic")
+AUTOMATIC = Promotion(mode="automatic", least_shadow_hours=0)
 
 
 def test_a_worse_learner_does_not_replace_the_champion_that_beat_the_same_model_by_more(topic):
@@ -274,7 +290,7 @@ def test_a_champion_that_proved_worse_than_the_registrys_model_steps_down_and_no
     topic.promote(_snapshot("a", opponent="fraud@1"))
     lost = _snapshot("a", "refuse", -0.1, opponent="fraud@1", defends=True)
     beat = _snapshot("b", opponent="a")
-    assert by_policy(topic.records, [lost], Promotion(mode="asked"), 5000) == ([], ["a"])
+    assert by_policy(topic.records, [lost], Promotion(mode="asked", least_shadow_hours=0), 5000) == ([], ["a"])
     # What it was refused for before somebody made it champion is no duel of the champion.
     assert by_policy(topic.records, [_snapshot("a", "refuse", -0.1, opponent="fraud@1")], AUTOMATIC, 5000) == ([], [])
     sent, _ = by_policy(topic.records, [lost, beat], AUTOMATIC, 5000)
@@ -293,11 +309,69 @@ def log(monkeypatch, topic) -> Topic:
 
 @pytest.mark.parametrize(("mode", "promoted"), [("automatic", ["a"]), ("asked", []), ("off", [])])
 def test_a_learner_that_won_is_promoted_once_as_its_snapshots_leave(log, mode, promoted):
-    promoter = Promoter(Settings().kafka, Promotion(mode=mode), lambda: 9000)
+    promoter = Promoter(Settings().kafka, Promotion(mode=mode, least_shadow_hours=0), lambda: 9000)
     assert promoter.consider([_snapshot("a"), _snapshot("b", "wait")]) == promoted
     # A person may have taken it back: the same evidence does not promote it again.
     assert promoter.consider([_snapshot("a")]) == []
     assert log.modes() == dict.fromkeys(promoted, "champion")
+
+
+def test_by_itself_a_learner_becomes_a_shadow_and_decides_a_day_later(log):
+    now_ms = [9000]
+    promoter = Promoter(Settings().kafka, Promotion(mode="automatic"), lambda: now_ms[0])
+    assert promoter.consider([_snapshot("a")]) == []
+    assert log.modes() == {"a": "shadow"}
+    now_ms[0] += 24 * HOUR_MS - 1
+    assert promoter.consider([_snapshot("a")]) == []
+    # The topic is not read at each snapshot meanwhile.
+    now_ms[0] += 1
+    assert promoter.consider([_snapshot("a")]) == []
+    now_ms[0] += AGAIN_MS
+    assert promoter.consider([_snapshot("a")]) == ["a"]
+    assert log.modes() == {"a": "champion"}
+
+
+def test_by_hand_a_learner_that_nobody_saw_is_refused_but_by_force(topic):
+    with pytest.raises(GateError, match="nobody saw what it says, `sluice learners promote a --mode shadow`"):
+        topic.promote(_snapshot("a"), policy=Promotion())
+    topic.promote(_snapshot("a"), mode="shadow")
+    topic.now_ms += 6 * HOUR_MS
+    with pytest.raises(GateError, match=r"its mode is of 6\.0 hours ago, wait 18\.0 more"):
+        topic.promote(_snapshot("a"), policy=Promotion())
+    topic.now_ms += 18 * HOUR_MS
+    topic.promote(_snapshot("a"), policy=Promotion())
+    assert topic.modes() == {"a": "champion"}
+    topic.promote(_snapshot("b", opponent="a"), policy=Promotion(), note="known from elsewhere", force=True)
+    assert topic.modes() == {"a": "shadow", "b": "champion"}
+
+
+@pytest.mark.parametrize(("figure", "why"), [(QUARANTINED, "are in quarantine"), (FELL_RECENTLY, "within a day")])
+def test_a_learner_in_doubt_is_neither_promoted_nor_asked_for(topic, figure, why):
+    won = _snapshot("a")
+    doubted = msgspec.structs.replace(won, metrics=won.metrics | {figure: 1.0})
+    with pytest.raises(GateError, match=why):
+        topic.promote(doubted, yes=True)
+    assert by_policy(topic.records, [doubted], AUTOMATIC, 5000)[1] == []
+    assert by_policy(topic.records, [doubted], SEEN, 5000) == ([], [])
+    assert by_policy(topic.records, [won], SEEN, 5000) == ([], ["a"])
+    lost = _snapshot("a", "refuse", -0.1, defends=True)
+    topic.promote(won)
+    lost = msgspec.structs.replace(lost, metrics=lost.metrics | {figure: 1.0})
+    topic.take(by_policy(topic.records, [lost], AUTOMATIC, 5000)[0])
+    assert topic.modes() == {"a": "shadow"}, "to step down it needs no good word"
+
+
+def test_where_a_person_is_asked_an_alert_tells_of_it_once(log):
+    told: list[Alert] = []
+    promoter = Promoter(Settings().kafka, Promotion(), lambda: 9000, told.extend)
+    for verdict in ("wait", "ask", "ask", "promote"):
+        assert promoter.consider([_snapshot("a", verdict)]) == []
+    (alert,) = told
+    assert (alert.name, alert.labels, alert.limit) == ("LearnerAsks", {"learner": "a"}, 0.02)
+    assert alert.value == pytest.approx(0.1)
+    assert alert.summary.startswith("a asks to be champion: 0.5500 against 0.5000")
+    assert DEFINITIONS[alert.name].severity == alert.severity
+    assert log.modes() == {}
 
 
 def test_the_loop_acts_on_a_new_duel_of_a_learner_that_it_promoted_before(log):
@@ -333,7 +407,7 @@ def test_one_unusable_payload_is_passed_over_by_the_loop_and_told_of_by_the_comm
 def _run(monkeypatch, snapshots: list[Snapshot], *words: str) -> str:
     records = [Read(s.learner.encode(), codec.encode(s), s.event_time_ms) for s in snapshots]
     monkeypatch.setattr(commands, "read", lambda _kafka, _topic: iter(records))
-    found = CliRunner().invoke(commands.command, words, obj=Settings(), catch_exceptions=False)
+    found = CliRunner().invoke(commands.command, words, obj=Settings(promotion=SEEN), catch_exceptions=False)
     assert found.exit_code == 0, found.output
     return found.stdout
 

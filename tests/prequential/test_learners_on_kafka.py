@@ -27,7 +27,7 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     home = tmp_path_factory.mktemp("learners")
     (home / "lib").symlink_to(Path(Settings().stack.home).resolve() / "lib")
     ports = Ports(**{name: BASE_PORT + 10 * number for number, name in enumerate(Ports.__struct_fields__)})
-    settings = Settings(stack=Stack(home=str(home), ports=ports))
+    settings = Settings(stack=Stack(home=str(home), ports=ports), promotion=Promotion(least_shadow_hours=0))
     stack.start_part(settings, "kafka")
     topics.create(settings)
     yield settings
@@ -95,7 +95,7 @@ def test_a_learner_goes_from_its_snapshot_to_champion_and_back(kafka: Settings) 
 def test_by_policy_the_larger_gain_becomes_champion_as_its_snapshot_leaves(kafka: Settings) -> None:
     events = [_snapshot("fraud-forest", 9000, 0.2), _snapshot("fraud-logistic", 9000, 0.1)]
     _tell(kafka, *events)
-    promoter = Promoter(kafka.kafka, Promotion(mode="automatic"), lambda: 10**12)
+    promoter = Promoter(kafka.kafka, Promotion(mode="automatic", least_shadow_hours=0), lambda: 10**12)
     assert promoter.consider(events) == ["fraud-forest"]
     assert _modes(kafka)["fraud-forest"] == "champion"
     listed = msgspec.json.decode(_run(kafka, "list", "--json").splitlines()[-1])

@@ -120,6 +120,37 @@ def test_of_a_ranking_the_order_alone_is_measured():
     assert meter.figures().overall == {"average_precision": 1.0, "roc_auc": 1.0, "recall_at_1pct_fpr": 1.0}
 
 
+@given(answers, st.data())
+def test_what_is_taken_back_was_never_counted(rows, data):
+    gone = data.draw(st.sets(st.sampled_from(range(len(rows))))) if rows else set()
+    meter, other = Prequential("classification", rolling=1000), Prequential("classification", rolling=1000)
+    for number, (label, said) in enumerate(rows):
+        meter.take(float(label), said, "s", example_id=f"x{number}")
+        if number not in gone:
+            other.take(float(label), said, "s")
+    assert [meter.take_back(f"x{number}") for number in sorted(gone)] == [rows[number][1] for number in sorted(gone)]
+    found, wanted = meter.figures(), other.figures()
+    assert found.examples == wanted.examples
+    if len(gone) < len(rows):
+        assert found.overall == pytest.approx(wanted.overall)
+        assert found.rolling == pytest.approx(wanted.rolling)
+        assert found.segments["s"] == pytest.approx(wanted.segments["s"])
+
+
+def test_an_answer_that_left_the_window_is_taken_back_from_the_whole_alone():
+    meter = Prequential("classification", rolling=2)
+    for number, said in enumerate((0.9, 0.1, 0.8)):
+        meter.take(1.0, said, example_id=f"x{number}")
+    assert meter.take_back("x0") == 0.9
+    assert meter.take_back("x0") is None
+    found = meter.figures()
+    assert (found.examples, found.overall["accuracy"], found.rolling["accuracy"]) == (2, 0.5, 0.5)
+    # The window goes on from there.
+    meter.take(1.0, 0.7, example_id="x3")
+    assert meter.take_back("x2") == 0.8
+    assert meter.figures().rolling["accuracy"] == 1.0
+
+
 @given(scores, scores)
 def test_a_higher_score_is_in_no_lower_bin(one, other):
     low, high = sorted((one, other))

@@ -14,7 +14,7 @@ from schemas.snapshots import Linear
 from serving.online.linear import LinearScorer
 from serving.online.models import Member
 from serving.recommend.features.catalogue import NAMES
-from serving.recommend.online import ranked_with
+from serving.recommend.online import ranked_with, told
 
 EVENTS = history(1, users=5, items=60, count=40)
 
@@ -66,3 +66,11 @@ def test_scores_are_compared_in_the_standard_deviations_of_their_list():
     champion = [np.array([1000.0, -1000.0], np.float32), np.array([3.0, 1.0], np.float32)]
     found = ranked_with([Member("m", scorer, 0.75)], features, champion)
     assert found.tolist() == pytest.approx([0.25 - 0.75, -0.25 + 0.75, 0.25, -0.25])
+
+
+def test_bounds_beyond_a_probability_keep_their_order():
+    scorer = LinearScorer(Linear(features=["a"], weights=[1.0], intercept=1.0, link="identity"), ["a"])
+    features = np.array([[0.5], [1.5]], np.float32)
+    members = [Member("m", scorer, 1.0)]
+    assert ranked_with(members, [features], [np.zeros(2, np.float32)]).tolist() == pytest.approx([-1.0, 1.0])
+    assert told(members, features)["m"].scores == [1.5, 2.5]

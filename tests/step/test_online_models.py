@@ -174,7 +174,7 @@ def test_weights_are_shares_and_shadows_have_none(models, champion):
 
 
 def test_the_better_a_member_was_the_more_it_weighs():
-    assert [performance({RECENT_PART: part}) for part in (0.0, 0.2, 0.5, 1.0)] == [
+    assert [performance("linear", {RECENT_PART: part}) for part in (0.0, 0.2, 0.5, 1.0)] == [
         0.0,
         pytest.approx(0.25),
         1.0,
@@ -182,7 +182,14 @@ def test_the_better_a_member_was_the_more_it_weighs():
     ]
     member = OnlineModel("l", "member")
     for part in (0.0, 0.3, 0.9):
-        assert weights([(member, performance({RECENT_PART: part}))], champion=True) == [pytest.approx(part)]
+        assert weights([(member, performance("linear", {RECENT_PART: part}))], champion=True) == [pytest.approx(part)]
+
+
+@pytest.mark.parametrize("kind", ["half_space_trees", "bandit"])
+def test_what_is_no_probability_weighs_nothing_but_by_hand(kind):
+    worth = performance(kind, {})
+    assert weights([(OnlineModel("l", "member"), worth)], champion=True) == [0.0]
+    assert weights([(OnlineModel("l", "member", weight=0.3), worth)], champion=True) == [0.3]
 
 
 numbers = st.floats(-100, 100)
