@@ -15,7 +15,7 @@ from schemas.settings import Settings
 from schemas.topics import TOPICS, Topic
 
 TIMEOUT_S = 15.0
-# The client says better than a wait that ends what did not answer, and needs a moment more for it.
+# The client says what did not answer in time, a moment later; a wait that ends could not.
 GRACE_S = 2.0
 
 T = TypeVar("T")

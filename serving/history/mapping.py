@@ -149,7 +149,7 @@ class Mapping(_Table, frozen=True):
     first_of: list[Column] = []
     join: Join | None = None
     labels: Labels | None = None
-    delimiter: Annotated[str, Meta(pattern=r"^[\x01-\x7f]$")] = ","
+    delimiter: Annotated[str, Meta(min_length=1, max_length=1, pattern=r"[\x01-\x7f]")] = ","
 
     @property
     def kind(self) -> type[Event]:

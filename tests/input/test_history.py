@@ -396,38 +396,3 @@ def test_of_rows_alike_only_the_first_in_time_is_kept(
 def test_a_constant_that_is_no_time_is_named(read: Reader) -> None:
     with pytest.raises(MappingError, match=r"row 1: time: 'soon' is no time; see \[time\] of the mapping"):
         read(ITEM_HEADER + "abc,large,Comedy,1995\n", ITEMS.replace("2024-03-01T12:00", "soon"))
-
-
-CUT_OFF = b"a\xff"
-
-
-@pytest.mark.parametrize(
-    ("columns", "said"),
-    [
-        ({"who": [["a"]]}, "column who holds list<element: string>; give columns of single values"),
-        ({"who": [{"a": 1}]}, "column who holds struct<a: int64>; give columns of single values"),
-        ({"who": [CUT_OFF]}, "column who holds binary that is no text: Invalid UTF8 payload; map another column"),
-        ({"fraud": [CUT_OFF]}, "column fraud holds binary that is no text: Invalid UTF8 payload; map another column"),
-        ({"who": pa.array([CUT_OFF]).view(pa.string())}, "Invalid UTF8 sequence"),
-    ],
-)
-def test_columns_of_parquet_that_are_no_text_are_named(tmp_path: Path, columns: dict[str, object], said: str) -> None:
-    good = {"id": [1], "at": ["2024-03-01"], "who": ["a"], "sum": [1.5], "shop": ["s"], "fraud": ["0"]}
-    pa.parquet.write_table(pa.table(good | columns), tmp_path / "rows.parquet")
-    (tmp_path / "m.toml").write_text(PAYMENTS + LABELS)
-    with pytest.raises(MappingError) as caught:
-        list(events(tmp_path / "rows.parquet", load(str(tmp_path / "m.toml"))))
-    assert said in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
-def test_a_column_that_is_there_twice_is_named(read: Reader, tmp_path: Path) -> None:
-    with pytest.raises(MappingError, match=r"rows\.csv: 2 columns are called who; rename all but one"):
-        read("id,at,who,sum,shop,who\n1,2024-03-01,a,1,s,b\n")
-    twice = pa.table([[1]] * 6, names=["id", "at", "who", "sum", "shop", "who"])
-    pa.parquet.write_table(twice, tmp_path / "rows.parquet")
-    (tmp_path / "m.toml").write_text(PAYMENTS)
-    with pytest.raises(MappingError, match=r"rows\.parquet: 2 columns are called who; rename all but one"):
-        list(events(tmp_path / "rows.parquet", load(str(tmp_path / "m.toml"))))
-    # One that is not read may be there as often as it likes.
-    assert len(read("id,at,who,sum,shop,note,note\n1,2024-03-01,a,1,s,b,c\n")) == 1

@@ -96,8 +96,8 @@ def test_columns_of_the_joined_file_are_not_looked_for_in_the_file_itself(tmp_pa
             r"twice among age, age; keep .*`\$\.join`",
         ),
         ('delimiter = "é"\n' + GOOD, r"Expected `str` matching regex .* - at `\$\.delimiter`"),
-        ('delimiter = ";;"\n' + GOOD, r"Expected `str` matching regex .* - at `\$\.delimiter`"),
-        ('delimiter = ""\n' + GOOD, r"Expected `str` matching regex .* - at `\$\.delimiter`"),
+        ('delimiter = ";\\n"\n' + GOOD, r"Expected `str` of length <= 1 - at `\$\.delimiter`"),
+        ('delimiter = ""\n' + GOOD, r"Expected `str` of length >= 1 - at `\$\.delimiter`"),
         (GOOD + '[labels]\ncolumn = "x"\nfraud = ["1"]\ndelay_days = -1\n', r"Expected `float` >= 0.*delay_days"),
     ],
 )
