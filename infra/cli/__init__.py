@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from schemas import settings
+from schemas import extras, settings
 from schemas.errors import InputError, MissingPartError, SluiceError
 
 # Command -> its line in `sluice --help`, in that order. The module of that name (- is _) defines `command`.
@@ -53,7 +53,7 @@ class _Commands(click.Group):
         except ModuleNotFoundError as error:
             # The light client installs the command and little of what it needs. Which extra has the rest is not worth
             # a table: `local` has all of them.
-            raise MissingPartError(f"`sluice {name}` needs {error.name}: pip install 'sluice[local]'") from error
+            raise MissingPartError(f"`sluice {name}` needs {error.name}: {extras.install('local')}") from error
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

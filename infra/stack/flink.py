@@ -12,6 +12,7 @@ from infra.stack import install, java_classes, probe, process, versions
 from infra.stack.flink_config import LOG4J, Memory, configuration
 from infra.stack.home import Home
 from infra.stack.part import LOOPBACK, Part, Running, class_path
+from schemas import extras
 from schemas.errors import MissingPartError
 from schemas.settings import Settings
 
@@ -109,7 +110,7 @@ def distribution() -> Path:
     """
     found = importlib.util.find_spec("pyflink")
     if found is None or found.origin is None:
-        raise MissingPartError("PyFlink is not installed; install the extra: pip install 'sluice[local]'")
+        raise MissingPartError(f"PyFlink is not installed: {extras.install('local')}")
     return Path(found.origin).parent
 
 

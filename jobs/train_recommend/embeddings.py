@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from jobs.train_recommend import als, tower_examples, tower_graph
 from jobs.train_recommend.parameters import Parameters
 from jobs.train_recommend.touches import Touches
+from schemas import extras
 from schemas.errors import MissingPartError
 from schemas.events import Interaction, Item
 from schemas.recommend_models import ALS, TWO_TOWER, EmbeddingKind
@@ -58,7 +59,7 @@ def _two_tower(history: History, parameters: Parameters) -> Learned:
             raise
         raise MissingPartError(
             "two-tower embeddings are trained by torch, which is not installed: "
-            "pip install 'sluice[train-torch]', or --embeddings als"
+            f"{extras.install('train-torch')}, or --embeddings als"
         ) from error
     ids = history.touches.item_ids
     given = parameters.two_tower

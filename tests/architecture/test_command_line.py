@@ -132,4 +132,7 @@ def test_a_command_whose_packages_are_not_installed_names_them_and_the_way_to_ge
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == 1
-    assert capsys.readouterr().err == f"sluice: `sluice {name}` needs rich: pip install 'sluice[local]'\n"
+    assert capsys.readouterr().err == (
+        f"sluice: `sluice {name}` needs rich: pip install 'sluice[local] @ file:///PATH/TO/WHEEL', "
+        "with the wheel that `uv build --wheel` makes\n"
+    )
