@@ -90,7 +90,7 @@ def test_a_learner_that_knows_wins_and_says_so_in_its_metrics():
 def test_other_conditions_of_promotion_start_a_duel_anew_and_another_mode_does_not():
     challenge = Challenge("own", SOON, "average_precision")
     _fill(challenge, 1000)
-    challenge.judge_by(msgspec.structs.replace(SOON, mode="automatic"))
+    challenge.judge_by(msgspec.structs.replace(SOON, mode="automatic", least_shadow_hours=1))
     assert comparison_of(challenge.metrics()).examples == 1000
     challenge.judge_by(msgspec.structs.replace(SOON, least_examples=600))
     _fill(challenge, 12_000, first=1000)
