@@ -52,7 +52,7 @@ def metrics() -> str:
             f"`{metric.name}`",
             metric.kind,
             metric.unit,
-            f"`{metric.label}`" if metric.label else "",
+            ", ".join(f"`{label}`" for label in (metric.label, metric.within) if label),
             metric.help,
             f"`{metric.exported}`",
         )

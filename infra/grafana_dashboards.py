@@ -147,6 +147,14 @@ DASHBOARDS: dict[str, tuple[str, tuple[Panel, ...]]] = {
                 "Business figures of five minutes",
                 {"{{figure}}": f"max by (figure) ({metrics.AGGREGATE.exported}) / 1000"},
             ),
+            Panel(
+                "Business figures of five minutes, by segment",
+                {
+                    "{{segment}} {{figure}}": "max by (segment, figure) "
+                    f"({metrics.AGGREGATE_BY_SEGMENT.exported}) / 1000"
+                },
+                about="Of the segments that the settings name (`drift.segments`).",
+            ),
             Panel("Unusual windows per second", {"{{figure}}": rate(metrics.ANOMALIES, "figure")}),
             Panel(
                 "Alerts heard for people, per second",

@@ -18,7 +18,7 @@ ERRORS, ERROR_SHARE = "errors", "error_share"
 DISTANCES = ("psi", "kullback_leibler", "jensen_shannon", "wasserstein", "chi_square", "kolmogorov_smirnov")
 # None: what detects names itself, by a learner's definition.
 MEASURES: dict[DriftSubject, tuple[str, ...] | None] = {
-    "feature": (*DISTANCES, "null_share", "outside_share", "unread_share"),
+    "feature": (*DISTANCES, "null_share", "outside_share", "range_ratio", "unread_share"),
     "score": None,
     "decisions": ("psi",),
     "error": None,

@@ -32,7 +32,8 @@ OTHER = "other"
 class Metric:
     """A metric of a job's operator, registered as `counter_name` in the group GROUP (and in (label, value)).
 
-    `values` are what the label may be; empty = any short code, at most MAX_LABEL_VALUES of them.
+    `values` are what the label may be; empty = any short code, at most MAX_LABEL_VALUES of them. A gauge that is told
+    apart by a second label, of few values, has it as `within`: the sub-group of that label lies in the first one's.
     `buckets` are a histogram's upper bounds in `unit`.
     """
 
@@ -43,6 +44,7 @@ class Metric:
     label: str | None = None
     values: tuple[str, ...] = ()
     buckets: tuple[int, ...] = ()
+    within: str | None = None
 
     @property
     def counter_name(self) -> str:
@@ -52,7 +54,7 @@ class Metric:
     @property
     def exported(self) -> str:
         """The name under which Prometheus knows it."""
-        return "_".join(filter(None, (OPERATOR_PREFIX, self.label, self.counter_name)))
+        return "_".join(filter(None, (OPERATOR_PREFIX, self.label, self.within, self.counter_name)))
 
 
 def histogram(name: str, unit: str, text: str, buckets: tuple[int, ...]) -> Metric:
@@ -178,6 +180,15 @@ PARITY_MISMATCHES = Metric(
 AGGREGATE = Metric(
     "aggregate_milli", "gauge", "thousandths", "Business figures over the last five minutes, all segments.", "figure"
 )
+# A metric of its own: a sum over all series of the other one must not count anybody twice.
+AGGREGATE_BY_SEGMENT = Metric(
+    "aggregate_milli",
+    "gauge",
+    "thousandths",
+    "Business figures over the last five minutes, by segment of the settings.",
+    "figure",
+    within="segment",
+)
 ANOMALIES = Metric("anomalies", "counter", "windows", "Windows that their past makes unlikely, by figure.", "figure")
 LEFT_OUT = Metric(
     "left_out", "counter", "events", "Events too late for, or beyond the bounds of, aggregates and sessions."
@@ -239,6 +250,7 @@ METRICS = (
     PARITY_COMPARED,
     PARITY_MISMATCHES,
     AGGREGATE,
+    AGGREGATE_BY_SEGMENT,
     ANOMALIES,
     LEFT_OUT,
     LATENCY,

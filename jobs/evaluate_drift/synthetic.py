@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from pyarrow import csv
 from sklearn.naive_bayes import GaussianNB
 
+from jobs.evaluate_drift.columns import Columns
 from jobs.evaluate_drift.known import Alarm, Drift, Found, found
 from jobs.evaluate_drift.watched import BATCH, Floats, Watched
 from schemas.errors import InputError
@@ -50,17 +50,21 @@ STREAMS = {
 
 
 def run(folder: Path) -> dict[str, Found]:
-    """The verdict on each stream of the folder. Raises InputError when one is missing."""
+    """The verdict on each stream of the folder. Raises InputError when one is missing or another file."""
     return {name: _run(*_read(folder / stream.file), list(stream.drifts)) for name, stream in STREAMS.items()}
 
 
 def _read(file: Path) -> tuple[list[str], Floats, Floats]:
-    if not file.exists():
-        raise InputError(f"{file} is not there; give the folder of drift-synthetic-a")
-    table = csv.read_csv(file)
-    *names, label = table.column_names
-    columns = [table.column(name).to_numpy() for name in names]
-    return names, np.column_stack(columns).astype(np.float64), table.column(label).to_numpy().astype(np.float64)
+    table = Columns(file, "drift-synthetic-a")
+    *names, label = table.names
+    if not names:
+        raise InputError(f"{file}: one column; give the folder of drift-synthetic-a")
+    labels = table.numbers(label, whole=True)
+    if not np.isin(labels, (0.0, 1.0)).all():
+        raise InputError(
+            f"{file}: the column {label} holds other labels than 0 and 1; give the folder of drift-synthetic-a"
+        )
+    return names, np.column_stack([table.numbers(name, whole=True) for name in names]), labels
 
 
 def _run(names: list[str], rows: Floats, labels: Floats, drifts: list[Drift]) -> Found:

@@ -11,11 +11,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 
+from jobs.evaluate_drift.columns import Columns
 from jobs.evaluate_drift.known import Alarm, Drift, Found, found
 from jobs.evaluate_drift.watched import BATCH, Floats, Times, Watched
-from schemas.errors import InputError
 from serving.drift.baseline import Baseline
 from serving.windows import DAY_MS
 
@@ -52,11 +51,8 @@ SURCHARGE_MS, CHARGED_MS, PANDEMIC_MS = _ms(2019, 1, 1), _ms(2019, 2, 2), _ms(20
 
 
 def run(folder: Path) -> dict[str, Found]:
-    """The verdict on the one stream. Raises InputError when the file is missing."""
-    file = folder / FILE
-    if not file.exists():
-        raise InputError(f"{file} is not there; give the folder of nyc-taxi")
-    times, names, rows = _read(file)
+    """The verdict on the one stream. Raises InputError when the file is missing or another one."""
+    times, names, rows = _read(folder / FILE)
     drifts = [
         Drift(_number(times, SURCHARGE_MS), _number(times, CHARGED_MS) - _number(times, SURCHARGE_MS)),
         Drift(_number(times, PANDEMIC_MS)),
@@ -91,10 +87,10 @@ def run(folder: Path) -> dict[str, Found]:
 
 def _read(file: Path) -> tuple[Times, list[str], Floats]:
     """Times, names and rows of the three years: the columns, the hour, and the minutes that a trip took."""
-    table = pq.read_table(file)
-    times = table.column("pickup_datetime").to_numpy().astype("datetime64[ms]").astype(np.int64)
-    took = (table.column("dropoff_datetime").to_numpy().astype("datetime64[ms]").astype(np.int64) - times) / 60_000
-    columns = [table.column(name).to_numpy().astype(np.float64) for name in COLUMNS]
+    table = Columns(file, "nyc-taxi")
+    times = table.times("pickup_datetime")
+    took = (table.times("dropoff_datetime") - times) / 60_000
+    columns = [table.numbers(name) for name in COLUMNS]
     rows = np.nan_to_num(np.column_stack([*columns, times // 3_600_000 % 24, took]), nan=MISSING)
     order = np.argsort(times, kind="stable")
     order = order[(times[order] >= FROM_MS) & (times[order] < TO_MS)]

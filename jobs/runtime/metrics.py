@@ -18,8 +18,8 @@ class JobMetrics:
         # Observations by histogram and bucket, not yet cumulative.
         self._observed: dict[Metric, list[int]] = {}
         self._registered: dict[tuple[Metric, str], Any] = {}
-        self._gauges: dict[tuple[Metric, str], int] = {}
-        self._held: dict[tuple[Metric, str], Any] = {}
+        self._gauges: dict[tuple[Metric, str, str], int] = {}
+        self._held: dict[tuple[Metric, str, str], Any] = {}
 
     def count(self, metric: Metric, value: str = "", by: int = 1) -> None:
         """Add to a counter, under the value of its label when it has one."""
@@ -35,15 +35,15 @@ class JobMetrics:
         for value in values:
             buckets[bisect_left(bounds, value)] += 1
 
-    def gauge(self, metric: Metric, value: int, label: str = "") -> None:
-        """Set a gauge, under the value of its label when it has one; the value is held on Flink's side.
+    def gauge(self, metric: Metric, value: int, label: str = "", within: str = "") -> None:
+        """Set a gauge, under the values of its labels when it has some; the value is held on Flink's side.
 
-        A label that is one more than MAX_LABEL_VALUES is left out.
+        A label that is one more than MAX_LABEL_VALUES is left out; each value of `within` has so many.
 
         Flink's own gauge would call back from the reporter's thread into this operator's Python thread state, while
         the operator runs in it: the process dies of that sooner or later (DECISIONS.md, 29).
         """
-        self._gauges[metric, label] = value
+        self._gauges[metric, label, within] = value
 
     def flush(self) -> None:
         """Hand everything that was counted to Flink."""
@@ -60,13 +60,14 @@ class JobMetrics:
                 counter = self._register(*key)
             counter.inc(by)
         gauges, self._gauges = self._gauges, {}
-        for (metric, label), value in gauges.items():
-            held = self._held.get((metric, label))
+        for (metric, label, within), value in gauges.items():
+            held = self._held.get((metric, label, within))
             if held is None:
-                if label and sum(m is metric for m, _ in self._held) >= MAX_LABEL_VALUES:
+                if label and sum(m is metric and w == within for m, _, w in self._held) >= MAX_LABEL_VALUES:
                     continue
                 group = self._group.add_group(metric.label, label) if label else self._group
-                held = self._held[metric, label] = group.distribution(metric.name)
+                group = group.add_group(metric.within, within) if within else group
+                held = self._held[metric, label, within] = group.distribution(metric.name)
             held.update(value)
 
     def _register(self, metric: Metric, value: str) -> Any:

@@ -31,7 +31,7 @@ DEFINITIONS: dict[str, Definition] = {d.name: d for group in GROUPS.values() for
 # Rows of the requirements without an alert, and why.
 WITHOUT: dict[str, str] = {
     "ALR-16": "nothing here runs on a GPU",
-    "ALR-25": "a hash assigns users to variants, and nothing counts them: each list in the log states its variants",
+    "ALR-25": "variants are a hash of the user, written where it is computed; lists lack the percents, which change",
     "ALR-30": "no signal of its own: the response that a definition names (infra/alerts/responses.py)",
 }
 # Parts of rows that have alerts for the rest, and why these have none.

@@ -111,6 +111,19 @@ MODELS = (
         signal=Reports("feature", measures=("outside_share",)),
     ),
     Definition(
+        name="ValueFarOutside",
+        ids=("ALR-8",),
+        severity="warning",
+        owner="data",
+        limit=2,
+        unit="times the bound",
+        summary="a value of {name} is {value:.6g} times beyond the range of the training data",
+        action="a unit that changed, or a broken record? look at the largest and smallest values of the last hour",
+        runbook="range",
+        # One such value is enough, and one value is never significant.
+        signal=Reports("feature", measures=("range_ratio",), above=2, levels=("moderate", "significant")),
+    ),
+    Definition(
         name="SkewHigh",
         ids=("ALR-28", "DRF-12", "FST-13"),
         severity="high",

@@ -28,7 +28,8 @@ WARM_UP, SLOT_WARM_UP = 36, 6
 LEVEL_WEIGHT, SLOT_WEIGHT, DEVIATION_WEIGHT = 0.06, 0.06, 0.01
 SLOTS = 48
 MAX_SERIES = 512
-# A deviation below this share of the level is taken for this: a figure that never moved may move a little.
+# A deviation below this share of the value is taken for this: a figure that never moved may move a little. Three of
+# them are 6 %, so a change of 10 % (ALR-14) is an anomaly wherever the figure's own noise does not explain it.
 LEAST_DEVIATION = 0.02
 _LEAST = 1e-6
 
@@ -122,8 +123,8 @@ def _judge(series: Series, value: float, end_ms: int, *, rooted: bool) -> tuple[
     x = math.sqrt(max(value, 0.0)) if rooted else value
     usual = series.visits[place] >= SLOT_WARM_UP
     expected = series.slots[place] if usual else series.level
-    # The noise of a count, whose root has the deviation 1/2, is a floor that needs no past.
-    floor = max(LEAST_DEVIATION * abs(expected), 0.5 if rooted else 0.0, _LEAST)
+    # A root moves by half of its value's share. The noise of a count, whose root has the deviation 1/2, needs no past.
+    floor = max(LEAST_DEVIATION / (2 if rooted else 1) * abs(expected), 0.5 if rooted else 0.0, _LEAST)
     deviation = max(math.sqrt(series.variance), floor)
     score = (x - expected) / deviation
     judged = series.seen >= WARM_UP

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
+from typing import Protocol, TypeVar
 from zlib import crc32
 
 import msgspec
@@ -33,8 +33,11 @@ MERCHANT_VOLUME = "merchant_volume"
 # No single event adds more, in units of its figure: sums of hundredths stay whole numbers of 64 bits.
 MOST_ADDED = 1e9
 
-# Sets a gauge under a label.
-Gauge = Callable[[metrics.Metric, int, str], None]
+
+class Gauge(Protocol):
+    """Sets a gauge under a label, and under a second one where its metric has that."""
+
+    def __call__(self, metric: metrics.Metric, value: int, label: str, within: str = "", /) -> None: ...
 
 
 class Paid(msgspec.Struct, gc=False):
@@ -214,8 +217,11 @@ class Figures:
         return (ALL, segment) if segment in self._segments else (ALL,)
 
     def _judge(self, aggregate: Aggregate) -> list[Output]:
+        milli = round(1000 * aggregate.value)
         if aggregate.segment == ALL:
-            self._gauge(metrics.AGGREGATE, round(1000 * aggregate.value), aggregate.name)
+            self._gauge(metrics.AGGREGATE, milli, aggregate.name)
+        else:
+            self._gauge(metrics.AGGREGATE_BY_SEGMENT, milli, aggregate.name, aggregate.segment)
         # Windows that overlap would tell the same thing five times.
         rate = aggregate.name in RATES
         if aggregate.window_end_ms % WIDTH_MS or (rate and aggregate.count < MIN_EVENTS):

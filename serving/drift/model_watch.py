@@ -85,7 +85,9 @@ class ModelWatch:
             stored = read(self._window_key(segment, start_ms))
             if stored is None:
                 raise StateVersionError(f"watch of {self.model} lacks the window {start_ms}; restore a whole savepoint")
-            self._sketches[segment, start_ms] = sketch.from_bytes(stored)
+            found = self._sketches[segment, start_ms] = sketch.from_bytes(stored)
+            if kept.mix is not None and found.named is None:
+                found.name(kept.heavy)  # an earlier release went on estimating
         self._changed = False
 
     def take(self, segment: str, start_ms: int, answers: Answers) -> None:
@@ -177,9 +179,10 @@ class ModelWatch:
         return np.column_stack([chosen, scores, left_over])
 
     def _empty(self) -> Sketch:
+        named = None if self._kept.mix is None else self._kept.heavy
         if self._grid is None:
-            return Sketch(np.zeros((_NO_COLUMNS, 1), np.int64), len(self._names) + 2)
-        return Sketch(self._grid.empty())
+            return Sketch(np.zeros((_NO_COLUMNS, 1), np.int64), len(self._names) + 2, named)
+        return Sketch(self._grid.empty(), named=named)
 
     def _close(self, segment: str, start_ms: int) -> Iterator[DriftReport]:
         end_ms = start_ms + self._window_ms
@@ -234,6 +237,9 @@ class ModelWatch:
             self._sketches.clear()
             self._kept.windows.clear()
             self._use(self._kept.learned)
+        for found in self._sketches.values():
+            found.name(self._kept.heavy)
+        self._dirty |= self._sketches.keys()
 
     def _forget(self) -> None:
         old = [place for place in self._sketches if place[1] < self._kept.closed_ms - DAY_MS]

@@ -15,6 +15,7 @@ from serving.drift.correction import adjusted
 from serving.drift.hysteresis import Held
 from serving.drift.measures.chi_square import chi_square
 from serving.drift.measures.psi import by_chance, psi
+from serving.drift.measures.range_ratio import range_ratio
 from serving.drift.sketch import MICRO, Sketch
 
 # Levels of PSI (X1): investigate, alert; and beyond the third, train again.
@@ -26,7 +27,8 @@ SCORE_ALPHA, SCORE_SHIFT = 0.05, 2.0
 NULLS = (0.02, 0.05)
 OUTSIDE = (0.01, 0.05)
 UNREAD = (1e-9, 0.01)
-NEVER = (np.inf, np.inf)
+# Times a bound of the training data (ALR-8). Never significant: a single value may be a broken record.
+RANGE = (2.0, np.inf)
 # What the columns are called that are no features.
 SCORE, RECONSTRUCTION, MIX, VECTOR, NAMES = "score", "reconstruction", "mix", "vector", "names"
 
@@ -92,6 +94,7 @@ def _features(sketch: Sketch, names: list[str], reference: Reference, window: Wi
             # Nothing to say of most features, most of the time.
             if share > 0 or report.since_ms == report.event_time_ms:
                 yield report
+        yield from _range(sketch, place, reference.features[name], name, window)
         found = _compare(sketch, place, reference.features[name], reference.rows)
         if found is not None:
             compared.append((name, found))
@@ -102,6 +105,17 @@ def _features(sketch: Sketch, names: list[str], reference: Reference, window: Wi
         # The last time when it is over: what began with one of them ends with it.
         if report.level != "none" or report.since_ms == report.event_time_ms:
             yield from _others(report, found, reference.features[name])
+
+
+def _range(sketch: Sketch, place: int, reference: Distribution, name: str, window: Window) -> Iterator[DriftReport]:
+    """The smallest and the largest value against the training's, where they are far off, or are so no more."""
+    least, greatest = sketch.extremes[place].tolist()
+    if reference.low is None or reference.high is None or least > greatest:
+        return
+    ratio = range_ratio((reference.low, reference.high), (least, greatest))
+    held = window.hold(f"feature/{name}/range_ratio", ratio, RANGE, True)
+    if held.level != "none" or held.since_ms == window.end_ms:
+        yield _made(window, "feature", name, "range_ratio", ratio, RANGE[0], held, sketch.rows, None)
 
 
 def _others(report: DriftReport, found: Comparison, reference: Distribution) -> Iterator[DriftReport]:

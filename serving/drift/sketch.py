@@ -1,13 +1,14 @@
 """What is kept of one model, segment and hour: counts and sketches of bounded size that can be merged.
 
 Counts in the reference's bins are whole numbers, so merging them in any order gives the same numbers, and every
-measure that is made of them. Heavy names (frequent items) and, where there is no reference to count by, quantiles
-(t-digest) are sketches of `datasketches`, right within their own bounds.
+measure that is made of them. So are the counts of names, once a first day has said which names are heavy. Until then
+these (frequent items) and, where there is no reference to count by, quantiles (t-digest) are sketches of
+`datasketches`, right within their own bounds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import datasketches
@@ -18,8 +19,8 @@ from schemas.errors import StateVersionError
 from serving.drift.grid import Counts, Floats, Grid
 
 VERSION = 1
-# Names whose share is above 1 / 96 or so are found for sure (0.75 * 2 ** 7 counters).
-LG_HEAVY = 7
+# Shares of names are too low by at most 3.5 / 2 ** 10, and names above that are found for sure.
+LG_HEAVY = 10
 HEAVIEST = 20
 # Ranks of a t-digest of this compression are off by far less than 1 % in the middle, and by less at the ends.
 COMPRESSION = 100
@@ -40,6 +41,7 @@ class Packed(msgspec.Struct, array_like=True, frozen=True):
     score_micro: int
     heavy: bytes
     digests: list[bytes]
+    named: dict[str, int] | None = None
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -50,10 +52,11 @@ class Sketch:
     """One model, segment and hour. The columns are the features, the score, and what reconstruction leaves over.
 
     `unread` are answers whose vector has not the shape of its feature set. `digests` are there while there is no
-    reference: then `counts` have no columns.
+    reference: then `counts` have no columns. Of the names in `named` each is counted, and no other; with None, before
+    it is known which are heavy, all of them go through the sketch `heavy`.
     """
 
-    def __init__(self, counts: Counts, digests: int = 0) -> None:
+    def __init__(self, counts: Counts, digests: int = 0, named: Iterable[str] | None = None) -> None:
         columns = counts.shape[0]
         self.rows = self.unread = self.score_micro = 0
         self.counts = counts
@@ -61,6 +64,7 @@ class Sketch:
         self.odd: Counts = np.zeros((max(columns, digests), 2), np.int64)
         self.extremes: Floats = np.tile([np.inf, -np.inf], (max(columns, digests), 1))
         self.kinds: dict[str, int] = {}
+        self.named = None if named is None else dict.fromkeys(named, 0)
         self.heavy = datasketches.frequent_strings_sketch(LG_HEAVY)
         self.digests = [datasketches.tdigest_double(COMPRESSION) for _ in range(digests)]
 
@@ -74,8 +78,13 @@ class Sketch:
             self._digest(rows)
         for kind in kinds:
             self.kinds[kind] = self.kinds.get(kind, 0) + 1
-        for name in heavy:
-            self.heavy.update(name)
+        if self.named is None:
+            for name in heavy:
+                self.heavy.update(name)
+        else:
+            for name in heavy:
+                if name in self.named:
+                    self.named[name] += 1
 
     def merge(self, other: Sketch) -> None:
         """Take in what another of the same model and reference counted."""
@@ -88,15 +97,31 @@ class Sketch:
         np.maximum(self.extremes[:, 1], other.extremes[:, 1], out=self.extremes[:, 1])
         for kind, count in other.kinds.items():
             self.kinds[kind] = self.kinds.get(kind, 0) + count
-        self.heavy.merge(other.heavy)
+        if self.named is None:
+            self.heavy.merge(other.heavy)
+        else:
+            assert other.named is not None, "the names of all sketches of a model are known at once"
+            for name, count in other.named.items():
+                self.named[name] = self.named.get(name, 0) + count
         for mine, others in zip(self.digests, other.digests, strict=True):
             mine.merge(others)
 
+    def name(self, names: Iterable[str]) -> None:
+        """From here on count these names alone; what was met of them so far is as the sketch has it, at least."""
+        self.named = {name: int(self.heavy.get_lower_bound(name)) for name in names}
+        self.heavy = datasketches.frequent_strings_sketch(LG_HEAVY)
+
     def heaviest(self) -> list[tuple[str, int]]:
-        """The names that came most often with at least their counts, the heaviest first."""
-        found = self.heavy.get_frequent_items(datasketches.frequent_items_error_type.NO_FALSE_NEGATIVES)
-        by_count = sorted(((name, int(low)) for name, _, low, _ in found), key=lambda item: (-item[1], item[0]))
-        return by_count[:HEAVIEST]
+        """The names that came most often with at least their counts, the heaviest first.
+
+        Of what is estimated only names of which more was counted than may be missing: of the rest little is known.
+        """
+        if self.named is not None:
+            found = list(self.named.items())
+        else:
+            items = self.heavy.get_frequent_items(datasketches.frequent_items_error_type.NO_FALSE_NEGATIVES)
+            found = [(name, int(low)) for name, _, low, high in items if low >= high - low]
+        return sorted(found, key=lambda item: (-item[1], item[0]))[:HEAVIEST]
 
     def to_bytes(self) -> bytes:
         """The whole, for `from_bytes`."""
@@ -113,6 +138,7 @@ class Sketch:
                 self.score_micro,
                 self.heavy.serialize(),
                 [digest.serialize() for digest in self.digests],
+                None if self.named is None else dict(sorted(self.named.items())),
             )
         )
 
@@ -139,6 +165,7 @@ def from_bytes(raw: bytes) -> Sketch:
     found.extremes = np.frombuffer(packed.extremes, np.float64).reshape(-1, 2).copy()
     found.kinds = packed.kinds
     found.heavy = datasketches.frequent_strings_sketch.deserialize(packed.heavy)
+    found.named = packed.named
     found.digests = [datasketches.tdigest_double.deserialize(digest) for digest in packed.digests]
     return found
 

@@ -25,7 +25,6 @@ from serving.api.metrics import Metrics
 
 ROOT = Path(__file__).parents[2]
 RULED = [definition for definition in DEFINITIONS.values() if isinstance(definition.signal, Rule)]
-RULES = [rule for group in yaml.safe_load(rules_yaml())["groups"] for rule in group["rules"]]
 
 # Flink's own metrics that rules read, and Prometheus'; tests/alerts/test_alerts_on_the_stack.py asks Flink for them.
 FLINKS = {
@@ -159,8 +158,10 @@ COUNTERS = {
     f'{OPERATOR}_control_refused{{job_name="score"}}': 0,
     f'{OPERATOR}_le_arrival_latency_ms_bucket{{job_name="score", le="25"}}': 58_000,
     f'{OPERATOR}_le_arrival_latency_ms_bucket{{job_name="score", le="50"}}': 59_900,
+    f'{OPERATOR}_le_arrival_latency_ms_bucket{{job_name="score", le="250"}}': 59_990,
     f'{OPERATOR}_le_arrival_latency_ms_bucket{{job_name="score", le="+Inf"}}': 60_000,
     f'{OPERATOR}_interactions{{job_name="recommend"}}': 30_000,
+    f'{OPERATOR}_repeats{{job_name="recommend"}}': 30,
     f'{OPERATOR}_unknown_items{{job_name="recommend"}}': 100,
     f'{OPERATOR}_empty_lists{{job_name="recommend"}}': 0,
     f'{OPERATOR}_of_lists{{job_name="recommend", of="known_user"}}': 30_000,
@@ -171,11 +172,16 @@ COUNTERS = {
     'sluice_api_request_seconds_bucket{route="/features/{entity}/{id:id}", le="0.002"}': 5_990,
     'sluice_api_request_seconds_bucket{route="/features/{entity}/{id:id}", le="0.005"}': 5_999,
     'sluice_api_request_seconds_bucket{route="/features/{entity}/{id:id}", le="+Inf"}': 6_000,
-    'sluice_alerts_deliveries_total{channel="slack", outcome="delivered"}': 1,
+    'sluice_alerts_deliveries_total{channel="slack", outcome="delivered"}': 10,
+    'sluice_alerts_delivery_seconds_bucket{priority="critical", le="1.0"}': 10,
+    'sluice_alerts_delivery_seconds_bucket{priority="critical", le="+Inf"}': 10,
 }
+# As many as seconds have passed.
+BEATS = ("sluice_alerts_beat_seconds", "sluice_learner_beat_seconds")
 GAUGES = {
     'up{job="flink", instance="a"}': 1,
     'up{job="api", instance="b"}': 0,
+    'up{job="learn", instance="c"}': 1,
     'flink_jobmanager_job_runningState{job_name="score"}': 1,
     'flink_jobmanager_job_lastCheckpointDuration{job_name="score"}': 900,
     'flink_taskmanager_job_task_operator_pendingRecords{job_name="score"}': 500,
@@ -186,44 +192,85 @@ GAUGES = {
     f'{OPERATOR}_index_recall_at_10{{job_name="recommend"}}': 985,
     f'{OPERATOR}_index_items{{job_name="recommend"}}': 5_000,
     f'{OPERATOR}_vectors_refused{{job_name="recommend"}}': 0,
+    # Of a job that was stopped before all this.
+    'sluice_alerts_job_stopped_seconds{job="alerts", job_name="join_labels"}': 1,
     'sluice_alerts_part_up{part="redis"}': 1,
     'sluice_alerts_part_answer_seconds{part="kafka"}': 0.01,
     'sluice_alerts_topic_age_seconds{topic="drift-reports"}': 1800,
     "sluice_api_online_event_age_ms": 900,
 }
-STEPS_A_DAY = 24 * 12
+DAY_S = 24 * 3600
+OF_DAYS = re.compile(r"\b\d+d\b")
 
 
-def traffic(growth, chance):
-    """A counter over 26 hours, every five minutes: a curve of the day between 0.6 and 1.4, and 3 % of chance."""
+def traffic(growth, chance, step_s, steps):
+    """A counter by steps: a curve of the day between 0.6 and 1.4, and 3 % of chance."""
     total, values = 0.0, []
-    for step in range(STEPS_A_DAY * 26 // 24 + 1):
+    for step in range(steps + 1):
         values.append(f"{total:.0f}")
-        of_day = 1 + 0.4 * math.sin(2 * math.pi * step / STEPS_A_DAY)
-        total += growth / 2 * of_day * chance.uniform(0.97, 1.03)
+        of_day = 1 + 0.4 * math.sin(2 * math.pi * step * step_s / DAY_S)
+        total += growth * step_s / 600 * of_day * chance.uniform(0.97, 1.03)
     return " ".join(values)
 
 
-def test_a_quiet_hour_of_normal_traffic_sets_nothing_off(tmp_path):
-    chance = random.Random(11)
-    series = [{"series": name, "values": traffic(growth, chance)} for name, growth in COUNTERS.items()]
-    series += [{"series": name, "values": f"{value}x{STEPS_A_DAY * 26 // 24}"} for name, value in GAUGES.items()]
-    times = ["24h30m", "25h", "25h30m"]
-    # Windows of one or two minutes hold no two samples of five minutes; promtool has their true durations above.
+def normal(folder, step_s, minutes, counters=COUNTERS, gauges=GAUGES):
+    """Tests for promtool of normal traffic until the last of these minutes, in each of which nothing may fire.
+
+    Rules that look back over days are evaluated once a minute at most: each time costs thousands of steps.
+    """
+    groups = yaml.safe_load(rules_yaml())["groups"]
+    for group in groups:
+        group["rules"] = [rule for rule in group["rules"] if step_s >= 60 or not OF_DAYS.search(rule["expr"])]
+    rules = [rule for group in groups for rule in group["rules"]]
+    chance, steps = random.Random(11), max(minutes) * 60 // step_s
+    series = [(name, traffic(growth, chance, step_s, steps)) for name, growth in counters.items()]
+    series += [(name, f"{value}x{steps}") for name, value in gauges.items()]
+    series += [(name, f"0+{step_s}x{steps}") for name in BEATS]
     expected = [
-        {"eval_time": time, "alertname": rule["alert"], "exp_alerts": []}
-        for time in times
-        for rule in RULES
+        {"eval_time": f"{minute}m", "alertname": rule["alert"], "exp_alerts": []}
+        for minute in minutes
+        for rule in rules
         if rule["alert"] != "Watchdog"
     ]
+    given = [{"series": name, "values": values} for name, values in series]
     test = {
         "rule_files": ["rules.yml"],
-        "evaluation_interval": "5m",
-        "tests": [{"interval": "5m", "input_series": series, "alert_rule_test": expected}],
+        "evaluation_interval": f"{step_s}s",
+        "tests": [{"interval": f"{step_s}s", "input_series": given, "alert_rule_test": expected}],
     }
-    (tmp_path / "rules.yml").write_text(rules_yaml())
-    (tmp_path / "quiet.yml").write_text(yaml.safe_dump(test))
+    (folder / "rules.yml").write_text(yaml.safe_dump({"groups": groups}))
+    (folder / "quiet.yml").write_text(yaml.safe_dump(test))
+
+
+def test_normal_traffic_has_every_metric_that_a_rule_reads():
+    given = {re.split("{", series)[0] for series in [*COUNTERS, *GAUGES, *BEATS]}
+    exprs = " ".join(definition.expr for definition in RULED)
+    named = set(re.findall(r"\b(?:flink|sluice)_\w+|\bup\b", exprs))
+    assert named - given == set()
+
+
+@pytest.mark.parametrize(("step_s", "minutes"), [(15, [30, 45, 60]), (300, [24 * 60 + 30, 25 * 60, 25 * 60 + 30])])
+def test_a_quiet_hour_of_normal_traffic_sets_nothing_off(tmp_path, step_s, minutes):
+    """With the samples of a real scrape, which rules of one minute need; and after a day, for rules of days."""
+    normal(tmp_path, step_s, minutes)
     run_promtool(tmp_path, "quiet.yml")
+
+
+def test_the_quiet_hour_is_one_in_which_rules_of_short_windows_would_have_fired(tmp_path):
+    faults = {
+        f'{OPERATOR}_le_arrival_latency_ms_bucket{{job_name="score", le="25"}}': 0,
+        f'{OPERATOR}_le_arrival_latency_ms_bucket{{job_name="score", le="50"}}': 0,
+        f'{OPERATOR}_of_lists{{job_name="recommend", of="known_user"}}': 0,
+    }
+    lag = {'flink_taskmanager_job_task_operator_pendingRecords{job_name="score"}': 500_000}
+    normal(tmp_path, 15, [20], COUNTERS | faults, GAUGES | lag)
+    with pytest.raises(AssertionError) as told:
+        run_promtool(tmp_path, "quiet.yml")
+    assert {name for name in DEFINITIONS if f"alertname: {name}," in str(told.value)} >= {
+        "DecisionLatencyHigh",
+        "ConsumerLag",
+        "ListsStopped",
+    }
 
 
 def test_metric_names_are_unique_and_fit_prometheus():

@@ -29,6 +29,8 @@ def told(state, given, now_ms=NOON_MS):
         (report(measure="null_share", value=0.11), ["MissingValuesHigh"]),
         (report(measure="null_share", value=0.1), []),
         (report(measure="outside_share"), ["RangeViolated"]),
+        (report(measure="range_ratio", value=2.1, level="moderate"), ["ValueFarOutside"]),
+        (report(measure="range_ratio", value=2.0, level="moderate"), []),
         (report("vector", 0.001, "moderate", measure="unread_share"), ["SchemaChanged"]),
         (report(subject="score"), ["ScoreShift"]),
         (report(subject="decisions"), ["DecisionMixShift"]),

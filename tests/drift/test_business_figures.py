@@ -53,8 +53,8 @@ class Shop:
     def _count(self, metric, value="", by=1):
         self.counted[metric.name] += by
 
-    def _gauge(self, metric, value, label):
-        self.gauges[label] = value
+    def _gauge(self, metric, value, label, within=""):
+        self.gauges[(label, within) if within else label] = value
 
 
 def paid(number, time_ms, cents=1000, decision="APPROVE", segment="", merchant="m"):
@@ -106,10 +106,14 @@ def test_a_payment_of_the_future_does_not_close_the_windows_of_the_present():
 
 def test_segments_of_the_settings_have_figures_of_their_own():
     records = [paid(0, START_MS, 100, "BLOCK", "gold"), paid(1, START_MS, 300, "APPROVE", "iron")]
-    found, _ = Shop(["gold"]).feed([*records, paid(2, START_MS + 2 * MINUTE_MS)])
+    shop = Shop(["gold"])
+    found, _ = shop.feed([*records, paid(2, START_MS + 2 * MINUTE_MS)])
     amounts = {(a.segment, a.value) for a in found if a.name == "amount"}
     assert amounts == {("", 4.0), ("gold", 1.0)}
     assert {(a.segment, a.value) for a in found if a.name == "block_share"} == {("", 0.5), ("gold", 1.0)}
+    # As metrics they are two: what reads all traffic must not meet a segment beside it.
+    assert (shop.gauges["amount"], shop.gauges["amount", "gold"]) == (4_000, 1_000)
+    assert not any("iron" in labels for labels in shop.gauges if isinstance(labels, tuple))
 
 
 def test_clicks_revenue_and_the_click_rate_follow_from_interactions_and_prices():
@@ -225,6 +229,16 @@ def test_a_single_spike_is_no_anomaly_and_two_windows_in_a_row_are():
     assert series(values) == []
     values[WARM_UP + 5] = 4_000
     assert series(values) == [WARM_UP + 5]
+
+
+def test_a_change_of_ten_percent_that_is_more_than_noise_is_an_anomaly_of_sums_and_of_shares_alike():
+    for level, rooted in ((40_000.0, True), (0.5, False)):
+        for factor in (1.1, 0.9):
+            values = np.full(WARM_UP + 2, level)
+            values[WARM_UP:] *= factor
+            assert series(values, rooted=rooted) == [WARM_UP + 1]
+            values[WARM_UP:] = level * (1 + (factor - 1) / 2)
+            assert series(values, rooted=rooted) == []
 
 
 def test_nothing_is_judged_before_there_is_a_past():

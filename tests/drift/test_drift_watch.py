@@ -13,6 +13,7 @@ from schemas.errors import StateVersionError
 from schemas.events import RecommendationList
 from schemas.settings import Drift
 from schemas.topics import DEAD_LETTERS, DECISIONS, RECOMMENDATIONS
+from serving.drift.sketch import from_bytes
 from serving.drift.watch import LATENESS_MS, Watch
 from serving.features.catalogue import CALENDAR, NAMES
 from serving.inflight import Record
@@ -167,10 +168,62 @@ def test_nulls_values_out_of_range_and_vectors_of_another_shape_are_told():
     assert (unread.value, unread.level) == (1 / 331, "moderate")
 
 
+def test_one_value_far_beyond_the_range_of_the_training_is_told_and_its_end_too():
+    log = hours(26, 300, {})
+    rows = vectors(np.random.default_rng(3), 1)[0].tolist()
+    high = REFERENCE.features[WATCHED[1]].high
+    rows[1] = 100 * high
+    log.append(record(len(log), START_MS + 1, rows))
+    run = Run(given=REFERENCE).feed(sorted(log, key=lambda r: r.arrival_ms))
+    far, over = found(run.reports, WATCHED[1], "range_ratio")
+    assert (far.value, far.limit, far.level) == (pytest.approx(100), 2.0, "moderate")
+    assert (over.level, over.window_start_ms) == ("none", START_MS + HOUR_MS)
+    whole_days = found(run.reports, WATCHED[1], "range_ratio", hours=24)
+    assert {report.level for report in whole_days[:-1]} == {"moderate"}
+    assert whole_days[-1].level == "none"
+
+
 def test_what_can_not_be_read_is_a_dead_letter_and_stops_nothing():
     run = Run(given=REFERENCE).feed([Record(DECISIONS.name, 0, 0, 5, b"u", b'{"event_id":'), *hours(1, 10, {})])
     assert [output.topic for output in run.outputs] == [DEAD_LETTERS.name]
     assert run.counted == {"rejects": 1}
+
+
+def of_merchants(log):
+    """The same payments at thousands of merchants, of which seven have a third."""
+    rng = np.random.default_rng(8)
+    for one in log:
+        at = int(rng.integers(7)) if rng.random() < 0.3 else int(rng.integers(100, 5_000))
+        content = msgspec.json.decode(one.value) | {"merchant_id": f"m{at}"}
+        yield msgspec.structs.replace(one, value=msgspec.json.encode(content))
+
+
+def test_after_the_first_day_its_heavy_names_are_counted_exactly_and_none_drifts():
+    log = list(of_merchants(hours(28, 500, {})))
+    run = Run(given=REFERENCE).feed(log)
+    begun = [START_MS - START_MS % HOUR_MS + hour * HOUR_MS for hour in range(28)]
+    raw = run.state[f"window/{MODEL}//{begun[-2]}"]
+    counted = [msgspec.json.decode(one.value)["merchant_id"] for one in log if begun[-2] <= one.arrival_ms < begun[-1]]
+    assert from_bytes(raw).named == {f"m{n}": counted.count(f"m{n}") for n in range(7)}
+    told = found(run.reports, "names") + found(run.reports, "names", hours=24)
+    assert len(told) >= 4
+    assert {report.level for report in told} == {NONE}
+
+
+def test_windows_that_an_earlier_release_went_on_estimating_are_counted_on():
+    log = hours(28, 300, {})
+    cut = len(log) - 350
+    whole, first = Run(given=REFERENCE).feed(log), Run(given=REFERENCE).feed(log[:cut])
+    for key, raw in first.state.items():
+        if key.startswith("window/"):
+            old = from_bytes(raw)
+            for name, count in old.named.items():
+                old.heavy.update(name, count)
+            old.named = None
+            first.state[key] = old.to_bytes()
+    second = Run(given=REFERENCE, state=first.state).feed(log[cut:])
+    assert first.reports + second.reports == whole.reports
+    assert found(second.reports, "names")
 
 
 def test_what_the_api_showed_of_a_list_is_no_second_answer():

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from click.testing import CliRunner
+from pyarrow import parquet
 
 from infra.cli import evaluate
 from jobs.evaluate_drift import synthetic, taxi
@@ -88,6 +92,79 @@ def test_the_surcharge_and_the_pandemic_are_found_in_taxi_trips_and_nothing_in_b
 def test_a_folder_without_the_files_is_refused(tmp_path, run):
     with pytest.raises(InputError, match="give the folder of"):
         run(tmp_path)
+
+
+def csv_of(folder, text):
+    for stream in synthetic.STREAMS.values():
+        with gzip.open(folder / stream.file, "wt") as file:
+            file.write(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "can not be read"),
+        ("x1,class\n", "no rows"),
+        ("class\n1\n", "one column"),
+        ("x1,x2,class\n1,2\n", "can not be read"),
+        ("x1,class\none,1\n", "the column x1 does not hold numbers alone"),
+        ("x1,class\n,1\n1,0\n", "the column x1 does not hold numbers alone .some are missing"),
+        ("x1,class\n1,fraud\n", "the column class does not hold numbers alone"),
+        ("x1,class\n1,2\n", "the column class holds other labels than 0 and 1"),
+    ],
+)
+def test_a_stream_that_is_none_is_refused_by_file_and_column(tmp_path, text, said):
+    csv_of(tmp_path, text)
+    with pytest.raises(InputError, match=rf"sea50k\.csv\.gz.*{said}.*give the folder of drift-synthetic-a"):
+        synthetic.run(tmp_path)
+
+
+def test_a_file_that_is_not_compressed_as_its_name_says_is_refused(tmp_path):
+    (tmp_path / "sea50k.csv.gz").write_text("x1,class\n1,0\n")
+    with pytest.raises(InputError, match=r"sea50k\.csv\.gz can not be read"):
+        synthetic.run(tmp_path)
+
+
+def test_trips_that_are_none_are_refused_by_file_and_column(tmp_path):
+    file = tmp_path / taxi.FILE
+    file.write_bytes(b"no parquet")
+    with pytest.raises(InputError, match=r"trips\.parquet can not be read.*give the folder of nyc-taxi"):
+        taxi.run(tmp_path)
+    at = datetime(2018, 1, 1, tzinfo=UTC)
+    whole = {"pickup_datetime": [at], "dropoff_datetime": [at]} | {name: [1.0] for name in taxi.COLUMNS}
+    wrong = {
+        "no column extra": {name: values for name, values in whole.items() if name != "extra"},
+        "column extra does not hold numbers": whole | {"extra": ["some"]},
+        "column pickup_datetime does not hold times": whole | {"pickup_datetime": ["yesterday"]},
+        "column dropoff_datetime does not hold times alone .some are missing": whole
+        | {"dropoff_datetime": pa.array([None], pa.timestamp("ms"))},
+    }
+    for said, columns in wrong.items():
+        parquet.write_table(pa.table(columns), file)
+        with pytest.raises(InputError, match=rf"trips\.parquet.*{said}"):
+            taxi.run(tmp_path)
+
+
+def test_the_last_line_names_what_became_of_the_drifts_of_each_synthetic_stream(tmp_path, monkeypatch):
+    """Of a small stream of that shape, whose concept turns around in the middle."""
+    monkeypatch.setattr(synthetic, "STREAMS", {"sea50k": synthetic.Stream("sea50k.csv.gz", (synthetic.Drift(3_000),))})
+    rng = np.random.default_rng(6)
+    values = rng.random((6_000, 2))
+    labels = (values[:, 0] > 0.5) != (np.arange(6_000) >= 3_000)
+    lines = [f"{a:.4f},{b:.4f},{int(label)}" for (a, b), label in zip(values.tolist(), labels, strict=True)]
+    csv_of(tmp_path, "\n".join(["x1,x2,class", *lines]))
+    done = CliRunner().invoke(evaluate.command, ["drift", "--data", str(tmp_path), "--json"])
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert told.keys() == {"sea50k"}
+    got = told["sea50k"]
+    assert (got["detected"], got["missed"], got["false_alarms_per_100_windows"]) == (1, 0, 0)
+    (delay,) = got["delay_events"]
+    assert 0 < delay <= 2 * synthetic.WINDOW
+    assert got.keys() == {
+        "detected", "missed", "delay_events", "calm_windows", "false_alarms", "false_alarms_per_100_windows",
+        "memory_bytes_per_feature",
+    }  # fmt: skip
 
 
 def test_a_folder_of_nothing_known_names_what_is_looked_for(tmp_path):

@@ -21,6 +21,7 @@ from serving.drift.measures.jensen_shannon import jensen_shannon
 from serving.drift.measures.kolmogorov_smirnov import p_value
 from serving.drift.measures.kullback_leibler import kullback_leibler
 from serving.drift.measures.psi import FLOOR, by_chance, psi
+from serving.drift.measures.range_ratio import MOST, range_ratio
 
 SHARES = st.lists(st.integers(0, 50), min_size=2, max_size=12).filter(any).map(lambda c: np.array(c) / sum(c))
 
@@ -146,3 +147,25 @@ def test_the_chance_of_a_rise_is_that_of_fishers_exact_test(before, now):
 def test_the_chance_of_a_rise_among_millions_is_that_of_fishers_exact_test():
     wanted = stats.fisher_exact([(50_500, 949_500), (2_000_000, 38_000_000)], alternative="greater").pvalue
     assert rise((2_000_000, 38_000_000), (50_500, 949_500)) == pytest.approx(wanted, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "extremes", "ratio"),
+    [
+        ((1.0, 10.0), (1.0, 10.0), 1.0),
+        ((1.0, 10.0), (2.0, 1000.0), 100.0),
+        ((1.0, 10.0), (0.25, 5.0), 4.0),
+        ((1.0, 10.0), (0.0, 5.0), MOST),
+        ((1.0, 10.0), (-3.0, 5.0), MOST),
+        ((-10.0, -1.0), (-30.0, -1.0), 3.0),
+        ((-10.0, -1.0), (-5.0, -0.25), 4.0),
+        ((-10.0, 10.0), (-15.0, 25.0), 2.5),
+        ((0.0, 10.0), (-1.0, 5.0), 1.0),
+        ((0.0, 10.0), (-50.0, 5.0), 5.0),
+        ((-10.0, 0.0), (-5.0, 50.0), 5.0),
+        ((0.0, 0.0), (0.0, 7.0), 1.0),
+        ((1e-300, 1e-300), (1e-300, 1e300), MOST),
+    ],
+)
+def test_a_range_is_left_by_multiples_of_its_bounds_whatever_their_sign(bounds, extremes, ratio):
+    assert range_ratio(bounds, extremes) == pytest.approx(ratio)

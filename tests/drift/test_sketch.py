@@ -100,6 +100,43 @@ def test_memory_does_not_grow_with_the_number_of_answers():
     assert len(Sketch(GRID.empty()).to_bytes()) / columns < 500
 
 
+def of_names(names, known=None):
+    made = Sketch(GRID.empty(), named=known)
+    made.add(GRID, np.zeros((len(names), len(WATCHED) + 2)), ["APPROVE"] * len(names), names)
+    return made
+
+
+def test_among_thousands_of_names_the_known_ones_are_counted_exactly_in_any_order_of_merging():
+    rng = np.random.default_rng(4)
+    parts = [[f"m{n}" for n in (rng.pareto(0.8, 3_000) * 40).astype(int)] for _ in range(12)]
+    assert len({name for part in parts for name in part}) > 3_000
+    known = [f"m{n}" for n in range(20)]
+    told = []
+    for order in (range(12), reversed(range(12)), rng.permutation(12)):
+        whole = Sketch(GRID.empty(), named=known)
+        for place in order:
+            whole.merge(of_names(parts[place], known))
+        told.append((whole.heaviest(), described(whole), whole.to_bytes()))
+    assert told[0] == told[1] == told[2]
+    every = [name for part in parts for name in part]
+    assert dict(told[0][0]) == {name: every.count(name) for name in known}
+    assert from_bytes(told[0][2]).named == dict(told[0][0])
+
+
+def test_what_was_estimated_before_the_names_were_known_is_kept_and_counted_on():
+    made = of_names(["a"] * 300 + ["b"] * 200 + ["c"] * 100)
+    made.name(["a", "b", "new"])
+    made.add(GRID, np.zeros((3, len(WATCHED) + 2)), ["APPROVE"] * 3, ["a", "c", "new"])
+    assert made.heaviest() == [("a", 301), ("b", 200), ("new", 1)]
+    assert len(made.to_bytes()) < len(of_names([f"x{n}" for n in range(600)]).to_bytes())
+
+
+def test_a_name_of_which_less_was_counted_than_may_be_missing_is_not_called_heavy():
+    """Its share would be far too low, and the next day, counted exactly, would seem to have drifted."""
+    names = [f"m{n}" for n in np.random.default_rng(5).permutation(np.repeat(np.arange(4_000), 5))]
+    assert of_names([*names, *["often"] * 1_000]).heaviest() == [("often", 1_000)]
+
+
 def test_names_that_come_often_are_counted_among_thousands_that_do_not():
     made = Sketch(GRID.empty())
     names = [f"x{n}" if n % 10 else "often" for n in range(20_000)]

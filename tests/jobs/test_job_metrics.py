@@ -74,3 +74,20 @@ def test_a_gauge_with_a_label_is_one_for_each_value_up_to_the_most_there_may_be(
     groups = group.groups[metrics.GROUP,].groups
     assert len(groups) == metrics.MAX_LABEL_VALUES
     assert groups["figure", "figure3"].updates == {"aggregate_milli": [3, 7]}
+
+
+def test_a_gauge_with_two_labels_lies_in_the_group_of_both_and_each_second_value_has_the_most_there_may_be():
+    group = Labelled()
+    job = JobMetrics(group)
+    for segment in ("gold", "iron"):
+        for number in range(metrics.MAX_LABEL_VALUES + 1):
+            job.gauge(metrics.AGGREGATE_BY_SEGMENT, number, f"figure{number}", segment)
+    job.gauge(metrics.AGGREGATE, 9, "figure3")
+    job.flush()
+    of_figures = group.groups[metrics.GROUP,].groups
+    found = {(*figure, *segment): g.updates for figure, f in of_figures.items() for segment, g in f.groups.items()}
+    assert len(found) == 2 * metrics.MAX_LABEL_VALUES
+    assert found["figure", "figure3", "segment", "iron"] == {"aggregate_milli": [3]}
+    # The figure of all segments has no second label: nothing that reads it sees a part beside the whole.
+    assert of_figures["figure", "figure3"].updates == {"aggregate_milli": [9]}
+    assert metrics.AGGREGATE_BY_SEGMENT.exported != metrics.AGGREGATE.exported
