@@ -6,15 +6,14 @@ import json
 
 import msgspec
 import pytest
-from api_builders import NOW_MS, Broken, Client, Log, app, refusal
+from api_builders import NOW_MS, Broken, Client, app, refusal
 
 from schemas import codec
 from schemas.control import RecommendPolicy
 from schemas.errors import StateVersionError, StoreError
-from schemas.events import Interaction, Item, RankedItem, Ranking, RecommendationList, Recommended
+from schemas.events import Item, RankedItem, Ranking, RecommendationList, Recommended
 from serving.api.finder import REST_MS
 from serving.api.last_seen import REFRESH_MS
-from serving.recommend.arrival import FUTURE_MS
 from serving.stores.memory_history import MemoryHistory
 from serving.stores.memory_items import MemoryItems
 from serving.stores.memory_lists import MemoryLists
@@ -368,64 +367,6 @@ def test_the_history_gives_whole_lists_newest_first_in_pages(shop):
 )
 def test_a_bad_parameter_is_refused_by_name(shop, path, error):
     assert error in refusal(shop.client.get(path), 422)
-
-
-CLICK = Interaction(event_id="c1", event_time_ms=NOW_MS - 5, user_id="ann", item_id="i1", kind="click", position=3)
-
-
-def post(client, body, content_type="application/json"):
-    return client.request("POST", "/interactions", content=body, headers={"content-type": content_type})
-
-
-def test_feedback_is_in_the_log_before_it_is_answered():
-    log = Log()
-    response = post(Client(app(log=log)), codec.encode(CLICK))
-    assert response.status_code == 202
-    assert response.json() == {"event_id": "c1", "event_time_ms": NOW_MS - 5}
-    assert log.events == [CLICK]
-
-
-def test_feedback_without_an_id_and_a_time_is_given_both():
-    log = Log()
-    body = {"user_id": "ann", "item_id": "i1", "kind": "view", "context": {"segment": "west"}}
-    client = Client(app(log=log))
-    answers = [post(client, json.dumps(body)).json() for _ in range(2)]
-    assert answers == [{"event_id": f"new-{n}", "event_time_ms": NOW_MS} for n in range(2)]
-    assert [event.context for event in log.events] == [{"segment": "west"}] * 2
-
-
-@pytest.mark.parametrize(
-    ("body", "status", "error"),
-    [
-        (b"", 400, "truncated"),
-        (b"\xff\xfe", 400, "Interaction"),
-        (b"[]", 422, "Expected `object`"),
-        (b"{}", 422, "user_id"),
-        (codec.encode(CLICK).replace(b'"click"', b'"glance"'), 422, "$.kind"),
-        (codec.encode(CLICK).replace(b'"ann"', b'""'), 422, "$.user_id"),
-        (codec.encode(CLICK).replace(b'"ann"', b'"a\\u0000b"'), 422, "control character"),
-        (codec.encode(CLICK).replace(b"}", b',"schema_version":2}'), 422, "newest known 1"),
-        (
-            codec.encode(CLICK).replace(str(NOW_MS - 5).encode(), str(NOW_MS + FUTURE_MS + 1).encode()),
-            422,
-            "300001 ms ahead",
-        ),
-        (codec.encode(CLICK).replace(b'"position":3', b'"position":%d' % 10**30), 422, "position is 1e+30"),
-        (b" " * (256 * 1024 + 1), 413, "larger than 262144 bytes"),
-    ],
-)
-def test_bad_feedback_is_refused_by_name_and_not_logged(body, status, error):
-    log = Log()
-    assert error in refusal(post(Client(app(log=log)), body), status)
-    assert log.events == []
-
-
-def test_feedback_is_refused_while_the_log_is_down_or_not_announced_as_json():
-    log = Log()
-    log.down = True
-    assert refusal(post(Client(app(log=log)), codec.encode(CLICK)), 503) == "Kafka at x: Local: Message timed out"
-    assert "no log is connected" in refusal(post(Client(app(log=None)), codec.encode(CLICK)), 503)
-    assert "application/json" in refusal(post(Client(app()), codec.encode(CLICK), "text/plain"), 415)
 
 
 def test_metrics_and_health_tell_where_items_came_from_and_how_fresh_lists_are(shop):
