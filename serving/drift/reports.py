@@ -17,6 +17,7 @@ from serving.drift.measures.chi_square import chi_square
 from serving.drift.measures.psi import by_chance, psi
 from serving.drift.measures.range_ratio import range_ratio
 from serving.drift.sketch import MICRO, Sketch
+from serving.features.catalogue import CYCLES_MS
 
 # Levels of PSI (X1): investigate, alert; and beyond the third, train again.
 MODERATE, SIGNIFICANT, RETRAIN = 0.1, 0.2, 0.25
@@ -63,7 +64,9 @@ def of_window(
     )
     if not sketch.rows:
         return
-    yield from _features(sketch, names, reference, window)
+    # Before the first day is over the running day is a part of one.
+    whole_ms = 0 if mixes is None else window.end_ms - window.start_ms
+    yield from _features(sketch, names, reference, window, whole_ms)
     place = len(names)
     found = _compare(sketch, place, reference.score, reference.rows)
     if found is not None:
@@ -85,7 +88,10 @@ def of_window(
             yield _mix(known, sketch.rows, mixes.heavy, window, "feature", NAMES)
 
 
-def _features(sketch: Sketch, names: list[str], reference: Reference, window: Window) -> Iterator[DriftReport]:
+def _features(
+    sketch: Sketch, names: list[str], reference: Reference, window: Window, whole_ms: int
+) -> Iterator[DriftReport]:
+    """`whole_ms` is the longest cycle that the window surely holds a whole one of."""
     compared: list[tuple[str, Comparison]] = []
     for place, name in enumerate(names):
         nulls, outside = sketch.odd[place] / sketch.rows
@@ -95,6 +101,8 @@ def _features(sketch: Sketch, names: list[str], reference: Reference, window: Wi
             if share > 0 or report.since_ms == report.event_time_ms:
                 yield report
         yield from _range(sketch, place, reference.features[name], name, window)
+        if CYCLES_MS.get(name, 0) > whole_ms:
+            continue
         found = _compare(sketch, place, reference.features[name], reference.rows)
         if found is not None:
             compared.append((name, found))

@@ -40,4 +40,6 @@ VECTOR = tuple(feature for features in FEATURES.values() for feature in features
 NAMES = tuple(feature.name for feature in VECTOR)
 # What follows from the date alone, see Feature.
 CALENDAR = frozenset(feature.name for feature in VECTOR if feature.calendar)
+# How long the values take that go round by themselves, see Feature.
+CYCLES_MS = {feature.name: 1000 * feature.cycle_s for feature in VECTOR if feature.cycle_s}
 DEFAULTS = {entity: [feature.default for feature in features] for entity, features in FEATURES.items()}

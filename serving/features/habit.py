@@ -5,7 +5,7 @@ from __future__ import annotations
 from zlib import crc32
 
 from schemas.events import Transaction
-from schemas.features import EntityKind, Feature
+from schemas.features import DAY_S, EntityKind, Feature
 from serving.entities import Habits
 from serving.windows import HOUR_MS, MINUTE_MS
 
@@ -26,12 +26,21 @@ _NAMES = (
         "Under 1/24 of the user's earlier payments were in this local hour; below 10 of them: not 9 to 11 or 14 to 16.",
     ),
 )
+# At night most hours are unusual ones.
+_BY_HOUR = frozenset(("hour_share", "unusual_time"))
 
 
 def features(entity: EntityKind) -> tuple[Feature, ...]:
     """Hour share, merchant visits, what is new, and an unusual time."""
     return tuple(
-        Feature(name=f"{entity}_{name}", entity="user", aggregate=aggregate, type=kind, description=text)  # type: ignore[arg-type]  # literals of _NAMES
+        Feature(
+            name=f"{entity}_{name}",
+            entity="user",
+            aggregate=aggregate,
+            type=kind,  # type: ignore[arg-type]  # literals of _NAMES
+            description=text,
+            cycle_s=DAY_S if name in _BY_HOUR else 0,
+        )
         for name, aggregate, kind, text in _NAMES
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from schemas.features import EntityKind, Feature
+from schemas.features import DAY_S, EntityKind, Feature
 from serving.compiled import compiled
 from serving.seen import Floats, Integers
 from serving.windows import DAY_MS, HOUR_MS, MINUTE_MS
@@ -15,13 +15,21 @@ def features(entity: EntityKind) -> tuple[Feature, ...]:  # every group answers 
     """Amount, hour, weekday, weekend, night, day of the month, month."""
     return (
         Feature(name="amount", entity="transaction", aggregate="value", description="The amount, in major units."),
-        Feature(name="hour", entity="transaction", aggregate="value", type="int", description="Local hour, 0 to 23."),
+        Feature(
+            name="hour",
+            entity="transaction",
+            aggregate="value",
+            type="int",
+            description="Local hour, 0 to 23.",
+            cycle_s=DAY_S,
+        ),
         Feature(
             name="day_of_week",
             entity="transaction",
             aggregate="value",
             type="int",
             description="Local day, Monday is 0.",
+            cycle_s=7 * DAY_S,
         ),
         Feature(
             name="is_weekend",
@@ -29,6 +37,7 @@ def features(entity: EntityKind) -> tuple[Feature, ...]:  # every group answers 
             aggregate="value",
             type="bool",
             description="Local Saturday or Sunday.",
+            cycle_s=7 * DAY_S,
         ),
         Feature(
             name="is_night",
@@ -36,6 +45,7 @@ def features(entity: EntityKind) -> tuple[Feature, ...]:  # every group answers 
             aggregate="value",
             type="bool",
             description="Local hour is at most 6.",
+            cycle_s=DAY_S,
         ),
         Feature(
             name="day_of_month",

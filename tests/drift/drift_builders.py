@@ -10,23 +10,24 @@ from schemas.events import Decision
 from schemas.settings import Drift
 from schemas.topics import DECISIONS
 from serving.drift.watch import Watch
-from serving.features.catalogue import FEATURE_SET, NAMES
+from serving.features.catalogue import CALENDAR, CYCLES_MS, FEATURE_SET, NAMES
 from serving.inflight import Record
 
 START_MS = 1_760_000_400_000
 HOUR_MS = 3_600_000
 MODEL = "fraud@1"
 # Watched alone: the others are there, and zero.
-WATCHED = list(NAMES[:4])
+PLACES = [place for place, name in enumerate(NAMES) if name not in {*CYCLES_MS, *CALENDAR}][:4]
+WATCHED = [NAMES[place] for place in PLACES]
 ALL_OF_THEM = Drift(sample_permille=1000)
 
 
 def vectors(rng, count, shift=0.0):
     """Feature rows, shape (count, all features); the first watched one is shifted."""
     rows = np.zeros((count, len(NAMES)))
-    rows[:, :4] = rng.gamma(2, 1, (count, 4))
-    rows[:, 3] = np.rint(rows[:, 3])
-    rows[:, 0] += shift
+    rows[:, PLACES] = rng.gamma(2, 1, (count, len(PLACES)))
+    rows[:, PLACES[3]] = np.rint(rows[:, PLACES[3]])
+    rows[:, PLACES[0]] += shift
     return rows
 
 
@@ -36,7 +37,7 @@ def scores(rng, count):
 
 def make_reference(count=20_000):
     rng = np.random.default_rng(1)
-    return reference(vectors(rng, count)[:, :4].astype(np.float32), WATCHED, scores(rng, count))
+    return reference(vectors(rng, count)[:, PLACES].astype(np.float32), WATCHED, scores(rng, count))
 
 
 def record(number, time_ms, vector, score=0.1, **fields):

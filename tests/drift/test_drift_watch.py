@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 import pytest
-from drift_builders import HOUR_MS, MODEL, START_MS, WATCHED, Run, found, hours, make_reference, record, vectors
+from drift_builders import HOUR_MS, MODEL, PLACES, START_MS, WATCHED, Run, found, hours, make_reference, record, vectors
 
 from jobs.train_fraud.reference import reference
 from schemas import codec
@@ -154,7 +154,7 @@ def test_nulls_values_out_of_range_and_vectors_of_another_shape_are_told():
     rng = np.random.default_rng(3)
     for place in range(30):
         rows = vectors(rng, 1)[0].tolist()
-        rows[1] = None if place % 3 else -50.0
+        rows[PLACES[1]] = None if place % 3 else -50.0
         # A record is what the broker holds: JSON knows no number that is none but null.
         log.append(record(600 + place, START_MS + place, rows))
     log += [record(700, START_MS, [1.0, 2.0])]
@@ -172,7 +172,7 @@ def test_one_value_far_beyond_the_range_of_the_training_is_told_and_its_end_too(
     log = hours(26, 300, {})
     rows = vectors(np.random.default_rng(3), 1)[0].tolist()
     high = REFERENCE.features[WATCHED[1]].high
-    rows[1] = 100 * high
+    rows[PLACES[1]] = 100 * high
     log.append(record(len(log), START_MS + 1, rows))
     run = Run(given=REFERENCE).feed(sorted(log, key=lambda r: r.arrival_ms))
     far, over = found(run.reports, WATCHED[1], "range_ratio")
@@ -249,13 +249,13 @@ def test_features_that_only_stopped_moving_together_are_found_by_what_is_left_ov
 
     def joined(count):
         rows = vectors(rng, count)
-        rows[:, 1] = rows[:, 0] + rng.normal(0, 0.05, count)
+        rows[:, PLACES[1]] = rows[:, PLACES[0]] + rng.normal(0, 0.05, count)
         return rows
 
     rows = joined(20_000)
-    bound = reference(rows[:, :4].astype(np.float32), WATCHED, rng.random(20_000))
+    bound = reference(rows[:, PLACES].astype(np.float32), WATCHED, rng.random(20_000))
     loose = joined(900)
-    loose[450:, 1] = rng.permutation(loose[450:, 1])
+    loose[450:, PLACES[1]] = rng.permutation(loose[450:, PLACES[1]])
     log = [record(n, START_MS + n * 2 * HOUR_MS // 600, row.tolist(), 0.5) for n, row in enumerate(loose)]
     run = Run(given=bound).feed(log)
     assert {r.level for name in WATCHED for r in found(run.reports, name)} == {NONE}
@@ -271,6 +271,27 @@ def test_of_a_thousand_answers_so_many_are_watched_as_the_settings_say():
     (report,) = found(run.reports, WATCHED[0])
     assert 990 <= report.samples <= 1010
     assert report.model == MODEL
+
+
+def test_what_goes_round_in_a_day_is_compared_by_whole_days_and_what_goes_round_in_a_week_not_at_all():
+    rng = np.random.default_rng(5)
+    names = ["amount", "hour", "is_weekend"]
+    places = [NAMES.index(name) for name in names]
+
+    def row(at_ms):
+        made = np.zeros(len(NAMES))
+        made[places] = rng.gamma(2, 1), at_ms // HOUR_MS % 24, at_ms // (24 * HOUR_MS) % 7 > 4
+        return made
+
+    times = [START_MS + number * HOUR_MS // 200 for number in range(50 * 200)]
+    rows = np.array([row(at_ms) for at_ms in times])
+    trained = np.array([row(at_ms) for at_ms in range(START_MS, START_MS + 7 * 24 * HOUR_MS, HOUR_MS // 100)])
+    given = reference(trained[:, places].astype(np.float32), names, rng.random(len(trained)))
+    run = Run(given=given).feed([record(n, at_ms, rows[n].tolist(), 0.5) for n, at_ms in enumerate(times)])
+    assert {r.level for r in found(run.reports, "amount")} == {NONE}
+    assert found(run.reports, "hour") == []
+    assert {r.level for r in found(run.reports, "hour", hours=24)} == {NONE}
+    assert found(run.reports, "is_weekend", hours=24) == []
 
 
 def test_the_other_measures_are_told_once_more_when_a_drift_is_over():

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from drift_builders import HOUR_MS, START_MS, WATCHED, make_reference, scores, vectors
+from drift_builders import HOUR_MS, PLACES, START_MS, WATCHED, make_reference, scores, vectors
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,7 +25,7 @@ FROZEN = Path(__file__).parent / "frozen/sketch.v1"
 def filled(seed, count):
     rng = np.random.default_rng(seed)
     made = Sketch(GRID.empty())
-    rows = np.column_stack([vectors(rng, count, rng.random())[:, :4], scores(rng, count), rng.random(count)])
+    rows = np.column_stack([vectors(rng, count, rng.random())[:, PLACES], scores(rng, count), rng.random(count)])
     kinds = rng.choice(["APPROVE", "BLOCK"], count).tolist()
     made.add(GRID, rows, kinds, [f"m{n % 5}" for n in range(count)])
     return made
