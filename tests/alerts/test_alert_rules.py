@@ -175,6 +175,7 @@ COUNTERS = {
     'sluice_alerts_deliveries_total{channel="slack", outcome="delivered"}': 10,
     'sluice_alerts_delivery_seconds_bucket{priority="critical", le="1.0"}': 10,
     'sluice_alerts_delivery_seconds_bucket{priority="critical", le="+Inf"}': 10,
+    'sluice_learner_events_total{learner="fraud-logistic", what="limited"}': 0,
 }
 # As many as seconds have passed.
 BEATS = ("sluice_alerts_beat_seconds", "sluice_learner_beat_seconds")
@@ -198,6 +199,7 @@ GAUGES = {
     'sluice_alerts_part_answer_seconds{part="kafka"}': 0.01,
     'sluice_alerts_topic_age_seconds{topic="drift-reports"}': 1800,
     "sluice_api_online_event_age_ms": 900,
+    'sluice_learner_forgetting{learner="fraud-logistic"}': 0.02,
 }
 DAY_S = 24 * 3600
 OF_DAYS = re.compile(r"\b\d+d\b")
