@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ from schemas.topics import TOPICS, Topic
 TIMEOUT_S = 15.0
 # The client says what did not answer in time, a moment later; a wait that ends could not.
 GRACE_S = 2.0
+# How often it is asked whether new topics are there.
+LOOK_S = 0.1
 
 T = TypeVar("T")
 
@@ -65,6 +68,8 @@ def create(settings: Settings, topics: tuple[Topic, ...] = TOPICS) -> list[str]:
         with _failing_as(settings, f"creating topic {name}"):
             if _is_new(done):
                 created.append(name)
+    with _failing_as(settings, "waiting for new topics"):
+        _await(client, created)
     return created
 
 
@@ -131,6 +136,18 @@ def differences(settings: Settings, topics: tuple[Topic, ...] = TOPICS) -> list[
 
 def _client(settings: Settings) -> admin.AdminClient:
     return admin.AdminClient({"bootstrap.servers": settings.kafka.bootstrap, "log_level": 0})
+
+
+def _await(client: admin.AdminClient, names: list[str]) -> None:
+    """Return when the broker lists these topics: the controller has them a little earlier.
+
+    Raises TimeoutError when it does not within TIMEOUT_S.
+    """
+    deadline_s = time.monotonic() + TIMEOUT_S
+    while not client.list_topics(timeout=TIMEOUT_S).topics.keys() >= set(names):
+        if time.monotonic() > deadline_s:
+            raise TimeoutError
+        time.sleep(LOOK_S)
 
 
 def _is_new(done: Future[None]) -> bool:
