@@ -6,6 +6,7 @@ import importlib.util
 import os
 import re
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from infra.stack import install, java_classes, probe, process, versions
@@ -182,14 +183,15 @@ def _prepare(settings: Settings, home: Home, name: str) -> None:
 
 
 def _link(folder: Path, targets: list[Path]) -> None:
-    """Make the folder hold links to the targets and nothing else."""
+    """Make the folder hold links to the targets and nothing else; others may do the same at the same time."""
     folder.mkdir(parents=True, exist_ok=True)
     wanted = {target.name: target for target in targets}
     for link in folder.iterdir():
-        if link.name not in wanted or link.readlink() != wanted[link.name]:
-            link.unlink()
+        with suppress(FileNotFoundError):
+            if link.name not in wanted or link.readlink() != wanted[link.name]:
+                link.unlink()
     for name, target in wanted.items():
-        if not (folder / name).is_symlink():
+        with suppress(FileExistsError):
             (folder / name).symlink_to(target)
 
 
