@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 import subprocess
+import tempfile
 import zipfile
 from dataclasses import dataclass
 from importlib import resources
@@ -55,9 +55,22 @@ def compile_once(home: Home, sources: Sources, jars: str) -> None:
     folder = classes(home, sources)
     if folder.exists():
         return
-    partial = home.fresh(folder.with_suffix(".partial"))
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # Two may compile the same at once: each in a folder of its own, and the first one stays.
+    with tempfile.TemporaryDirectory(dir=folder.parent) as own:
+        partial = Path(own) / "classes"
+        partial.mkdir()
+        _compile(home, sources, jars, partial)
+        try:
+            partial.rename(folder)
+        except OSError:
+            if not folder.exists():
+                raise
+
+
+def _compile(home: Home, sources: Sources, jars: str, folder: Path) -> None:
     for name, source in sources.files():
-        partial.joinpath(name).write_bytes(source)
+        folder.joinpath(name).write_bytes(source)
     compiler = next(home.lib("compiler").glob("ecj-*.jar"))
     command = [
         str(install.java()),
@@ -69,15 +82,13 @@ def compile_once(home: Home, sources: Sources, jars: str) -> None:
         "-cp",
         jars,
         "-d",
-        str(partial),
-        *(str(partial / name) for name, _ in sources.files()),
+        str(folder),
+        *(str(folder / name) for name, _ in sources.files()),
     ]
     done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
     if done.returncode != 0:
         said = " ".join(done.stderr.split())
         raise PartFailedError(f"compiling {sources.folder} of {sources.package} failed: {said[:300]}")
-    shutil.rmtree(folder, ignore_errors=True)
-    partial.rename(folder)
 
 
 def jar(home: Home, sources: Sources, jars: str) -> Path:
@@ -89,9 +100,10 @@ def jar(home: Home, sources: Sources, jars: str) -> Path:
     folder = classes(home, sources)
     made = folder.with_suffix(".jar")
     if not made.exists():
-        partial = folder.with_suffix(".jar.partial")
-        with zipfile.ZipFile(partial, "w") as archive:
-            for found in sorted(folder.glob("*.class")):
-                archive.write(found, found.name)
-        partial.rename(made)
+        with tempfile.TemporaryDirectory(dir=folder.parent) as own:
+            partial = Path(own) / made.name
+            with zipfile.ZipFile(partial, "w") as archive:
+                for found in sorted(folder.glob("*.class")):
+                    archive.write(found, found.name)
+            partial.rename(made)
     return made
