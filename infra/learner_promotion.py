@@ -12,6 +12,7 @@ from typing import Literal
 
 import msgspec
 
+from infra.control_topic import usable
 from infra.promotion import Force
 from online_learning.promotion import FELL_RECENTLY, QUARANTINED, action, comparison_of
 from schemas import control
@@ -39,14 +40,6 @@ class By:
     author: str
     at_ms: int
     note: str = ""
-
-
-def usable(record: ControlRecord) -> control.Payload | None:
-    """The payload; None for a deletion, and for one that can not be read: it is a dead letter to every job."""
-    try:
-        return control.payload(record)
-    except InvalidError:
-        return None
 
 
 def passed_over(records: Iterable[ControlRecord]) -> list[str]:
@@ -249,7 +242,7 @@ def _unseen(records: Records, snapshot: Snapshot, policy: Promotion, at_ms: int)
 
 
 def _asks(record: ControlRecord, learner: str) -> bool:
-    payload = control.payload(record) if record.kind == "online_model" else None
+    payload = usable(record) if record.kind == "online_model" else None
     return isinstance(payload, OnlineModel) and payload.learner == learner and payload.mode != "off"
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from infra import promotion
+from infra import control_topic, promotion
 from infra.promotion import Expected, Force, Send
 from jobs.train_fraud import quality
 from jobs.train_fraud.backfill import backfill
@@ -20,7 +20,6 @@ from jobs.train_fraud.parameters import Parameters
 from jobs.train_fraud.retraining import Facts, Request, Verdict, can_be_learned
 from jobs.train_fraud.split import by_shares
 from jobs.train_fraud.train import NAME, Trained, register, train
-from schemas import control
 from schemas.control import Audit
 from schemas.errors import GateError, InputError, PartFailedError, SluiceError
 from schemas.events import ControlRecord, Event
@@ -49,7 +48,7 @@ def requests(records: Iterable[ControlRecord]) -> tuple[Request, ...]:
     """The trainings of the fraud model that alerts asked for."""
     found = []
     for record in records:
-        payload = control.payload(record) if record.kind == "audit" else None
+        payload = control_topic.usable(record) if record.kind == "audit" else None
         if not isinstance(payload, Audit) or payload.action != ASKED:
             continue
         if _is_ours(payload.detail):

@@ -71,7 +71,7 @@ def show(settings: Settings, name: str) -> None:
         for metric, value in sorted(snapshot.metrics.items()):
             click.echo(f"  {metric:<34}{value:>14.6g}")
     for record in sorted(records.values(), key=lambda r: r.event_time_ms):
-        payload = learner_promotion.usable(record) if record.kind == "audit" else None
+        payload = control_topic.usable(record) if record.kind == "audit" else None
         # A response to an alert on the learner has a record too, which changes nothing itself.
         if isinstance(payload, Audit) and payload.detail.get("learner") == name and "modes" in payload.detail:
             why = f": {record.note}" if record.note else ""

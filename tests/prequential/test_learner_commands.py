@@ -79,3 +79,13 @@ def test_a_note_that_no_job_would_take_is_refused_before_anything_is_published(t
     monkeypatch.setattr(publish, "connect", lambda _: pytest.fail("something is published"))
     with pytest.raises(InputError, match=r"online_model/fraud-logistic can not be .*<= 1000 - at `\$\.note`"):
         _run(monkeypatch, [told], *words, "--note", "x" * 1001)
+
+
+def test_one_unusable_payload_stops_nobody_who_waits_for_a_day_as_a_shadow(log):
+    bad = _unusable("online_model")
+    log.records[control_topic.key(bad)] = bad
+    now_ms = [9000]
+    promoter = Promoter(Settings().kafka, Promotion(mode="automatic"), lambda: now_ms[0])
+    assert promoter.consider([snapshot_of("fraud-tree")]) == []
+    now_ms[0] += 25 * 3_600_000
+    assert promoter.consider([snapshot_of("fraud-tree")]) == ["fraud-tree"]

@@ -45,6 +45,9 @@ def test_requests_are_those_that_alerts_wrote_of_the_fraud_model():
         _audit(3, action="respond_rollback", alert="AccuracyDropped", model="fraud@3"),
         _audit(4, alert="CatchRateLow"),
     ]
+    # Of a newer release, or of somebody else: no training waits for it to be understood.
+    unusable = msgspec.Raw(b'{"newer": true}')
+    records.append(ControlRecord(event_id="n", event_time_ms=9, kind="audit", name="n", payload=unusable))
     assert retraining.requests(records) == (Request(1, "FeatureDriftSevere"), Request(4, "CatchRateLow"))
 
 
