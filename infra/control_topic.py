@@ -62,10 +62,10 @@ def send(kafka: Kafka, records: list[ControlRecord]) -> None:
 
 
 def _readable(record: ControlRecord) -> bytes:
-    """The record as the jobs will read it: making one in Python checks no bounds."""
+    """The record as the jobs will read it, payload and all: making one in Python checks no bounds."""
     raw = encode(record)
     try:
-        decode(ControlRecord, raw)
+        control.payload(decode(ControlRecord, raw))
     except EventError as error:
         raise InputError(
             f"{key(record)} can not be published, jobs would refuse it ({error}); give a value within the bounds"

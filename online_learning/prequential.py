@@ -165,13 +165,16 @@ class _Meter:
         self.__dict__.update(state)
         if "_numbers" not in state:
             # Checkpoints were written without them; what is in the window then can not be taken back.
-            over = next(iter((*self._named.values(), self._ranking)))
+            over = self._all()[0]
             windowed = isinstance(over, utils.Rolling)
             self._numbers = deque(range(-len(over.window), 0), maxlen=over.window_size) if windowed else None
 
     def take(self, answer: _Answer) -> None:
-        for metric, told in self._told(answer):
+        told = self._told(answer)
+        for metric in self._named.values():
             metric.update(*told)
+        if self._ranking is not None:
+            self._ranking.update(told[0], answer.prediction, answer.weight)
         if self._numbers is not None:
             self._numbers.append(answer.number)
 
@@ -183,21 +186,23 @@ class _Meter:
                 # It has left the window.
                 return
             del self._numbers[place]
-        for metric, told in self._told(answer):
-            metric.revert(*told)
-            if place is not None:
-                del metric.window[place]
-
-    def _told(self, answer: _Answer) -> Iterator[tuple[Any, tuple[float, float, float]]]:
-        """Each metric, and what it counts of an answer."""
-        if self._ranking is None:
-            for metric in self._named.values():
-                yield metric, (answer.label, answer.prediction, answer.weight)
-            return
-        truth = answer.label > 0.5
+        told = self._told(answer)
         for metric in self._named.values():
-            yield metric, (truth, answer.prediction > 0.5, answer.weight)
-        yield self._ranking, (truth, answer.prediction, answer.weight)
+            metric.revert(*told)
+        if self._ranking is not None:
+            self._ranking.revert(told[0], answer.prediction, answer.weight)
+        if place is not None:
+            for over in self._all():
+                del over.window[place]
+
+    def _told(self, answer: _Answer) -> tuple[float, float, float]:
+        """What the named metrics count of an answer: its classes, or its numbers; and its weight."""
+        if self._ranking is None:
+            return answer.label, answer.prediction, answer.weight
+        return answer.label > 0.5, answer.prediction > 0.5, answer.weight
+
+    def _all(self) -> list[Any]:
+        return [*self._named.values(), *([] if self._ranking is None else [self._ranking])]
 
     def figures(self) -> dict[str, float]:
         found = {name: float(metric.get()) for name, metric in self._named.items()}

@@ -5,8 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 
-# A thread that comes back from a socket waits up to this long for one that computes; with Python's own 5 ms that was
-# most of the latency of a batch that makes several calls (DECISIONS.md, 109).
+# A thread that comes back from a socket waits up to this long for one that computes (DECISIONS.md, 109).
 SWITCH_S = 0.0005
 # New objects before the collector looks for garbage, and how many of its looks until it goes through older ones.
 YOUNG, MIDDLE, OLD = 50_000, 20, 100

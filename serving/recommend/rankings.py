@@ -25,7 +25,7 @@ from serving.recommend.sources.catalogue import SOURCES, shares
 from serving.recommend.trends import GENERAL
 from serving.recommend.user import KINDS, User
 from serving.recommend.workspace import Numbers, Scores, Workspace, blend
-from serving.recommend.world import World
+from serving.recommend.world import MOST_SEGMENT_CHARS, World
 
 # After each event at most one ranking leaves, when so much event time or so many events have passed since the last.
 GAP_MS, GAP_EVENTS = 20, 64
@@ -33,8 +33,6 @@ GAP_MS, GAP_EVENTS = 20, 64
 PAUSE_MS, PAUSE_EVENTS = 5_000, 512
 MOST_SIMILAR = 50
 MOST_POPULAR = 100
-# A longer name is no id.
-MOST_NAME_CHARS = 64
 EVERYBODY: Final = "all"
 _SIMILAR = frozenset({linear.NAME, embedding.NAME, cooccurrence.NAME, lookalike.NAME})
 _POPULAR = frozenset({segment.NAME})
@@ -102,7 +100,7 @@ class Rankings:
             if self._clock.passed(self._told.get(key), PAUSE_MS, PAUSE_EVENTS):
                 for told in GENERAL if name in GENERAL else (name,):
                     self._world.untold_trends.pop(told, None)
-                return key if len(name) <= MOST_NAME_CHARS else None
+                return key if len(name) <= MOST_SEGMENT_CHARS else None
         return None
 
     def _forget_gone(self) -> None:
