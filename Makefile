@@ -2,13 +2,16 @@
 RUN = .venv/bin/
 
 .DEFAULT_GOAL = help
-.PHONY: help setup check lint format types layers test demo bench up down clean
+.PHONY: help setup browser check lint format types layers test demo bench up down clean
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
 
 setup: ## Install uv, the locked environment, and the programs and jars of the stack
 	@sh infra/setup.sh
+
+browser: setup ## Install the browser that tests of the console need
+	$(RUN)python -m infra.stack tests
 
 check: lint format types layers ## Lint, formatting, types, layers
 
@@ -24,7 +27,7 @@ types: setup
 layers: setup
 	$(RUN)lint-imports
 
-test: up ## Every test, on the running stack: one process for what needs it, one for the rest
+test: browser up ## Every test, on the running stack: one process for what needs it, one for the rest
 	$(RUN)pytest -n 2 --dist loadgroup
 
 demo: setup ## The whole system on generated payments, for a minute
@@ -36,8 +39,8 @@ bench: up ## Throughput and latency on this machine
 up: setup ## Start the local stack
 	$(RUN)sluice up
 
-down: ## Stop the local stack
+down: setup ## Stop the local stack
 	$(RUN)sluice down
 
-clean: down ## Stop the stack and delete its data
+clean: setup ## Stop the stack and delete its data
 	$(RUN)sluice down --wipe

@@ -34,10 +34,19 @@ install_venv() {
     { $apt update && $apt install -y --no-install-recommends python3.11-venv; } >&2
 }
 
+lacks() {
+    if "$python" -c "import ensurepip" 2>/dev/null; then
+        echo "pip could not fetch it; mend the network or pip's index, or install uv yourself"
+    else
+        echo "$python has neither pip nor venv (apt-get install python3.11-venv)"
+    fi
+}
+
 if ! find_uv; then
     say "installing uv"
-    install_uv || { install_venv && install_uv; } || { say "uv can not be installed: $python has neither pip nor venv (apt-get install python3.11-venv)"; exit 1; }
+    install_uv || { install_venv && install_uv; } || { say "uv can not be installed: $(lacks)"; exit 1; }
 fi
 
+[ -d .venv ] || say "installing the Python packages, some minutes where none of them is cached"
 $uv sync --quiet --inexact --extra local --frozen --python "$python"
 exec .venv/bin/python -m infra.stack

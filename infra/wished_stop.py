@@ -34,6 +34,16 @@ def tell(kafka: Kafka, name: str) -> None:
     control_topic.send(kafka, [record])
 
 
+def told(kafka: Kafka) -> dict[str, int]:
+    """When each job or process was last said to have ended as wished, in ms. Raises OperatorError."""
+    found: dict[str, int] = {}
+    for record in control_topic.current(kafka).values():
+        said = control_topic.usable(record)
+        if isinstance(said, control.Flag) and said.enabled and record.name.startswith(control.STOPPED):
+            found[record.name.removeprefix(control.STOPPED)] = record.event_time_ms
+    return found
+
+
 def tell_or_report(kafka: Kafka, process: str, report: Callable[[str], None]) -> None:
     """Tell it of a process that has ended already, or report that nobody could be told."""
     try:

@@ -52,7 +52,7 @@ class Stack(_Section, frozen=True):
 
     home: str = ".sluice"
     ports: Ports = msgspec.field(default_factory=Ports)
-    task_managers: Count = 4
+    task_managers: Count = 6
     task_manager_memory_mb: Annotated[int, Meta(ge=1280, le=1_000_000)] = 1600
     job_manager_memory_mb: Megabytes = 1024
     kafka_heap_mb: Megabytes = 512

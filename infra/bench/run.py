@@ -215,12 +215,15 @@ MEASUREMENTS: dict[str, tuple[Part, ...]] = {
 }
 # These send payments to the scoring job, whose machine code must be warm.
 WARM = {"latency", "freshness", "throughput", "drift", "recovery"}
+# These submit a job of their own, or let one move to another TaskManager.
+SPARE = {"drift", "recommend", "reference", "recovery"}
 # These measure jobs that must have nothing else to do.
 LIVE = WARM | {"recommend"}
 
 
 def run(settings: Settings, names: list[str], scale: Scale, steps: Steps, told: Told) -> dict[str, Any]:
     """The results by name, with time, machine and model. Ends the jobs and deletes the topics that it made."""
+    _require_slots(settings, names)
     facts: dict[str, Any] = {"at_ms": time.time_ns() // 1_000_000, "machine": _machine()}
     with ExitStack() as ended:
         with steps.step("model, rules and jobs") as tell:
@@ -285,6 +288,18 @@ def _catch_up(settings: Settings, tell: Tell) -> None:
 
     if not caught_up.wait(lags, FRAUD_JOBS, tell):
         raise PartFailedError(f"a job is behind after {caught_up.PATIENCE_S:.0f} s; see `sluice status`")
+
+
+def _require_slots(settings: Settings, names: list[str]) -> None:
+    """Raises PartFailedError when jobs could only wait for a slot, before anything is measured."""
+    present, free = flink_client.running(settings), flink_client.free_slots(settings)
+    wanted = sum(name not in present for name in FRAUD_JOBS) * settings.job.parallelism
+    wanted += settings.job.parallelism if SPARE & set(names) else 0
+    if free < wanted:
+        raise PartFailedError(
+            f"slots of TaskManagers are short: this needs {wanted}, and {free} are free; end a job with `sluice stop`, "
+            "or raise task_managers in [stack] and run `sluice up`"
+        )
 
 
 @contextmanager

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import click
-import msgspec
 
 from infra import checkpoints, flink_client
+from infra.cli.cluster import on_cluster, option
 from jobs.names import JOB_NAMES
-from schemas.errors import InputError
-from schemas.settings import Flink, Settings
+from schemas.settings import Settings
 
 
 @click.command()
 @click.argument("job", type=click.Choice(JOB_NAMES))
-@click.option("--flink", metavar="HOST:PORT", help="REST address of the cluster; default is the local stack's.")
+@option
 @click.option(
     "--from",
     "state",
@@ -26,8 +25,7 @@ def command(settings: Settings, job: str, flink: str | None, state: str | None) 
 
     Only the local stack's checkpoints are known here: on another cluster, JOB starts fresh without --from.
     """
-    if flink is not None:
-        settings = msgspec.structs.replace(settings, flink=_cluster(flink))
+    settings = on_cluster(settings, flink)
     begun = "with a fresh state"
     if state is None and checkpoints.kept_here(settings):
         state = checkpoints.newest(settings, job)
@@ -44,10 +42,3 @@ def command(settings: Settings, job: str, flink: str | None, state: str | None) 
             "or raise task_managers in [stack] and run `sluice up`",
             err=True,
         )
-
-
-def _cluster(address: str) -> Flink:
-    try:
-        return Flink(address)
-    except ValueError as error:
-        raise InputError(f"--flink: {error}") from error

@@ -8,23 +8,28 @@ from typing import get_args
 from rich.text import Text
 
 from infra.demo.scoreboard import Picture, Stopped
-from infra.demo.screen import View, flow_figures, latency_figure, share
+from infra.demo.screen import View, flow_figures, flow_totals, latency_figure, share
 from schemas.events import DecisionKind
 
+NAMES = ("payments", "decisions")
 COLOURS = {"APPROVE": "green", "REVIEW": "yellow", "CHALLENGE": "magenta", "BLOCK": "red"}
 
 
 def view(picture: Picture) -> View:
     """The whole of it."""
-    return View(figures(picture), "last stopped", [_stopped(stopped) for stopped in picture.stopped])
+    flowing = [*flow_figures(picture, *NAMES), *_figures(picture)]
+    return View(flowing, "last stopped", [_stopped(stopped) for stopped in picture.stopped])
 
 
-def figures(picture: Picture) -> list[tuple[str, str]]:
-    """Counts and shares by name."""
+def totals(picture: Picture) -> list[tuple[str, str]]:
+    """Counts and shares by name, of the whole run."""
+    return [*flow_totals(picture, *NAMES), *_figures(picture)]
+
+
+def _figures(picture: Picture) -> list[tuple[str, str]]:
     kinds = "  ".join(f"{kind} {picture.kinds.get(kind, 0):,}" for kind in get_args(DecisionKind))
     caught, alarms = share(picture.caught, picture.frauds), share(picture.false_alarms, picture.goods)
     return [
-        *flow_figures(picture, "payments", "decisions"),
         ("decisions", kinds),
         latency_figure(picture),
         ("fraud", f"caught {caught}, false alarms {alarms} good payments"),

@@ -27,7 +27,7 @@ def farewell(settings: Settings, model: Signature, picture: Picture) -> str:
     """Several lines of text."""
     user = picture.stopped[-1].decision.user_id if picture.stopped else "USER"
     pages = {f"/users/{user}/decisions": "one customer's decisions, while `sluice api` runs"}
-    figures = [*decision_view.figures(picture), ("model", f"{model.name}@{model.version}: {model.training_data}")]
+    figures = [*decision_view.totals(picture), ("model", f"{model.name}@{model.version}: {model.training_data}")]
     return text(settings, figures, COMMANDS, pages, _QUERY)
 
 

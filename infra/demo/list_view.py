@@ -5,24 +5,29 @@ from __future__ import annotations
 from rich.text import Text
 
 from infra.demo.list_board import Change, ListPicture
-from infra.demo.screen import View, flow_figures, latency_figure, share
+from infra.demo.screen import View, flow_figures, flow_totals, latency_figure, share
 
+NAMES = ("interactions", "lists")
 SOURCES_SHOWN = 6
 
 
 def view(picture: ListPicture) -> View:
     """The whole of it."""
-    return View(figures(picture), "a list changes", [] if picture.change is None else _changed(picture.change))
+    flowing = [*flow_figures(picture, *NAMES), *_figures(picture)]
+    return View(flowing, "a list changes", [] if picture.change is None else _changed(picture.change))
 
 
-def figures(picture: ListPicture) -> list[tuple[str, str]]:
-    """Counts and shares by name."""
+def totals(picture: ListPicture) -> list[tuple[str, str]]:
+    """Counts and shares by name, of the whole run."""
+    return [*flow_totals(picture, *NAMES), *_figures(picture)]
+
+
+def _figures(picture: ListPicture) -> list[tuple[str, str]]:
     places = sum(picture.sources.values())
     sources = list(picture.sources.items())[:SOURCES_SHOWN]
     in_lists, popular = (share(hits, picture.wanted) for hits in (picture.hits, picture.popular_hits))
     shown = share(picture.listed, picture.items)
     return [
-        *flow_figures(picture, "interactions", "lists"),
         latency_figure(picture),
         ("next item", f"in the list {in_lists} clicks and purchases; among the 20 most popular {popular}"),
         ("lists", f"{shown} items shown, likeness within a list {picture.alike:.2f}"),

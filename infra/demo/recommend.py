@@ -90,7 +90,7 @@ def ending(settings: Settings, model: str, picture: ListPicture) -> str:
         f"/recommendations/{user}/history": "the shopper's lists before",
         "/items/demo-i000001/similar": "items like one item",
     }
-    return farewell.text(settings, [*list_view.figures(picture), ("model", model)], COMMANDS, pages, _QUERY)
+    return farewell.text(settings, [*list_view.totals(picture), ("model", model)], COMMANDS, pages, _QUERY)
 
 
 def _watch(

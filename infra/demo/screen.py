@@ -73,6 +73,11 @@ def flow_figures(flow: Flow, events: str, answers: str) -> list[tuple[str, str]]
     ]
 
 
+def flow_totals(flow: Flow, events: str, answers: str) -> list[tuple[str, str]]:
+    """What went in and came out: at the end, the rate of the newest seconds is that of waiting for the last answers."""
+    return [("in", f"{flow.sent:,} {events}"), ("out", f"{flow.answered:,} {answers}, lag {flow.waiting:,}")]
+
+
 def latency_figure(flow: Flow) -> tuple[str, str]:
     """How long answers take."""
     return "latency", f"p50 {flow.p50_ms:.0f} ms  p95 {flow.p95_ms:.0f} ms  p99 {flow.p99_ms:.0f} ms"

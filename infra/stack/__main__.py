@@ -1,4 +1,4 @@
-"""`python -m infra.stack`: install what the stack is made of and what tests need, start nothing."""
+"""`python -m infra.stack`: install what the stack is made of, with `tests` what only they need; start nothing."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from schemas.errors import SluiceError
 def main() -> None:
     """Install programs and jars; a failure is one line and exit code 1."""
     try:
+        if sys.argv[1:] == ["tests"]:
+            install.install_for_tests(_say)
+            return
         known = settings.read(None)
-        parts = topology.parts(known)
-        install.install(Home.of(known), parts, _say)
-        install.install_for_tests(_say)
+        install.install(Home.of(known), topology.parts(known), _say)
     except SluiceError as error:
         sys.exit(f"setup: {error}")
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 import importlib.util
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra import topics
+from infra import topics, wished_stop
 from infra.stack import flink_jobs, install, part_state, ports, topology
 from infra.stack.flink_jobs import JobState
 from infra.stack.home import Home
 from infra.stack.part_state import PartState
-from jobs.names import FRAUD_JOBS
-from schemas.errors import PartFailedError, PortInUseError, SettingsError, UnansweredError
+from jobs.names import BENCH_JOB_NAMES, FRAUD_JOBS
+from schemas.errors import OperatorError, PartFailedError, PortInUseError, SettingsError, UnansweredError
 from schemas.settings import Settings
 
 MIN_FREE_MB = 2048
@@ -44,7 +44,7 @@ def examine(settings: Settings) -> list[Finding]:
         findings += _topics(settings)
     if "job-manager" in healthy:
         try:
-            findings += [*_jobs(settings), *_old_code(settings, states)]
+            findings += [*_jobs(settings, _wished(settings, healthy)), *_old_code(settings, states)]
         except UnansweredError as error:
             findings.append(
                 Finding(str(error).partition("; ")[0], "sluice status, until it answers; else: sluice down; sluice up")
@@ -97,8 +97,20 @@ def _topics(settings: Settings) -> Iterator[Finding]:
         yield Finding(str(difference), mend)
 
 
-def _jobs(settings: Settings) -> Iterator[Finding]:
-    found = flink_jobs.jobs(settings)
+def _wished(settings: Settings, healthy: Collection[str]) -> Mapping[str, int]:
+    """When each job was last stopped because somebody wished it; nothing is known of it without a broker."""
+    if "kafka" not in healthy:
+        return {}
+    try:
+        return wished_stop.told(settings.kafka)
+    except OperatorError:
+        # What the broker lacks is a finding already.
+        return {}
+
+
+def _jobs(settings: Settings, wished_ms: Mapping[str, int]) -> Iterator[Finding]:
+    # What a bench submitted it has ended, or is about to.
+    found = [job for job in flink_jobs.jobs(settings) if job.name not in BENCH_JOB_NAMES]
     if not found:
         yield Finding("no job was submitted, so nothing is decided", f"sluice submit {FRAUD_JOBS[0]}")
     now_ms = time.time_ns() // 1_000_000
@@ -111,7 +123,7 @@ def _jobs(settings: Settings) -> Iterator[Finding]:
                 f"job {job.name} is {job.state.lower()} (restart {job.restarts}){cause}",
                 f"see {Home.of(settings).root}/log/task-manager-*.log",
             )
-        elif job.state in {"CANCELED", "FINISHED"}:
+        elif job.state in {"CANCELED", "FINISHED"} and wished_ms.get(job.name, 0) < job.started_ms:
             yield Finding(f"job {job.name} was stopped and is not running", f"sluice submit {job.name}")
         elif job.state == "RUNNING":
             yield from _working(settings, job, now_ms)

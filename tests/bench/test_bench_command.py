@@ -43,8 +43,9 @@ def test_a_bench_that_fails_half_way_has_printed_and_kept_what_it_measured(monke
 def test_a_quick_bench_prints_a_table_a_json_line_and_keeps_its_result(stack):
     history = Home.of(stack).root / "bench" / "history.jsonl"
     before = len(history.read_text().splitlines()) if history.exists() else 0
+    names = "latency,freshness,store-read,throughput,plain-loop,memory,state"
     done = subprocess.run(
-        [SLUICE, "bench", "--quick", "--json", "--only", "latency,store-read,memory,state"],
+        [SLUICE, "bench", "--quick", "--json", "--only", names],
         capture_output=True,
         text=True,
         timeout=500,
@@ -57,6 +58,9 @@ def test_a_quick_bench_prints_a_table_a_json_line_and_keeps_its_result(stack):
     assert found["rss_mb"]["kafka"] > 100
     assert found["state_bytes_per_user"] > 0
     assert found["store_read_ms"]["p99"] > 0
+    assert found["redis_freshness_ms"]["p50"] > 0
+    assert found["plain_loop_per_s"] > 0
+    assert found["throughput_per_s"] > 0
     assert "latency at 2,000/s" in done.stdout
     *parts, whole = [json.loads(line) for line in history.read_text().splitlines()[before:]]
     assert [part["partial"] for part in parts] == [True] * 6, "three rates of latency, and the others"

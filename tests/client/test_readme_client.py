@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import shutil
 import subprocess
 import sys
@@ -39,8 +38,8 @@ def blocks() -> dict[str, str]:
 
 
 def install_line() -> str:
-    """The line of README.md that builds the wheel and installs it."""
-    found = re.search(r"`(uv build --wheel [^`]*)`", README)
+    """The line of README.md that installs the client."""
+    found = re.search(r"`(pip install [^`]*)`", README)
     assert found is not None
     return found.group(1)
 
@@ -70,8 +69,6 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # pip stands beside: what it needs for itself is not what the line brings.
     for words, name in (((), "venv"), (("--seed",), "programs")):
         subprocess.run([*run, "venv", "--quiet", *words, "--python", sys.executable, folder / name], check=True)
-    (programs / "uv").write_text(f'#!/bin/sh\nexec {shlex.join(run)} "$@"\n')
-    (programs / "uv").chmod(0o755)
     given = {"PATH": f"{programs}:{os.environ['PATH']}", "PIP_PYTHON": str(python)}
     subprocess.run(["/bin/sh", "-euc", install_line()], check=True, cwd=source, env=os.environ | given)
     for name, code in blocks().items():

@@ -166,5 +166,6 @@ def test_the_farewell_names_only_commands_and_options_that_exist(commands):
 def test_the_farewell_sums_up_and_names_the_model_and_the_last_stopped_customer():
     text = farewell.farewell(Settings(), MODEL, _board().picture(0.0))
     assert "caught 1 of 1" in text
+    assert "/s" not in text[: text.index("To look further")], "the last seconds are those of waiting"
     assert "fraud@3: a year of payments" in text
     assert "/users/u1/decisions" in text

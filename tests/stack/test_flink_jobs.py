@@ -94,14 +94,14 @@ def test_an_ended_job_is_shown_only_while_none_of_its_name_runs(cluster):
 def test_the_doctor_names_the_innermost_cause_of_a_job_that_restarts(cluster):
     answers, settings = cluster
     add_job(answers, "a", "score", "RESTARTING", restarts=7, trace=TRACE)
-    (finding,) = doctor._jobs(settings)
+    (finding,) = doctor._jobs(settings, {})
     assert finding.what == "job score is restarting (restart 7): ModuleNotFoundError: No module named 'pemja'"
 
 
 def test_the_doctor_says_how_to_bring_back_a_failed_job(cluster):
     answers, settings = cluster
     add_job(answers, "a", "score", "FAILED", trace=TRACE)
-    (finding,) = doctor._jobs(settings)
+    (finding,) = doctor._jobs(settings, {})
     assert finding.mend == "mend the cause, then: sluice submit score"
 
 
@@ -117,7 +117,7 @@ def checkpoint(seconds):
 def test_the_doctor_finds_a_job_whose_tasks_wait_for_slots_although_flink_says_running(cluster, age_s, found):
     answers, settings = cluster
     add_job(answers, "a", "score", "RUNNING", started_ms=ago_ms(age_s), running=2, completed=checkpoint(1))
-    said = [finding.what for finding in doctor._jobs(settings)]
+    said = [finding.what for finding in doctor._jobs(settings, {})]
     assert said == (["job score waits: 2 of its 3 tasks run"] if found else [])
 
 
@@ -126,7 +126,7 @@ def test_the_doctor_finds_a_crash_loop_between_two_restarts_by_the_age_of_its_ch
     answers, settings = cluster
     last = checkpoint(age_s)
     add_job(answers, "a", "score", "RUNNING", started_ms=ago_ms(900), restarts=7, trace=TRACE, completed=last)
-    said = [finding.what for finding in doctor._jobs(settings)]
+    said = [finding.what for finding in doctor._jobs(settings, {})]
     assert len(said) == found
     assert not found or "(2 failed, 7 restarts, last for: ModuleNotFoundError: No module named 'pemja')" in said[0]
 
@@ -135,7 +135,7 @@ def test_the_doctor_finds_a_job_that_never_completed_a_checkpoint_and_lets_a_new
     answers, settings = cluster
     add_job(answers, "a", "old", "RUNNING", started_ms=ago_ms(900))
     add_job(answers, "b", "new", "RUNNING", started_ms=ago_ms(30))
-    (finding,) = doctor._jobs(settings)
+    (finding,) = doctor._jobs(settings, {})
     assert finding.what.startswith("job old has completed no checkpoint for 90")
 
 
@@ -143,16 +143,26 @@ def test_checkpoints_that_are_far_apart_by_intent_are_not_late(cluster):
     answers, settings = cluster
     settings = msgspec.structs.replace(settings, job=Job(checkpoint_ms=600_000))
     add_job(answers, "a", "score", "RUNNING", started_ms=ago_ms(9000), completed=checkpoint(900))
-    assert list(doctor._jobs(settings)) == []
+    assert list(doctor._jobs(settings, {})) == []
 
 
 def test_the_doctor_finds_a_stopped_job_and_that_there_is_none(cluster):
     answers, settings = cluster
     answers["/jobs/overview"] = {"jobs": []}
-    assert [finding.mend for finding in doctor._jobs(settings)] == ["sluice submit score_transactions"]
+    assert [finding.mend for finding in doctor._jobs(settings, {})] == ["sluice submit score_transactions"]
     add_job(answers, "a", "score", "CANCELED")
-    (finding,) = doctor._jobs(settings)
+    (finding,) = doctor._jobs(settings, {})
     assert (finding.what, finding.mend) == ("job score was stopped and is not running", "sluice submit score")
+
+
+def test_a_stop_that_was_wished_and_a_job_of_a_bench_are_nothing_to_mend(cluster):
+    answers, settings = cluster
+    add_job(answers, "a", "score", "CANCELED", started_ms=2_000)
+    add_job(answers, "b", "bench_reference", "CANCELED", started_ms=2_000)
+    assert list(doctor._jobs(settings, {"score": 3_000})) == []
+    # It was started again since, and ended without a word.
+    (finding,) = doctor._jobs(settings, {"score": 1_000})
+    assert finding.what == "job score was stopped and is not running"
 
 
 def test_the_status_shows_that_a_job_waits(cluster, monkeypatch):

@@ -165,6 +165,17 @@ def test_a_job_that_is_stopped_while_kafka_is_down_is_said_to_be_stopped_and_wha
     assert "\n" not in said
 
 
+def test_stop_asks_the_cluster_that_is_named(cluster, monkeypatch):
+    _, settings = cluster
+    asked = []
+    monkeypatch.setattr(flink_client, "running", lambda given: {SCORE: given.flink.rest})
+    monkeypatch.setattr(flink_client, "cancel", lambda job, given: asked.append((job, given.flink.rest)))
+    done = CliRunner().invoke(stop, [SCORE, "--now", "--flink", "http://cluster:8081"], obj=settings)
+    assert (done.exit_code, asked) == (0, [(SCORE, "http://cluster:8081")])
+    refused = CliRunner().invoke(stop, [SCORE, "--flink", "no address"], obj=settings)
+    assert str(refused.exception).startswith("--flink: ")
+
+
 def test_a_job_that_does_not_run_can_not_be_stopped(cluster):
     answers, settings = cluster
     answers.append(RUNNING)

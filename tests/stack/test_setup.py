@@ -78,7 +78,9 @@ def machine(tmp_path: Path) -> Machine:
 def test_a_machine_with_uv_needs_nothing_else(machine):
     machine.has("uv", UV)
     done = machine.set_up()
-    assert (done.returncode, done.stdout, done.stderr) == (0, "-m infra.stack\n", "")
+    assert (done.returncode, done.stdout) == (0, "-m infra.stack\n")
+    assert done.stderr == "setup: installing the Python packages, some minutes where none of them is cached\n"
+    assert machine.set_up().stderr == "", "what is there is not installed again"
 
 
 @pytest.mark.parametrize("user", ["0", "1000"])
@@ -106,6 +108,14 @@ def test_who_may_not_install_is_told_what_to_install(machine):
     refused(machine)
     machine.has("sudo", "exit 1")
     refused(machine)
+
+
+def test_who_has_pip_and_no_network_is_not_told_to_install_pip(machine):
+    machine.has("python3.11", PYTHON.replace('[ -e "{bin}/package" ] || exit 1', 'case "$2" in venv) exit 1 ;; esac'))
+    done = machine.set_up()
+    assert done.returncode == 1
+    said = "uv can not be installed: pip could not fetch it; mend the network or pip's index, or install uv yourself"
+    assert done.stderr.splitlines()[-1] == f"setup: {said}"
 
 
 def test_a_machine_without_apt_is_told_what_is_missing(machine):

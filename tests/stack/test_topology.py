@@ -8,6 +8,7 @@ import pytest
 
 from infra.stack import flink_config, topology, versions
 from infra.stack.part import Running
+from jobs.names import JOB_NAMES
 from schemas.errors import NotFoundError
 from schemas.settings import Cassandra, Flink, Kafka, Ports, Redis, Settings, Stack
 
@@ -20,6 +21,10 @@ def test_no_two_parts_use_one_port():
 def test_there_are_as_many_task_managers_as_the_settings_say():
     names = [part.name for part in topology.parts(Settings(stack=Stack(task_managers=2)))]
     assert [name for name in names if name.startswith("task-manager")] == ["task-manager-1", "task-manager-2"]
+
+
+def test_every_job_has_a_task_manager_and_one_is_spare():
+    assert Settings().stack.task_managers > len(JOB_NAMES) * Settings().job.parallelism
 
 
 def test_a_part_that_does_not_run_is_not_healthy_and_says_why():
