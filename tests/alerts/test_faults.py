@@ -23,11 +23,12 @@ from alert_stack import (
     until,
     unused_port,
 )
+from shortening import Shortening
 
 from infra.alerts import policy, probes
 from infra.alerts.alertmanager_client import send
 from infra.alerts.process import Process
-from infra.alerts.rules import Shortening, rules_yaml
+from infra.alerts.rules import rules_yaml
 from schemas.settings import Alerts, Channel, Kafka, Person, Ports, Redis, Settings, Stack
 from schemas.watching import Alert
 from serving.stores.memory_deliveries import MemoryDeliveries
@@ -171,7 +172,7 @@ def test_every_fault_is_told_and_so_is_its_end(tmp_path, receiver):
         running.enter_context(running_alertmanager(tmp_path, ports, quick=True))
         running.enter_context(running_router(process, ports.alerts))
         scraped = {"flink": exporter.port, "alerts": ports.alerts}
-        prometheus = running.enter_context(running_prometheus(tmp_path, ports, rules_yaml(SHORT), scraped))
+        prometheus = running.enter_context(running_prometheus(tmp_path, ports, SHORT.rules(rules_yaml()), scraped))
         # Longer than the longest window and offset together, so that every rule has its past.
         until(lambda: process.router._state.watchdog_ms, "the watchdog is heard of")
         time.sleep(26)
