@@ -106,7 +106,7 @@ def reports(level: str) -> list[object]:
 
 def poisoned(state: str) -> Alert:
     return Alert(
-        event_id=f"p-{state}", event_time_ms=NOON_MS, name="LabelsContradict", severity="critical", state=state,  # type: ignore[arg-type]
+        event_id=f"p-{state}", event_time_ms=NOON_MS, name="LabelsContradict", severity="critical", state=state,  # type: ignore[arg-type]  # a word of the literal
         summary="labels contradict", since_ms=NOON_MS, labels={"learner": "logistic"},
     )  # fmt: skip
 
@@ -118,7 +118,7 @@ def tell(process: Process, settings: Settings, events: list[object]) -> None:
     """
     now_ms = time.time_ns() // 1_000_000
     before = {alert.event_id for alert in to_publish(process.router)}
-    told = process.router.read(events, {}, now_ms)  # type: ignore[arg-type]
+    told = process.router.read(events, {}, now_ms)  # type: ignore[arg-type]  # events of those kinds
     made = [alert for alert in to_publish(process.router) if alert.event_id not in before]
     send(settings.alerts.alertmanager, [*told, *process.router.read(made, {}, now_ms)], now_ms)
 
