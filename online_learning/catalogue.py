@@ -21,7 +21,7 @@ FRAUD_WITHOUT = frozenset(("day_of_month", "month"))
 CLICK_SET = "recommend-1"
 
 
-def _logistic(features: Sequence[str], seed: int) -> LogisticLearner:
+def _logistic(features: Sequence[str], seed: int) -> LogisticLearner:  # noqa: ARG001  one shape for all
     return LogisticLearner(features, rate=0.05, fading=0.001, l2=0.0, clip=5.0)
 
 

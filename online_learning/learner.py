@@ -51,7 +51,7 @@ class Learner(ABC):
         """`learn` for features in the learner's order."""
         self._learn(self._named(row), y, weight)
 
-    def raise_rate(self, factor: float) -> bool:
+    def raise_rate(self, factor: float) -> bool:  # noqa: ARG002  learners that have a rate read it
         """Learn `factor` times as fast for a while; False for a learner that has no rate."""
         return False
 

@@ -77,6 +77,6 @@ class AllInMemory(EntityCache):
     def __init__(self) -> None:
         super().__init__(lambda _: None, _EVERYTHING)
 
-    def keep(self, kind: str, changed: dict[str, int]) -> list[Writes]:  # nothing to keep
+    def keep(self, kind: str, changed: dict[str, int]) -> list[Writes]:  # noqa: ARG002  nothing is kept, of no kind
         """Nothing to pack."""
         return [{} for _ in changed]

@@ -33,7 +33,7 @@ class _Refusal:
     def __init__(self) -> None:
         self.reason = ""
 
-    def count(self, metric: Metric, value: str = "", by: int = 1) -> None:
+    def count(self, metric: Metric, value: str = "", by: int = 1) -> None:  # noqa: ARG002  one shape for all
         if metric.label == "reason":
             self.reason = value
 

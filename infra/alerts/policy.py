@@ -124,11 +124,11 @@ class Policy:
         if state.under_way is not None or not state.waiting or now_ms < state.retry_ms:
             return None
         urgent = [w for w in state.waiting if w.notice.severity == "critical"]
-        ready = urgent and self._may_send(person, state, now_ms, urgent=True)
+        ready = urgent and self._may_send(state, now_ms, urgent=True)
         chosen = urgent
         if not ready:
             chosen = self._patient(person, state, now_ms)
-            if not chosen or not self._may_send(person, state, now_ms, urgent=False):
+            if not chosen or not self._may_send(state, now_ms, urgent=False):
                 return None
         # What one channel takes and another does not leaves in messages of its own, the gravest first.
         lead = min(chosen, key=lambda w: PATIENCE_MS[w.notice.severity]).notice.severity
@@ -157,8 +157,8 @@ class Policy:
         waiting = [w for w in state.waiting if w.notice.severity != "critical"]
         return waiting if any(w.due_ms <= now_ms for w in waiting) else []
 
-    def _may_send(self, person: Person, state: PersonState, now_ms: int, *, urgent: bool) -> bool:
-        """Whether the hour of the person has room, and the pause since the last message is long enough."""
+    def _may_send(self, state: PersonState, now_ms: int, *, urgent: bool) -> bool:
+        """Whether the hour of a person has room, and the pause since the last message is long enough."""
         used, most = len(state.delivered_ms), self._config.person_per_hour
         room = most if urgent else most - int(most * KEPT_FOR_URGENT)
         pause_ms = next((pause for share, pause in PAUSES_MS if used >= share * most), 0)

@@ -94,7 +94,7 @@ class Process:
                 self._senders.submit(self._send, message).add_done_callback(self._sent)
             if now_ms / 1000 - told_again >= TOLD_AGAIN_S:
                 told_again = now_ms / 1000
-                _, firing = self.router.still_firing(now_ms)
+                firing = self.router.still_firing(now_ms)
                 self.stream.publish()
                 self.stream.tell(firing)
 

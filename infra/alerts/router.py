@@ -58,8 +58,8 @@ class Router:
         self._watching = False
         self._policy.recover()
 
-    def hear(self, webhook: Webhook, now_ms: int) -> list[ControlRecord]:
-        """A notification of Alertmanager; the control records that respond to it are in the outbox, too."""
+    def hear(self, webhook: Webhook, now_ms: int) -> None:
+        """Take in a notification of Alertmanager; the control records that respond to it go into the outbox."""
         with self._lock:
             responses: list[ControlRecord] = []
             for heard in webhook.alerts:
@@ -82,14 +82,13 @@ class Router:
                     )
             self._write(responses)
             self._save(self._state)
-            return responses
 
     def read(
         self, events: Iterable[Alert | DriftReport | Anomaly | Aggregate], offsets: dict[str, int], now_ms: int
-    ) -> tuple[list[Alert], list[Alert]]:
-        """Events of the stream: the alerts to publish that follow from them, and those that Alertmanager must hear of.
+    ) -> list[Alert]:
+        """Take in events of the stream; the alerts among them, explained, of which Alertmanager must hear.
 
-        `offsets` are the places after these events, to go on from. What is to be published is in the outbox, too.
+        `offsets` are the places after these events, to go on from. The alerts that follow from them go into the outbox.
         """
         with self._lock:
             made: list[Alert] = []
@@ -107,7 +106,7 @@ class Router:
             self._state.offsets |= offsets
             self._write(made)
             self._save(self._state)
-            return made, told
+            return told
 
     def control(self, record: ControlRecord) -> None:
         """Take in a control record: switches of responses, and the thresholds and online models in force."""
@@ -125,18 +124,15 @@ class Router:
             elif record.kind == "policy" and record.name == "default":
                 self._thresholds = payload if isinstance(payload, control.Policy) else control.Policy()
 
-    def still_firing(self, now_ms: int) -> tuple[list[Alert], list[Alert]]:
-        """The alerts to publish because they are over, and all that fire: Alertmanager forgets what it is not told.
-
-        The first are in the outbox, too.
-        """
+    def still_firing(self, now_ms: int) -> list[Alert]:
+        """All alerts that fire: Alertmanager forgets what it is not told. The ends of others go into the outbox."""
         with self._lock:
             over = signals.expired(self._state, now_ms)
             over += signals.forgotten(self._state, now_ms, FORGOTTEN_MS)
             if over:
                 self._write(over)
                 self._save(self._state)
-            return over, [active.alert for active in self._state.active.values()]
+            return [active.alert for active in self._state.active.values()]
 
     def unsent(self) -> dict[int, Unsent]:
         """The outbox: what is to be written to Kafka, in this order; a restart finds it again."""

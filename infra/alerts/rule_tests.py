@@ -14,10 +14,10 @@ RULES_FILE = "rules.yml"
 EVALUATED_EVERY = {"15s": "1m", "10m": "10m"}
 
 
-def rule_tests_yaml(step: str, rules_file: str = RULES_FILE, only: str | None = None) -> str:
-    """The cases whose samples are `step` apart, of all rules of the file or of one definition alone."""
-    head = f"{NOTE}rule_files: {json.dumps([rules_file])}\nevaluation_interval: {EVALUATED_EVERY[step]}\ntests:\n"
-    ruled = [(d, d.signal) for d in DEFINITIONS.values() if isinstance(d.signal, Rule) and only in {None, d.name}]
+def rule_tests_yaml(step: str) -> str:
+    """The cases whose samples are `step` apart, of all rules."""
+    head = f"{NOTE}rule_files: {json.dumps([RULES_FILE])}\nevaluation_interval: {EVALUATED_EVERY[step]}\ntests:\n"
+    ruled = [(d, d.signal) for d in DEFINITIONS.values() if isinstance(d.signal, Rule)]
     return head + "".join(_test(d, case) for d, rule in ruled for case in rule.cases if case.step == step)
 
 

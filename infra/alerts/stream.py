@@ -221,7 +221,7 @@ class Stream:
                     letters.append(dead_letter(record, refused, JOB))
         self._deliver(letters)
         if offsets:
-            _, told = self._router.read(read, offsets, self._clock())
+            told = self._router.read(read, offsets, self._clock())
             self.publish()
             self.tell(told)
 

@@ -57,7 +57,7 @@ def measure(settings: Settings, *, rate: float, seconds: float, users: int) -> F
     return Freshness(rate, percentiles(np.array(found)), watched(count) - len(found))
 
 
-def store_reads(settings: Settings, *, users: int, reads: int = READS) -> Percentiles:
+def store_reads(settings: Settings, *, users: int) -> Percentiles:
     """How long one read of all features of one user takes, in ms, through the store's client."""
     workload = Workload(users)
     store = redis_online.connect(settings.redis, stored_catalogue())
@@ -65,7 +65,7 @@ def store_reads(settings: Settings, *, users: int, reads: int = READS) -> Percen
         for number in range(WARM_UP_READS):
             store.read_features("user", [workload.user(number)])
         found = []
-        for number in range(reads):
+        for number in range(READS):
             begun = time.perf_counter()
             store.read_features("user", [workload.user(number)])
             found.append((time.perf_counter() - begun) * 1000)

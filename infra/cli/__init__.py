@@ -42,10 +42,10 @@ COMMANDS = {
 class _Commands(click.Group):
     """Loads a command's module when it is called; `sluice --help` loads none."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click hands it in
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002  click hands it in
         if name not in COMMANDS:
             return None
         try:
@@ -56,7 +56,7 @@ class _Commands(click.Group):
             raise MissingPartError(f"`sluice {name}` needs {error.name}: {extras.install('local')}") from error
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  click hands it in
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 

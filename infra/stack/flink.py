@@ -115,15 +115,13 @@ def distribution() -> Path:
     return Path(found.origin).parent
 
 
-def link_jars(home: Home) -> Path:
-    """Link the wheel's jars and the Kafka connector into one folder, as FLINK_LIB_DIR wants it; returns the folder."""
-    folder = home.data("flink") / "lib"
-    _link(folder, _cluster_jars(home))
-    return folder
+def link_jars(home: Home) -> None:
+    """Link the wheel's jars and the Kafka connector into one folder, as FLINK_LIB_DIR wants it."""
+    _link(home.data("flink") / "lib", _cluster_jars(home))
 
 
 def link_submission(home: Home, runtime: Path) -> Path:
-    """The same for who submits a job, with the `runtime` jar that goes to the cluster with the job."""
+    """The same for who submits a job, with the `runtime` jar that goes to the cluster with it; returns the folder."""
     folder = home.data("flink") / "submission-lib"
     _link(folder, [*_cluster_jars(home), runtime])
     return folder

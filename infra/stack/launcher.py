@@ -58,7 +58,7 @@ def down(settings: Settings, progress: Progress = silent, *, wipe: bool = False)
         return [running.part for running in found]
 
 
-def renew(settings: Settings, progress: Progress = silent) -> list[Running]:
+def renew(settings: Settings, progress: Progress) -> None:
     """Restart the TaskManagers, which then load the installed code; running jobs go on from their last checkpoint.
 
     Raises what `up` raises.
@@ -68,17 +68,17 @@ def renew(settings: Settings, progress: Progress = silent) -> list[Running]:
         parts = tuple(part for part in topology.parts(settings) if part.service == "taskmanager")
         for part in parts:
             stop_part(settings, part.name)
-        return _start(settings, parts, progress)
+        _start(settings, parts, progress)
 
 
-def start_part(settings: Settings, name: str, progress: Progress = silent) -> Running:
+def start_part(settings: Settings, name: str) -> Running:
     """Start one part, if it does not run, and wait until it is healthy.
 
     Raises NotFoundError, PortInUseError, SettingsError or PartFailedError.
     """
     part = topology.part(settings, name)
-    with _lock(Home.of(settings), progress):
-        return _start(settings, (part,), progress)[0]
+    with _lock(Home.of(settings), silent):
+        return _start(settings, (part,), silent)[0]
 
 
 def stop_part(settings: Settings, name: str, *, kill: bool = False) -> bool:

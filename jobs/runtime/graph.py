@@ -240,7 +240,7 @@ def _source(tables: StreamTableEnvironment, job: Job, flow: Flow, settings: Sett
         FROM {flow.name}_source{_sampled(flow.permille(settings))}""")  # noqa: S608  # numbers and names of our own settings
     keyed = " ".join(f"WHEN {bucket} THEN {key}" for bucket, key in enumerate(keys))
     keyed_records = tables.sql_query(
-        f"SELECT CASE bucket {keyed} END, place, arrival_ms, `key`, `value` FROM {flow.name}_bucketed"  # noqa: S608
+        f"SELECT CASE bucket {keyed} END, place, arrival_ms, `key`, `value` FROM {flow.name}_bucketed"  # noqa: S608  # our own names
     )
     return tables.to_append_stream(keyed_records, Types.ROW([Types.INT(), *_RECORD]))
 

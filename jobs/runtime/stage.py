@@ -46,7 +46,7 @@ class Stage(ABC):
     def step(self, batch: Sequence[Record] | Sequence[Message]) -> Sequence[Message]:
         """Work on one batch of one bucket: records in the first stage, messages of the one before in the others."""
 
-    def route(self, message: Message) -> str:
+    def route(self, message: Message) -> str:  # noqa: ARG002  stages that are not the last read it
         """The id whose bucket the message goes to next."""
         raise TypeError(f"{self.uid} is a last stage: nothing goes on from it")
 

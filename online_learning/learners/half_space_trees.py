@@ -36,7 +36,7 @@ class HalfSpaceTreesLearner(Learner):
     def _predict(self, x: Features) -> float:
         return float(self.detector.score_one(self._scaled(x)))
 
-    def _learn(self, x: Features, y: float, weight: float) -> None:
+    def _learn(self, x: Features, y: float, weight: float) -> None:  # noqa: ARG002  what is usual is learned without labels
         self.scaler.learn_one(x)
         self._heaviest = max(self._heaviest, weight)
         if self._rng.random() * self._heaviest < weight:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Literal, TypeVar
 
 import msgspec
@@ -160,7 +161,7 @@ class Finder:
         for start in range(0, len(fresh), size):
             portion = fresh[start : start + size]
             ids = [place.item_id for place in portion]
-            entries = self._ask(lambda ids=ids: self._stored.entries(ids))  # type: ignore[misc]
+            entries = self._ask(partial(self._stored.entries, ids))
             if entries is not None:
                 yield from ((place, entry, None) for place, entry in zip(portion, entries, strict=True))
             elif offer.seen is not None:

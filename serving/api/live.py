@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 from starlette.types import Receive, Scope, Send
 
 from schemas.errors import OperatorError
@@ -46,7 +46,7 @@ def router(console: Console, streams: Streams, metrics: Metrics) -> APIRouter:
         response_class=Response,
         responses=plain("text/event-stream", 503, description=f"Events named {', '.join(SECTIONS)}, JSON."),
     )
-    async def follow(request: Request) -> Response:
+    async def follow() -> Response:
         """What the console shows: everything at first, then each section again when it has changed.
 
         A reader that takes nothing for 10 s is dropped; a browser comes back by itself and gets everything again.

@@ -55,7 +55,7 @@ def tag(text: str) -> int:
     return crc32(text.encode()) & 0xFFF_FFFF
 
 
-def compute(tx: Transaction, habits: Habits, newest: bool, out: list[float]) -> None:  # one shape for all
+def compute(tx: Transaction, habits: Habits, newest: bool, out: list[float]) -> None:  # noqa: ARG001  one shape for all
     """Append the six values."""
     hours, hour = habits.hours, local_hour(tx)
     total = sum(hours)

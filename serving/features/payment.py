@@ -11,7 +11,7 @@ NIGHT_ENDS_HOUR = 6
 _SATURDAY = 5
 
 
-def features(entity: EntityKind) -> tuple[Feature, ...]:  # every group answers for its entity kind
+def features(entity: EntityKind) -> tuple[Feature, ...]:  # noqa: ARG001  every group answers for its entity kind
     """Amount, hour, weekday, weekend, night, day of the month, month."""
     return (
         Feature(name="amount", entity="transaction", aggregate="value", description="The amount, in major units."),

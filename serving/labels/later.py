@@ -42,7 +42,7 @@ class Later(Generic[T]):
         self._name = name
         self._most = most
         self._read = read
-        self._decoder = msgspec.msgpack.Decoder(list[kind])  # type: ignore[valid-type]
+        self._decoder = msgspec.msgpack.Decoder(list[kind])  # type: ignore[valid-type]  # mypy takes `kind` for a value alone
         self._held: _Index | None = None
         self._writes: Writes = {}
 

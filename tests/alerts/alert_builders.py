@@ -8,8 +8,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from infra.alerts.notice import Notice
+from infra.alerts.router import Router
+from schemas.codec import decode
+from schemas.events import ControlRecord
 from schemas.settings import Alerts, Channel, Person
-from schemas.watching import DriftReport
+from schemas.topics import ALERTS, CONTROL
+from schemas.watching import Alert, DriftReport
 
 MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
 # Monday, 2026-03-02, 12:00 UTC.
@@ -29,6 +33,16 @@ def config(*people: Person, **fields: Any) -> Alerts:
 def notice(name: str = "FeatureDrift", severity: str = "high", state: str = "firing", **fields: Any) -> Notice:
     given = {"summary": f"{name} happened", "at_ms": NOON_MS, "since_ms": NOON_MS, "owner": "data"} | fields
     return Notice(name=name, severity=severity, state=state, **given)  # type: ignore[arg-type]  # words of a test
+
+
+def to_publish(router: Router) -> list[Alert]:
+    """The alerts of a router's outbox, in the order in which they were made."""
+    return [decode(Alert, record.value) for record in router.unsent().values() if record.topic == ALERTS.name]
+
+
+def to_control(router: Router) -> list[ControlRecord]:
+    """The control records of a router's outbox, in the order in which they were made."""
+    return [decode(ControlRecord, record.value) for record in router.unsent().values() if record.topic == CONTROL.name]
 
 
 def report(name: str = "amount", value: float = 0.3, level: str = "significant", **fields: Any) -> DriftReport:

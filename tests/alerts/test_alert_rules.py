@@ -5,17 +5,19 @@ import random
 import re
 import shutil
 import subprocess
+from itertools import groupby
 from pathlib import Path
 
 import click
 import pytest
 import yaml
 from prometheus_client import generate_latest
+from shortening import Shortening
 
 from infra.alerts import generate
 from infra.alerts.metrics import RouterMetrics
-from infra.alerts.rule_tests import rule_tests_yaml
-from infra.alerts.rules import Shortening, rules_yaml
+from infra.alerts.rule_tests import EVALUATED_EVERY, rule_tests_yaml
+from infra.alerts.rules import rules_yaml
 from infra.cli import COMMANDS, sluice
 from online_learning.process_metrics import ProcessMetrics
 from schemas import metrics
@@ -61,13 +63,19 @@ def test_a_generated_file_is_current(place):
 
 def test_promtool_runs_the_rules_and_finds_what_their_tests_expect(tmp_path):
     """Each rule with its own tests: promtool evaluates every rule of a file for every test of it."""
-    files = []
-    for definition in RULED:
-        rules = f"{definition.name}.rules.yml"
-        (tmp_path / rules).write_text(rules_yaml(only=definition.name))
-        for step in {case.step for case in definition.signal.cases}:
-            files.append(f"{definition.name}.{step}.yml")
-            (tmp_path / files[-1]).write_text(rule_tests_yaml(step, rules, definition.name))
+    for group in yaml.safe_load(rules_yaml())["groups"]:
+        for rule in group["rules"]:
+            alone = {"groups": [group | {"rules": [rule]}]}
+            (tmp_path / f"{rule['alert']}.rules.yml").write_text(yaml.safe_dump(alone))
+    files, tested = [], 0
+    for step in EVALUATED_EVERY:
+        given = yaml.safe_load(rule_tests_yaml(step))
+        for name, cases in groupby(given["tests"], lambda case: case["alert_rule_test"][0]["alertname"]):
+            alone = given | {"rule_files": [f"{name}.rules.yml"], "tests": list(cases)}
+            files.append(f"{name}.{step}.yml")
+            (tmp_path / files[-1]).write_text(yaml.safe_dump(alone))
+            tested += len(alone["tests"])
+    assert tested == sum(len(definition.signal.cases) for definition in RULED)
     run_promtool(tmp_path, *files)
 
 
@@ -138,6 +146,10 @@ def test_shortening_touches_durations_alone():
     assert [short.hold(text) for text in ("0s", "30s", "1d")] == ["0s", "2s", "2s"]
     text = 'rate(a_5m{le="1d"}[5m] offset 1h) > 5'
     assert short.expr(text) == 'rate(a_5m{le="1d"}[5s] offset 20s) > 5'
+    rule = {"alert": "A", "for": "30s", "labels": {"severity": "high"}, "annotations": {"summary": "over [5m]"}}
+    given = {"groups": [{"name": "g", "rules": [rule | {"expr": text}]}]}
+    expected = {"groups": [{"name": "g", "rules": [rule | {"expr": short.expr(text), "for": "2s"}]}]}
+    assert yaml.safe_load(short.rules(yaml.safe_dump(given))) == expected
 
 
 # Growth of counters in ten minutes of normal traffic, and the values of gauges.

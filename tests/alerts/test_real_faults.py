@@ -118,7 +118,7 @@ def test_faults_of_the_running_stack_are_told_and_so_is_their_end(stack, payment
         part(redis_command, redis_port, tmp_path / "redis.log") as redis,
         running_alertmanager(tmp_path, ports, quick=True),
         running_router(process, ports.alerts),
-        running_prometheus(tmp_path, ports, rules_yaml(SHORT), {**scraped, "alerts": ports.alerts}),
+        running_prometheus(tmp_path, ports, SHORT.rules(rules_yaml()), {**scraped, "alerts": ports.alerts}),
     ):
         until(lambda: answers(ports.prometheus, PAST), "Prometheus has a past")
         until(lambda: not answers(ports.prometheus, FIRING) and calm(receiver), "the first scrapes are over")

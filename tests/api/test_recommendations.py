@@ -234,7 +234,7 @@ def test_a_process_that_never_saw_the_store_answers_503_in_one_line():
 
 def test_a_list_that_this_release_can_not_read_is_as_good_as_none():
     class Lists(MemoryLists):
-        def read_list(self, user_id):
+        def read_list(self, _user_id):
             raise StateVersionError("stored list has encoding 99; upgrade")
 
     shop = Shop(lists=Lists(lambda: NOW_MS))

@@ -125,7 +125,7 @@ def test_a_command_whose_packages_are_not_installed_names_them_and_the_way_to_ge
     def without_numpy_and_the_like(wanted: str, *rest: object, **more: object) -> object:
         if wanted == "click":
             raise ModuleNotFoundError("No module named 'rich'", name="rich")
-        return load(wanted, *rest, **more)  # type: ignore[arg-type]
+        return load(wanted, *rest, **more)  # type: ignore[arg-type]  # as they came
 
     monkeypatch.setattr(builtins, "__import__", without_numpy_and_the_like)
     monkeypatch.setattr(sys, "argv", ["sluice", name])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import io
 import re
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,6 +33,10 @@ MOST_JOB_LINES = 150
 IMPURE = re.compile(
     r"^(time\.(time|monotonic|perf_counter|sleep)(_ns)?|datetime\.(datetime\.)?(now|utcnow|today)|date\.today"
     r"|os\.(environ|getenv|urandom)|random\.(?!Random$)\w+|np\.random\..*|numpy\.random\..*|uuid\.uuid\d|secrets\..*)"
+)
+# A check that is switched off on a line, with the codes of what is switched off.
+SWITCHED_OFF = re.compile(
+    r"#\s*(?:noqa\b(?::\s*[A-Z]+\d+(?:[,\s]+[A-Z]+\d+\b)*)?|type:\s*ignore\b(?:\[[^\]]*\])?)", re.IGNORECASE
 )
 EDGES = {
     "serving/control_feed.py": "waits for the control topic",
@@ -119,6 +125,44 @@ def test_pyflink_is_imported_only_in_jobs(folder):
 @pytest.mark.parametrize("path", SOURCES, ids=relative)
 def test_no_file_is_longer_than_400_lines(path):
     assert len(path.read_text("utf-8").splitlines()) <= 400
+
+
+def unexplained(text: str) -> list[int]:
+    """Lines on which a check is switched off without words that say why."""
+    comments = [
+        token for token in tokenize.generate_tokens(io.StringIO(text).readline) if token.type == tokenize.COMMENT
+    ]
+    return [
+        comment.start[0]
+        for comment in comments
+        if not all(re.search("[a-z]{3}", reason, re.IGNORECASE) for reason in SWITCHED_OFF.split(comment.string)[1:])
+    ]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=relative)
+def test_a_check_is_switched_off_only_with_the_reason_on_its_line(path):
+    assert unexplained(path.read_text("utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "explained"),
+    [
+        ("a = b  # noqa", False),
+        ("a = b  # noqa: S608", False),
+        ("a = b  # noqa: S608, S310", False),
+        ("a = b  # NOQA:S608 --", False),
+        ("a = b  # type: ignore", False),
+        ("a = b  # type: ignore[arg-type,misc]", False),
+        ("a = b  # noqa: S608  # type: ignore[misc]  # our own names", False),
+        ("a = b  # noqa: S608  # our own names", True),
+        ("a = b  # noqa: S608, S310 - ours", True),
+        ("a = b  # type: ignore[misc]  # PyFlink has no types", True),
+        ("a = b  # what it is for", True),
+        ("a = '# noqa: S608'", True),
+    ],
+)
+def test_the_scan_sees_every_check_that_is_switched_off_without_a_reason(line, explained):
+    assert (unexplained(f"{line}\n") == []) is explained
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=relative)

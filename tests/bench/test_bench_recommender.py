@@ -43,7 +43,7 @@ def test_without_a_champion_one_is_made_and_its_pointer_is_taken_back(log, tmp_p
     assert Registry(tmp_path).champion("recommend") is None
 
 
-def test_a_champion_that_is_there_answers_and_nothing_is_published(log, tmp_path: Path, monkeypatch):
+def test_a_champion_that_is_there_answers_and_nothing_is_published(log, monkeypatch):
     monkeypatch.setattr(champion, "present", lambda _settings, _name: "7")
     with recommender.in_force(Settings(), 1_500, lambda _: None) as label:
         assert label == "recommend@7"

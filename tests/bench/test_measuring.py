@@ -71,7 +71,7 @@ def test_a_system_that_never_answers_is_named(stack, names):
         latency.measure(stack.kafka, *names, rate=50, seconds=1, users=50, patience_s=3)
 
 
-def test_a_child_that_fails_says_why_in_one_line(stack):
+def test_a_child_that_fails_says_why_in_one_line():
     load = Load("127.0.0.1:1", "nowhere", "run", 1, 1.0, 10)
     with (
         Child("infra.bench.load", load, Sent) as child,

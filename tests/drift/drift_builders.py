@@ -88,7 +88,7 @@ class Run:
                     self.state[key] = value
         return self
 
-    def _count(self, metric, value="", by=1):
+    def _count(self, metric, _value="", by=1):
         self.counted[metric.name] = self.counted.get(metric.name, 0) + by
 
 

@@ -50,10 +50,10 @@ class Shop:
         aggregates = [codec.decode(Aggregate, o.value) for o in found if o.topic == AGGREGATES.name]
         return aggregates, [codec.decode(Anomaly, o.value) for o in found if o.topic == ANOMALIES.name]
 
-    def _count(self, metric, value="", by=1):
+    def _count(self, metric, _value="", by=1):
         self.counted[metric.name] += by
 
-    def _gauge(self, metric, value, label, within=""):
+    def _gauge(self, _metric, value, label, within=""):
         self.gauges[(label, within) if within else label] = value
 
 

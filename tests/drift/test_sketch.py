@@ -32,7 +32,7 @@ def filled(seed, count):
 
 
 def described(found):
-    def hold(subject, value, limits, likely):
+    def hold(_subject, value, limits, likely):
         return held(Held(), value, limits, START_MS, likely=likely)
 
     window = reports.Window("fraud@1", "", START_MS, START_MS + HOUR_MS, HOUR_MS, hold)
@@ -153,7 +153,7 @@ def test_many_names_in_few_answers_do_not_drift_by_chance():
     weights = 1 / np.arange(1, 22)
     shares = {f"m{n:02}": float(share) for n, share in enumerate(weights / weights.sum())}
 
-    def hold(subject, value, limits, likely):
+    def hold(_subject, value, limits, likely):
         return held(Held(), value, limits, START_MS, likely=likely)
 
     window = reports.Window("fraud@1", "", START_MS, START_MS + HOUR_MS, HOUR_MS, hold)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,7 +15,7 @@ from infra.cli import sluice
 from infra.generator.payments.config import Config
 from infra.generator.payments.stream import events
 from schemas.errors import InputError, MappingError
-from schemas.events import Item
+from schemas.events import Event, Item
 from schemas.topics import TOPICS
 from serving.history import log_file
 
@@ -106,7 +107,7 @@ def test_a_replay_without_a_mapping_needs_a_generated_file(tmp_path: Path) -> No
 
 
 def test_nothing_half_written_is_left_behind(tmp_path: Path) -> None:
-    def broken():  # type: ignore[no-untyped-def]
+    def broken() -> Iterator[Event]:
         yield from events(Config(users=100, merchants=100, count=5))
         raise RuntimeError
 

@@ -49,7 +49,7 @@ class FakeClient:
             self.failing.append(on_delivery)
         self.sent.append((self.time.now, Record(topic, key, value)))
 
-    def poll(self, timeout: float) -> int:
+    def poll(self, _timeout: float) -> int:
         self.queued = 0
         for on_delivery in self.failing:
             on_delivery("message too large", self)
@@ -59,7 +59,7 @@ class FakeClient:
     def topic(self) -> str:
         return "transactions"
 
-    def flush(self, timeout: float) -> int:
+    def flush(self, _timeout: float) -> int:
         self.flushes += 1
         self.poll(0)
         return self.open_records

@@ -43,7 +43,7 @@ class Loop:
         self.send(SNAPSHOTS, self.name, codec.encode(made))
 
     def switch(self, mode: str, weight: float | None = None) -> None:
-        payload = msgspec.Raw(codec.encode(OnlineModel(self.name, mode, weight=weight)))  # type: ignore[arg-type]
+        payload = msgspec.Raw(codec.encode(OnlineModel(self.name, mode, weight=weight)))  # type: ignore[arg-type]  # a word of the literal
         fields = {"event_id": f"{self.name}-{mode}", "event_time_ms": 1, "kind": "online_model", "name": self.name}
         self.send(CONTROL, self.control, codec.encode(ControlRecord(**fields, payload=payload)))
 

@@ -81,7 +81,7 @@ class Held(Tally):
     def __init__(self, uid: str, log: list[str], fails: str = "") -> None:
         self.uid, self._log, self._fails = uid, log, fails
 
-    def open(self, door: Door) -> None:
+    def open(self, _door: Door) -> None:
         if self._fails == "open":
             raise ValueError(f"{self.uid} can not be opened")
         self._log.append(f"open {self.uid}")

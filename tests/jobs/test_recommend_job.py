@@ -52,7 +52,7 @@ class Shop:
             item_id=f"{self.name}-i{number}",
             categories=[f"{self.name}-c{number % PARTS}"],
             created_ms=now_ms,
-            **fields,  # type: ignore[arg-type]
+            **fields,  # type: ignore[arg-type]  # fields by name
         )
         self.send(ITEMS, entry.item_id, codec.encode(entry))
 
@@ -62,7 +62,7 @@ class Shop:
             event_time_ms=time.time_ns() // 1_000_000,
             user_id=f"{self.name}-{user}",
             item_id=f"{self.name}-i{number}",
-            kind=kind,  # type: ignore[arg-type]
+            kind=kind,  # type: ignore[arg-type]  # a word of the literal
         )
         self.send(INTERACTIONS, event.user_id, codec.encode(event))
         return event.event_id

@@ -66,7 +66,7 @@ def interaction(event_id: str, kind: str = "click", at_ms: int = NOON_MS + 60_00
 
 def record(event: Event, offset: int = 0, arrival_ms: int | None = None) -> Record:
     arrival_ms = event.event_time_ms if arrival_ms is None else arrival_ms
-    key = event.user_id.encode()  # type: ignore[attr-defined]
+    key = event.user_id.encode()  # type: ignore[attr-defined]  # tests give events of a user
     return Record(TOPIC[type(event)].name, 0, offset, arrival_ms, key, codec.encode(event))
 
 

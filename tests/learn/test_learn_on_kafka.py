@@ -119,7 +119,7 @@ def test_killed_and_resumed_it_ends_with_the_model_of_a_run_that_was_not(kafka: 
     for _ in range(2):
         before = checkpoint.read_bytes() if checkpoint.exists() else b""
         process = _learn(file)
-        _until(lambda seen=before: checkpoint.exists() and checkpoint.read_bytes() != seen)  # type: ignore[misc]
+        _until(lambda seen=before: checkpoint.exists() and checkpoint.read_bytes() != seen)  # type: ignore[misc]  # mypy infers no default
         os.kill(process.pid, signal.SIGKILL)
         process.communicate(timeout=WAIT_S)
         kills += process.returncode == -signal.SIGKILL

@@ -39,11 +39,11 @@ class Drawn:
             return self.wrong[items.ids[number]]
         return np.random.default_rng([number, int(items.prices[number])]).normal(size=DIMENSION)
 
-    def prepare(self, items, numbers, now_ms):
+    def prepare(self, items, numbers, _now_ms):
         made = [self.vector(items, number) for number in numbers]
         return numbers, lambda: np.array(made, np.float32).reshape(-1, DIMENSION)
 
-    def user(self, user, segment, now_ms, vectors):
+    def user(self, user, _segment, _now_ms, vectors):
         return vectors[: user.known_size].sum(axis=0)
 
     def voices(self, products):

@@ -178,7 +178,7 @@ def test_on_another_cluster_checkpoints_go_to_the_folder_of_the_settings(monkeyp
 def test_on_another_cluster_a_savepoint_goes_to_the_folder_of_the_settings(monkeypatch):
     asked = []
 
-    def ask(settings, path, body=None, method=None):
+    def ask(_settings, _path, body=None):
         asked.append(body)
         done = {"status": {"id": "COMPLETED"}, "operation": {"location": "s3://kept/savepoints/1"}}
         return {"jobs": [{"name": JOB, "jid": D, "state": "RUNNING"}], "request-id": "r", **done}

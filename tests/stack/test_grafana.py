@@ -43,8 +43,8 @@ def test_there_is_no_dashboard_without_code():
     assert {path.stem for path in FOLDER.iterdir()} == set(DASHBOARDS)
 
 
-@pytest.mark.parametrize(("name", "title", "query"), QUERIES)
-def test_every_panel_asks_for_metrics_that_are_exported(name, title, query):
+@pytest.mark.parametrize("query", [pytest.param(query, id=f"{name}-{title}") for name, title, query in QUERIES])
+def test_every_panel_asks_for_metrics_that_are_exported(query):
     named = set(re.findall(r"\b(?:flink|sluice)_\w+", query)) or {"up"}
     assert {
         re.sub(r"_bucket$", "", one) if one.startswith("sluice_") else one for one in named

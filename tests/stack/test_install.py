@@ -80,7 +80,7 @@ class Shell:
     def __init__(self, codes):
         self.codes, self.ran = list(codes), []
 
-    def __call__(self, command, text=""):
+    def __call__(self, command, _text=""):
         self.ran.append(command)
         code = self.codes.pop(0) if command[:2] == ["apt-get", "install"] else 0
         return subprocess.CompletedProcess(command, code, "E: no such package\n" if code else "")

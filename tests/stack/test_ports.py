@@ -36,8 +36,9 @@ BIND = {
 }
 
 
+@pytest.mark.usefixtures("no_root")
 @pytest.mark.parametrize("use", BIND)
-def test_a_port_of_root_is_no_taken_port(no_root, use):
+def test_a_port_of_root_is_no_taken_port(use):
     with pytest.raises(SettingsError, match=rf"^port 80 \({use}\) {ROOTS}(give another|set \[stack.ports\])"):
         BIND[use](80)
 
@@ -51,12 +52,14 @@ def test_a_taken_port_is_named_though_its_holder_can_not_be_seen(monkeypatch, us
             BIND[use](port)
 
 
-def test_the_stack_says_that_a_port_is_roots(no_root):
+@pytest.mark.usefixtures("no_root")
+def test_the_stack_says_that_a_port_is_roots():
     with pytest.raises(SettingsError, match=rf"^port 80 \(one http\) {ROOTS}set \[stack.ports\]"):
         ports.require_free([server("one", 80)])
 
 
-def test_the_doctor_says_so_too(no_root, tmp_path):
+@pytest.mark.usefixtures("no_root")
+def test_the_doctor_says_so_too(tmp_path):
     settings = Settings(stack=Stack(home=str(tmp_path), ports=Ports(redis=80)))
     _, finding = doctor._parts(settings, [PartState("redis", "7", 80, "not running")])
     assert finding.what.startswith("port 80 (redis")

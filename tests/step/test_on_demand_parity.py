@@ -44,7 +44,7 @@ class Both:
         self.state: dict[str, bytes] = {}
         self._online = MemoryOnline(stored_catalogue(), lambda: 0)
         self._now_ms = 0
-        self._endpoint = OnDemand(control(), NoFeed(), lambda: self._now_ms, clock_us, pytest.fail)  # type: ignore[arg-type]
+        self._endpoint = OnDemand(control(), NoFeed(), lambda: self._now_ms, clock_us, pytest.fail)  # type: ignore[arg-type]  # it raises
 
     def ask(self, tx: Transaction, now_ms: int) -> Decision | None:
         """What the endpoint says at that time; None when it refuses."""

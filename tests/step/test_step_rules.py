@@ -22,7 +22,7 @@ VIENNA, SYDNEY, BERLIN = {"lat": 48.21, "lon": 16.37}, {"lat": -33.87, "lon": 15
 
 
 def with_rule(kind: str, action: str = "REVIEW", segment: str = "", **parameters: Any) -> Desk:
-    return Desk(scoring(change("rule", "r", Rule(kind, action, "because", parameters, segment=segment))))  # type: ignore[arg-type]
+    return Desk(scoring(change("rule", "r", Rule(kind, action, "because", parameters, segment=segment))))  # type: ignore[arg-type]  # words of a test
 
 
 @pytest.mark.parametrize(("amount", "fires"), [(99.99, False), (100.0, False), (100.01, True)])
@@ -161,7 +161,7 @@ def test_a_segment_may_have_thresholds_of_its_own():
 
 @given(st.floats(0, 1), st.lists(st.sampled_from(["APPROVE", "REVIEW", "CHALLENGE", "BLOCK"]), max_size=4))
 def test_the_decision_is_the_most_severe_that_anything_asks_for(score, actions):
-    rules = [Rule("amount", action, action) for action in actions]  # type: ignore[arg-type]
+    rules = [Rule("amount", action, action) for action in actions]  # type: ignore[arg-type]  # words of a test
     decision, reasons = policy.decide(score, Thresholds(), rules)
     asked = [policy.by_score(score, Thresholds()), *actions]
     assert policy.SEVERITY[decision] == max(policy.SEVERITY[one] for one in asked)

@@ -68,7 +68,7 @@ class Shop:
     def item(self, number: int, **fields: object) -> str:
         now_ms, name = wall_ms(), f"{self.name}-i{number}"
         given = {"categories": [f"{self.name}-c{number % 4}"], "title": f"Thing {number}"} | fields
-        entry = Item(event_id=uuid4().hex, event_time_ms=now_ms, item_id=name, created_ms=now_ms, **given)  # type: ignore[arg-type]
+        entry = Item(event_id=uuid4().hex, event_time_ms=now_ms, item_id=name, created_ms=now_ms, **given)  # type: ignore[arg-type]  # fields by name
         self._producer.produce(ITEMS.name, codec.encode(entry), name.encode())
         assert self._producer.flush(30) == 0
         return name

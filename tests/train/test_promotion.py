@@ -211,7 +211,7 @@ def test_a_name_keeps_its_task(registry, topic, model):
     assert registry.champion("fraud") == "1"
 
 
-def test_a_pointer_that_lies_about_the_task_is_refused(registry, topic, model):
+def test_a_pointer_that_lies_about_the_task_is_refused(registry, model):
     add(registry, model=model, name="ranker", task="ranking")
     pointer = registry.pointer("ranker", "1", "Production")
     with pytest.raises(SignatureError, match="ranker@1 is for ranking, not for fraud"):

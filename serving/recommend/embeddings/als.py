@@ -39,13 +39,13 @@ class Als:
         self._factors = np.ascontiguousarray(factors, np.float32)
         self._row_by_id = {item_id: row for row, item_id in enumerate(ids)}
 
-    def prepare(self, items: Items, numbers: Numbers, now_ms: int) -> tuple[Numbers, Make]:
+    def prepare(self, items: Items, numbers: Numbers, now_ms: int) -> tuple[Numbers, Make]:  # noqa: ARG002  one shape for all
         """Vectors of the items that were there when they were learned."""
         rows = np.array([self._row_by_id.get(items.ids[number], -1) for number in numbers], np.int64)
         known = rows >= 0
         return numbers[known], lambda: self._factors[rows[known]]
 
-    def user(self, user: User, segment: str, now_ms: int, vectors: Scores) -> Scores:
+    def user(self, user: User, segment: str, now_ms: int, vectors: Scores) -> Scores:  # noqa: ARG002  one shape for all
         """Folded in from the newest items touched."""
         return fold_in(user.known, user.known_size, vectors, self.gram, self.confidence)
 

@@ -18,7 +18,7 @@ FEATURES: tuple[RankFeature, ...] = (
 )
 
 
-def compute(ask: Ask, shortlist: Shortlist, out: Scores) -> None:  # one shape for all
+def compute(ask: Ask, shortlist: Shortlist, out: Scores) -> None:  # noqa: ARG001  one shape for all
     """The same row for every candidate."""
     user = ask.user
     out[:] = activity(user.recent, user.recent_size, user.days, user.days_size, user.known_size, ask.now_ms)

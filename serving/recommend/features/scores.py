@@ -18,7 +18,7 @@ FEATURES: tuple[RankFeature, ...] = (
 )
 
 
-def compute(ask: Ask, shortlist: Shortlist, out: Scores) -> None:  # one shape for all
+def compute(ask: Ask, shortlist: Shortlist, out: Scores) -> None:  # noqa: ARG001  one shape for all
     """One column a source, then their number and the blend."""
     _compute(shortlist.scores, shortlist.blend, out)
 
