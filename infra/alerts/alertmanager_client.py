@@ -13,11 +13,12 @@ import msgspec
 
 from schemas.alerts.catalogue import DEFINITIONS
 from schemas.errors import PartFailedError, UnansweredError
+from schemas.units import MINUTE_MS
 from schemas.watching import Alert, Cause
 
 TIMEOUT_S = 5.0
 # Without a word from us for so long, an alert of the stream ends: the router tells of each that fires more often.
-LIFE_MS = 10 * 60_000
+LIFE_MS = 10 * MINUTE_MS
 # Our own labels; all others tell alerts of one name apart.
 OWN_LABELS = {"alertname", "severity", "owner", "source"}
 STREAM = "stream"

@@ -15,8 +15,9 @@ from infra.dead_letters import Choice
 from schemas.errors import InputError
 from schemas.events import DeadLetter
 from schemas.settings import Settings
+from schemas.units import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 
-UNITS_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+UNITS_MS = {"s": SECOND_MS, "m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS}
 SHOWN_BYTES = 4_000
 
 

@@ -19,9 +19,10 @@ from schemas import codec
 from schemas.errors import EventError, InputError
 from schemas.settings import Kafka, Settings
 from schemas.topics import DRIFT_REPORTS
+from schemas.units import DAY_MS, HOUR_MS, MINUTE_MS
 from schemas.watching import DriftReport
 
-UNITS_MS = {"m": 60_000, "h": 3_600_000, "d": 86_400_000}
+UNITS_MS = {"m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS}
 COLOURS = {"significant": "bold red", "moderate": "yellow", "none": "green"}
 
 

@@ -18,10 +18,10 @@ from infra.cli.bounds import Finite
 from schemas.errors import InputError
 from schemas.events import Event
 from schemas.settings import Settings
+from schemas.units import DAY_MS
 from serving.history import log_file
 
 DEFAULT_DAYS = 7.0
-DAY_MS, DAY_S = 24 * 3600 * 1000, 86_400
 # The quietest hour of a generated day has about 0.6 of the mean rate: what a span that must be long enough allows for.
 QUIET = 0.6
 

@@ -25,11 +25,11 @@ from jobs.train_fraud.train import NAME, Trained, register, train
 from schemas.errors import InputError
 from schemas.events import Event
 from schemas.settings import Settings
+from schemas.units import DAY_MS
 from serving.history import log_file, reader
 from serving.history.mapping import load
 from serving.registry import Registry
 from serving.stores import cassandra_history
-from serving.windows import DAY_MS
 
 GENERATED, DECISIONS = "generated", "decisions"
 # Each generated world has its own customers; the streams of `sluice generate` begin with seed 1.

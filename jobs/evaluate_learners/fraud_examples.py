@@ -15,10 +15,10 @@ from jobs.train_fraud.backfill import Progress, backfill
 from jobs.train_fraud.examples import Examples
 from jobs.train_fraud.split import by_days
 from schemas.errors import InputError
+from schemas.units import DAY_MS
 from serving.features.catalogue import FEATURE_SET
 from serving.history import reader
 from serving.history.mapping import load
-from serving.windows import DAY_MS
 
 LABEL_DELAY_MS = 7 * DAY_MS
 
@@ -30,7 +30,6 @@ def at(day: str) -> int:
 
 # A month of history comes before the first example.
 FROM_MS, TO_MS = at("2018-05-01"), at("2018-09-30")
-WEEK_MS = 7 * DAY_MS
 # Training until here, two weeks of calibration, a week of waiting for labels: the champion could be made at CUT_MS.
 SPLIT = by_days(FROM_MS, at("2018-06-17"), calibrate_days=14, delay_days=7, validate_days=14)
 CUT_MS = SPLIT.cut_ms

@@ -9,8 +9,8 @@ from math import ceil
 
 from schemas.events import Decision, Event, Transaction
 from schemas.settings import Retrain
+from schemas.units import DAY_MS
 from serving.features.catalogue import FEATURE_SET
-from serving.windows import DAY_MS
 
 
 @dataclass(frozen=True)

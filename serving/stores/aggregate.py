@@ -9,15 +9,8 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from serving.stores.history import (
-    DAY_MS,
-    PREFERRED_MERCHANTS,
-    DayTotals,
-    MerchantCount,
-    Totals,
-    UserAggregates,
-    day_of,
-)
+from schemas.units import DAY_MS
+from serving.stores.history import PREFERRED_MERCHANTS, DayTotals, MerchantCount, Totals, UserAggregates, day_of
 
 
 class Counted(msgspec.Struct, frozen=True):

@@ -9,9 +9,9 @@ from typing import Any
 
 from infra.alerts.notice import Notice
 from schemas.settings import Alerts, Channel, Person
+from schemas.units import HOUR_MS
 from schemas.watching import DriftReport
 
-MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
 # Monday, 2026-03-02, 12:00 UTC.
 NOON_MS = 1_772_452_800_000
 

@@ -3,7 +3,7 @@
 from functools import partial
 
 import pytest
-from alert_builders import MINUTE_MS, NOON_MS, config, report
+from alert_builders import NOON_MS, config, report
 from msgspec import Raw, json
 
 from infra.alerts import state_file
@@ -14,6 +14,7 @@ from schemas.codec import decode
 from schemas.control import Flag
 from schemas.errors import StateVersionError
 from schemas.events import ControlRecord
+from schemas.units import MINUTE_MS
 from schemas.watching import Alert
 
 

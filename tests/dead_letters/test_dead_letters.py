@@ -26,10 +26,10 @@ from schemas.errors import InputError, NotFoundError, PartFailedError
 from schemas.events import DeadLetter, SourcePosition, Transaction
 from schemas.settings import Ports, Settings, Stack
 from schemas.topics import DEAD_LETTERS, DECISIONS, TRANSACTIONS
+from schemas.units import HOUR_MS
 
 pytestmark = pytest.mark.stack
 NOON_MS = 1_700_000_000_000
-HOUR_MS = 3_600_000
 LATER_MS = NOON_MS + 24 * HOUR_MS
 T = TypeVar("T")
 
