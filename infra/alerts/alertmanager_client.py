@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from schemas import instants
 from schemas.alerts.catalogue import DEFINITIONS
 from schemas.errors import PartFailedError, UnansweredError
 from schemas.units import MINUTE_MS
@@ -107,7 +108,7 @@ def rfc3339(time_ms: int) -> str:
 def milliseconds(text: str, default: int) -> int:
     """A time of Alertmanager in ms since the epoch."""
     try:
-        return round(datetime.fromisoformat(text).timestamp() * 1000)
+        return instants.milliseconds(text)
     except ValueError:
         return default
 

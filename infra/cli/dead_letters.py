@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -14,6 +13,7 @@ from infra import dead_letters
 from infra.dead_letters import Choice
 from schemas.errors import InputError
 from schemas.events import DeadLetter
+from schemas.instants import second
 from schemas.settings import Settings
 from schemas.units import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 
@@ -56,7 +56,7 @@ def list_letters(settings: Settings, *, reason: str | None, since: int | None, l
     for letter in found.newest:
         state = "replayed" if letter.event_id in found.replayed else "waiting"
         click.echo(
-            f"{_instant(letter.event_time_ms)}  {letter.event_id:<28} {printable(letter.reason):<16} {state:<9} "
+            f"{second(letter.event_time_ms)}  {letter.event_id:<28} {printable(letter.reason):<16} {state:<9} "
             f"{printable(letter.detail)[:120]}"
         )
     by_reason = ", ".join(f"{count} {printable(name)}" for name, count in waiting.most_common())
@@ -85,11 +85,11 @@ def show(settings: Settings, letter_id: str, raw: bool) -> None:
         "id": letter_id,
         "reason": letter.reason,
         "detail": letter.detail,
-        "arrived": _instant(letter.event_time_ms),
+        "arrived": second(letter.event_time_ms),
         "source": f"{source.topic}, partition {source.partition}, offset {source.offset}",
         "job": letter.job,
         "key": _key(letter),
-        "replayed": "no" if replayed_ms is None else _instant(replayed_ms),
+        "replayed": "no" if replayed_ms is None else second(replayed_ms),
         "bytes": f"{letter.raw_bytes}, the letter holds the first {len(letter.raw)}"
         if letter.raw_bytes
         else str(len(letter.raw)),
@@ -173,7 +173,3 @@ def _since_ms(since: int | None) -> int:
 
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000
-
-
-def _instant(time_ms: int) -> str:
-    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")

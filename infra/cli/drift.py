@@ -13,10 +13,11 @@ from rich.console import Console
 from rich.table import Table
 
 from infra.drift_report.histories import History, histories
-from infra.drift_report.page import page, when
+from infra.drift_report.page import page
 from infra.topic_reader import read
 from schemas import codec
 from schemas.errors import EventError, InputError
+from schemas.instants import minute
 from schemas.settings import Kafka, Settings
 from schemas.topics import DRIFT_REPORTS
 from schemas.units import DAY_MS, HOUR_MS, MINUTE_MS
@@ -99,6 +100,6 @@ def _table(shown: list[History]) -> Table:
             f"{newest.limit:.3f}",
             f"{newest.samples:,}",
             f"{history.hours:g}",
-            when(newest.since_ms) if newest.since_ms is not None else "",
+            minute(newest.since_ms) if newest.since_ms is not None else "",
         )
     return table
