@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from typing import Any
 
@@ -10,31 +9,17 @@ import click
 import msgspec
 
 from infra import dead_letters
+from infra.cli.span import Span
 from infra.dead_letters import Choice
 from schemas.errors import InputError
 from schemas.events import DeadLetter
 from schemas.instants import second
 from schemas.settings import Settings
-from schemas.units import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 
-UNITS_MS = {"s": SECOND_MS, "m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS}
 SHOWN_BYTES = 4_000
 
-
-class Span(click.ParamType[int]):
-    """A length of time like 90s, 30m, 1h or 7d, in milliseconds."""
-
-    name = "span"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        given = re.fullmatch(r"(\d{1,6})([smhd])", str(value))
-        if given is None:
-            self.fail(f"{value!r} is no length of time; give a number with s, m, h or d, like 90s or 1h", param, ctx)
-        return int(given[1]) * UNITS_MS[given[2]]
-
-
 REASON = click.option("--reason", help="Only letters with this reason.")
-SINCE = click.option("--since", type=Span(), metavar="SPAN", help="Only those that came in the last 90s, 30m, 1h, 7d.")
+SINCE = click.option("--since", type=Span(), help="Only those that came in the last 90s, 30m, 1h, 7d.")
 JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object on the last line.")
 
 
