@@ -21,12 +21,12 @@ from schemas.errors import GateError, InputError, InvalidError, NotFoundError
 from schemas.events import ControlRecord, Snapshot
 from schemas.settings import Promotion
 from schemas.snapshots import UNPOOLED
+from schemas.units import HOUR_MS
 from serving.registry import PRODUCTION
 
 PROMOTE, ROLLBACK, SET_ASIDE = "promote_learner", "rollback_learner", "set_learner_aside"
 SET, REMOVE = "set_learner", "remove_learner"
 ANSWERING = ("member", "champion")
-HOUR_MS = 3600 * 1000
 
 Records = Mapping[str, ControlRecord]
 # Record name -> what stood there, None = nothing.

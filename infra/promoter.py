@@ -8,11 +8,12 @@ from infra import control_topic, learner_promotion
 from online_learning.promotion import action, comparison_of
 from schemas.events import Event, Snapshot
 from schemas.settings import Kafka, Promotion
+from schemas.units import MINUTE_MS
 from schemas.watching import Alert
 
 ASKS = "LearnerAsks"
 # Who may not decide yet is looked at again then.
-AGAIN_MS = 10 * 60_000
+AGAIN_MS = 10 * MINUTE_MS
 
 
 class Promoter:

@@ -15,10 +15,11 @@ from schemas.codec import encode
 from schemas.errors import InputError, MissingPartError, PartFailedError
 from schemas.events import Event
 from schemas.settings import Kafka
+from schemas.units import MINUTE_MS
 
 QUEUE_RECORDS = 100_000
 # Long enough to sit out a restart of the broker; then a record has failed.
-DELIVERY_TIMEOUT_MS = 120_000
+DELIVERY_TIMEOUT_MS = 2 * MINUTE_MS
 CONNECT_TIMEOUT_S = 10.0
 FLUSH_TIMEOUT_S = 130.0
 INTERRUPT_FLUSH_S = 10.0

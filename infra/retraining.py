@@ -25,10 +25,10 @@ from schemas.errors import GateError, InputError, PartFailedError, SluiceError
 from schemas.events import ControlRecord, Event
 from schemas.models import Metrics, Promotion
 from schemas.settings import Retrain
+from schemas.units import DAY_MS
 from serving import gate, model
 from serving.gate import Judgement
 from serving.registry import PRODUCTION, Registry
-from serving.windows import DAY_MS
 
 ASKED, TRAINED = "respond_retrain", "retrain"
 

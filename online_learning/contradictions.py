@@ -20,8 +20,8 @@ from typing import Literal, NamedTuple
 
 from online_learning.learner import Row
 from online_learning.learners.logistic import LogisticLearner
+from schemas.units import MINUTE_MS
 
-MINUTE_MS = 60_000
 # The stretch that is looked at is a minute, and at least so many examples if an hour brings them: five in a hundred
 # flipped labels are then thirty, whatever the traffic.
 LEAST_STRETCH = 600

@@ -11,7 +11,7 @@ from typing import Any
 from online_learning import outgoing
 from online_learning.background import Background
 from online_learning.challenge import Challenge
-from online_learning.contradictions import MINUTE_MS, Change, Quarantine, Waiting, contradicts
+from online_learning.contradictions import Change, Quarantine, Waiting, contradicts
 from online_learning.definition import Definition
 from online_learning.detectors import Watch
 from online_learning.holdout import Holdout, Loss, loss, squared_error
@@ -25,6 +25,7 @@ from online_learning.validation import Clipping, Validation
 from schemas.errors import InvalidError
 from schemas.events import Event, LabelledExample
 from schemas.settings import Promotion
+from schemas.units import MINUTE_MS
 
 # Examples may come again after a restart of the job that joins them: as many ids are remembered.
 MOST_SEEN = 20_000

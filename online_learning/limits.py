@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 
-HOUR_MS = 3600 * 1000
+from schemas.units import HOUR_MS
+
 MOST_USERS = 10_000
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from online_learning.contradictions import MINUTE_MS, Change
+from online_learning.contradictions import Change
 from online_learning.detectors import Watch
 from online_learning.holdout import Verdict
 from online_learning.promotion import FELL_RECENTLY, QUARANTINED
 from schemas.events import Snapshot
 from schemas.snapshots import pack
+from schemas.units import DAY_MS, MINUTE_MS
 from schemas.watching import Alert, AlertSeverity, DriftReport
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 DRIFTED, CONTRADICTED, FELL_BACK = "LearnerDrifted", "LabelsContradict", "LearnerFellBack"
 # So long after a fallback a learner is not promoted.
-RECENT_MS = 24 * 3600 * 1000
+RECENT_MS = DAY_MS
 _CHANGED: dict[str, str] = {
     "raised": "are held back until they prove to be a change",
     "released": "proved to be a change and are learned",

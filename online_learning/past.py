@@ -6,8 +6,9 @@ import pickle
 from typing import NamedTuple
 
 from online_learning.learner import Learner
+from schemas.units import MINUTE_MS
 
-LEAST_GAP_MS = 60_000
+LEAST_GAP_MS = MINUTE_MS
 # The older, the further apart: eight reach from minutes to months back.
 MOST = 8
 

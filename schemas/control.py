@@ -166,6 +166,9 @@ class Maturity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     decisions: tuple[DecisionKind, ...] = ("APPROVE", "CHALLENGE")
 
 
+OnlineMode = Literal["shadow", "member", "champion", "off"]
+
+
 class OnlineModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the newest snapshot of a learner may do for a task. The record's name is free.
 
@@ -175,7 +178,7 @@ class OnlineModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     learner: Id
-    mode: Literal["shadow", "member", "champion", "off"] = "shadow"
+    mode: OnlineMode = "shadow"
     task: Literal["fraud", "recommend"] = "fraud"
     weight: Share | None = None
 

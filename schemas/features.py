@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from schemas.units import DAY_S
+
 EntityKind = Literal["transaction", "user", "merchant", "device", "card"]
-DAY_S = 24 * 3600
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,11 +16,12 @@ import msgspec
 from msgspec import Meta
 
 from schemas.errors import SettingsError
+from schemas.units import DAY_MS
 
 MAX_PORT = 65535
 Port = Annotated[int, Meta(ge=1, le=MAX_PORT)]
 Count = Annotated[int, Meta(ge=1, le=10_000)]
-Millis = Annotated[int, Meta(ge=1, le=86_400_000)]
+Millis = Annotated[int, Meta(ge=1, le=DAY_MS)]
 Folder = Annotated[str, Meta(pattern="^([a-z][a-z0-9]*:/.*)?$")]
 Megabytes = Annotated[int, Meta(ge=64, le=1_000_000)]
 

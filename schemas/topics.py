@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from schemas import events, watching
-
-DAY_MS = 24 * 3600 * 1000
+from schemas.units import DAY_MS
 
 
 @dataclass(frozen=True)

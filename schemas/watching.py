@@ -8,10 +8,10 @@ import msgspec
 from msgspec import Meta
 
 from schemas.events import Event, TimeMs, Word
+from schemas.units import DAY_MS
 
 DriftLevel = Literal["none", "moderate", "significant"]
 DriftSubject = Literal["feature", "score", "decisions", "error", "label", "skew", "multivariate", "performance"]
-DAY_MS = 24 * 3600_000
 # A level, and an alert on a value, is left when the value falls below this share of its limit.
 RELEASE = 0.8
 AlertSeverity = Literal["critical", "high", "warning", "info"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.units import DAY_MS
 from serving.compiled import compiled
-from serving.windows import DAY_MS
 
 HALF_LIFE_MS = 30 * DAY_MS
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 
-from serving.windows import DAY_MS, HOUR_MS
+from schemas.units import DAY_MS, HOUR_MS
 
 DELAY_MS = 7 * DAY_MS
 WINDOWS_DAYS = (1, 7, 30)

@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.units import DAY_MS
 from serving.compiled import compiled
-from serving.windows import DAY_MS
 
 WINDOWS_DAYS = (7, 30)
 KEEP_DAYS = max(WINDOWS_DAYS) + 1
@@ -21,7 +21,6 @@ _DAY, _COUNT, _SUM, _MAX = range(4)
 FIELDS = 4
 # A day more than is kept, while the newest comes in.
 ROOM = KEEP_DAYS + 2
-_DAY_MS = DAY_MS
 
 Block = NDArray[np.int64]
 
@@ -29,7 +28,7 @@ Block = NDArray[np.int64]
 @compiled
 def insert(block: Block, count: int, time_ms: int, cents: int) -> int:
     """Add an event to its day's tile, a new one when there is none; returns the number of tiles."""
-    day = time_ms // _DAY_MS
+    day = time_ms // DAY_MS
     position = count
     while position and block[position - 1, _DAY] >= day:
         position -= 1
@@ -57,8 +56,8 @@ def insert(block: Block, count: int, time_ms: int, cents: int) -> int:
 @compiled
 def values(block: Block, count: int, time_ms: int, out: NDArray[np.float64], start: int) -> None:
     """Put count, sum, mean and maximum (major units) of each long window that ends at `time_ms` into `out`."""
-    day = time_ms // _DAY_MS
-    share = 1 - (time_ms % _DAY_MS) / _DAY_MS
+    day = time_ms // DAY_MS
+    share = 1 - (time_ms % DAY_MS) / DAY_MS
     for window in range(len(WINDOWS_DAYS)):
         oldest = day - WINDOWS_DAYS[window]
         number, cents, top = 0, 0, 0

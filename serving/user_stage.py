@@ -10,6 +10,7 @@ from schemas import codec, metrics
 from schemas.errors import EventError, InvalidError
 from schemas.events import Label, LateEvent, SourcePosition, Transaction
 from schemas.topics import LABELS, LATE_EVENTS, TRANSACTIONS
+from schemas.units import MINUTE_MS
 from serving.dead_letter import dead_letter
 from serving.entities import Habits
 from serving.entity_cache import Entities
@@ -21,7 +22,7 @@ from serving.inflight import Message, Output, Payment, Record, Verdict
 from serving.seen import Floats, Seen
 from serving.stages import JOB, Clock, Count
 from serving.touched import Touched
-from serving.windows import ALLOWED_LATENESS_MS, MINUTE_MS
+from serving.windows import ALLOWED_LATENESS_MS
 
 FUTURE_MS = 5 * MINUTE_MS
 

@@ -15,11 +15,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.units import DAY_MS, HOUR_MS, MINUTE_MS
 from serving.compiled import compiled
-
-MINUTE_MS = 60_000
-HOUR_MS = 60 * MINUTE_MS
-DAY_MS = 24 * HOUR_MS
 
 WINDOWS_MS = (5 * MINUTE_MS, 30 * MINUTE_MS, HOUR_MS, DAY_MS)
 # Payments above HIGH_CENTS are counted in HIGH_WIDTH_MS (STR-9), payments of at most TINY_CENTS in TINY_WIDTH_MS.

@@ -11,13 +11,15 @@ from typing import Any
 
 import msgspec
 
+from schemas import instants
 from schemas.alerts.catalogue import DEFINITIONS
 from schemas.errors import PartFailedError, UnansweredError
+from schemas.units import MINUTE_MS
 from schemas.watching import Alert, Cause
 
 TIMEOUT_S = 5.0
 # Without a word from us for so long, an alert of the stream ends: the router tells of each that fires more often.
-LIFE_MS = 10 * 60_000
+LIFE_MS = 10 * MINUTE_MS
 # Our own labels; all others tell alerts of one name apart.
 OWN_LABELS = {"alertname", "severity", "owner", "source"}
 STREAM = "stream"
@@ -106,7 +108,7 @@ def rfc3339(time_ms: int) -> str:
 def milliseconds(text: str, default: int) -> int:
     """A time of Alertmanager in ms since the epoch."""
     try:
-        return round(datetime.fromisoformat(text).timestamp() * 1000)
+        return instants.milliseconds(text)
     except ValueError:
         return default
 

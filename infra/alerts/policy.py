@@ -14,9 +14,9 @@ from infra.alerts.notice import Message, Notice
 from infra.alerts.quiet_hours import free_from_ms, zone_of
 from infra.alerts.routing_state import PersonState, RouterState, Told, Waiting
 from schemas.settings import Alerts, Channel, Person
+from schemas.units import HOUR_MS, MINUTE_MS, SECOND_MS
 from schemas.watching import AlertSeverity
 
-SECOND_MS, MINUTE_MS, HOUR_MS = 1_000, 60_000, 3_600_000
 # NOT-4: what may wait does, so that what comes meanwhile leaves in the same message (NOT-6).
 PATIENCE_MS: dict[AlertSeverity, int] = {
     "critical": 0,

@@ -18,8 +18,9 @@ from schemas.alerts.catalogue import DEFINITIONS
 from schemas.alerts.definition import ResponseName
 from schemas.control import Audit, OnlineModel, Payload, Policy, Thresholds
 from schemas.events import ControlRecord
+from schemas.units import DAY_MS
 
-PAUSE_MS = 24 * 3600_000
+PAUSE_MS = DAY_MS
 # Raised by this much a time, and never beyond: somebody must still be stopped.
 STEP, HIGHEST = 0.05, 0.97
 AUTHOR = "alert-router"

@@ -25,6 +25,7 @@ from schemas.codec import encode
 from schemas.events import ControlRecord
 from schemas.settings import Alerts
 from schemas.topics import ALERTS, CONTROL
+from schemas.units import DAY_MS
 from schemas.watching import Aggregate, Alert, AlertSeverity, Anomaly, DriftReport
 
 SILENT = "AlertingSilent"
@@ -34,7 +35,7 @@ MAX_ACTIVE = 10_000
 # What waits for a broker that is away: the oldest say least.
 MAX_UNSENT = 10_000
 # An alert that a learner or job told and never ended is over after a day.
-FORGOTTEN_MS = 24 * 3600_000
+FORGOTTEN_MS = DAY_MS
 
 Counted = Callable[[str, str], None]
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import msgspec
 
 from infra.alerts.notice import Message, Notice, State
+from schemas.units import MINUTE_MS
 from schemas.watching import Alert, DriftReport
 
 # How long an alert lives of which nothing is heard, where its reports do not say how often they come: hourly.
-LIFE_MS = 150 * 60_000
+LIFE_MS = 150 * MINUTE_MS
 
 
 class Told(msgspec.Struct):

@@ -26,6 +26,7 @@ from infra.alerts.router import Router
 from schemas.codec import decode
 from schemas.errors import EventError, OperatorError
 from schemas.topics import AGGREGATES, ALERTS, ANOMALIES, CONTROL, DRIFT_REPORTS, LABELLED_EXAMPLES, SNAPSHOTS
+from schemas.units import MINUTE_MS, SECOND_MS
 from schemas.watching import Aggregate, Alert, Anomaly, DriftReport
 from serving.control_feed import read_control
 from serving.dead_letter import dead_letter
@@ -39,10 +40,10 @@ KINDS: dict[str, type[Alert | DriftReport | Anomaly | Aggregate]] = {
 }
 # Not read, only looked at for whether they grow.
 GROWING = (LABELLED_EXAMPLES.name, SNAPSHOTS.name)
-LOOK_EVERY_MS = 10_000
+LOOK_EVERY_MS = 10 * SECOND_MS
 BATCH, POLL_S, TIMEOUT_S, PAUSE_S = 500, 0.2, 3.0, 5.0
 # A router that starts for the first time hears of what was told this long before.
-FIRST_LOOK_MS = 10 * 60_000
+FIRST_LOOK_MS = 10 * MINUTE_MS
 JOB = "alerts"
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from infra.alerts.notice import Message, Notice
+from schemas.instants import second_utc
 
 # What people read at once; the console and the delivery log hold the rest.
 MOST_SHOWN = 20
@@ -44,7 +43,7 @@ def paragraph(notice: Notice) -> str:
     lines = [headline(notice)]
     if notice.value is not None and notice.limit is not None:
         lines.append(f"value {notice.value:.6g}, limit {notice.limit:.6g}")
-    lines.append(f"since {instant(notice.since_ms)}")
+    lines.append(f"since {second_utc(notice.since_ms)}")
     if notice.causes:
         causes = (
             f"{cause.name} {cause.share:.0%}" + (f" (moved {cause.money:,.2f})" if cause.money else "")
@@ -55,8 +54,3 @@ def paragraph(notice: Notice) -> str:
         lines.append(f"first action: {notice.action}")
     lines += [line for line in (notice.runbook, notice.link) if line]
     return "\n".join(lines)
-
-
-def instant(time_ms: int) -> str:
-    """A time that reads the same everywhere."""
-    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import msgspec
 
 from infra.bench.in_process import NOW_MS, Step, payment
+from schemas.units import HOUR_MS
 from serving.control import Control
 from serving.inflight import Record
-from serving.windows import HOUR_MS
 
 HISTORY = (10, 30, 100, 300, 1_000)
 USERS = (1_000, 10_000, 100_000, 1_000_000)

@@ -20,6 +20,7 @@ from schemas.events import Decision
 from schemas.models import Reference
 from schemas.settings import Drift, Settings
 from schemas.topics import DECISIONS, TRANSACTIONS
+from schemas.units import HOUR_MS
 from serving.control import Control
 from serving.drift.figures import Figures
 from serving.drift.watch import Watch
@@ -28,7 +29,6 @@ from serving.features.catalogue import NAMES
 from serving.inflight import Record
 from serving.outcomes import Outcomes
 from serving.pipeline import Pipeline
-from serving.windows import HOUR_MS
 
 STARTED_S = 120.0
 # Records that the runtime hands to a stage at once.

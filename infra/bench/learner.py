@@ -23,6 +23,7 @@ from online_learning.merge import Record
 from schemas import codec
 from schemas.errors import SluiceError
 from schemas.events import LabelledExample
+from schemas.units import MINUTE_MS
 from serving.features.catalogue import FEATURE_SET, NAMES
 
 LEARNER = "fraud-logistic"
@@ -32,7 +33,7 @@ CHUNK = 5_000
 USERS = 50_000
 START_MS = 1_790_000_000_000
 # Forty labels a second of event time, each a minute after its decision.
-GAP_MS, DELAY_MS = 25, 60_000
+GAP_MS, DELAY_MS = 25, MINUTE_MS
 FRAUDS = 0.02
 # Memory is measured over so many examples that vectors have to be short, or it would take hours.
 FEW_FEATURES = tuple(f"f{place}" for place in range(6))

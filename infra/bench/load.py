@@ -16,6 +16,7 @@ from infra.bench.child import READY
 from infra.bench.workload import Kind, Workload
 from schemas.errors import SluiceError
 from schemas.settings import Kafka
+from schemas.units import MINUTE_MS
 
 LINGER_MS = 2.0
 PAUSE_S = 0.001
@@ -24,7 +25,7 @@ FULL_QUEUE_S = 0.01
 # Event time runs at this pace where the load has no rate of its own.
 NOMINAL_RATE = 20_000.0
 # Less than the five minutes that the job takes.
-AHEAD_MS = 240_000
+AHEAD_MS = 4 * MINUTE_MS
 ENCODED_PER_S = 200_000
 LEAD_S = 0.5
 

@@ -11,10 +11,10 @@ from infra.stack import flink_jobs
 from jobs.names import SCORE
 from jobs.train_recommend.parameters import Parameters
 from schemas.settings import Settings
+from schemas.units import HOUR_MS
 from serving.control import Control
 from serving.recommend.index import Index
 from serving.recommend.recommender import Recommender
-from serving.windows import HOUR_MS
 
 EVENTS = 100
 HOURS = 20

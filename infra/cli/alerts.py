@@ -10,16 +10,16 @@ import uvicorn
 
 from infra import publish
 from infra.alerts import alertmanager_client, process
-from infra.alerts.wording import instant
-from infra.cli.dead_letters import Span
+from infra.cli.span import Span
 from infra.stack.part import LOOPBACK
 from infra.stack.ports import refused
 from schemas.alerts.catalogue import DEFINITIONS
 from schemas.errors import InputError, NotFoundError
+from schemas.instants import second_utc
 from schemas.settings import Settings
 from schemas.watching import Alert
 from serving.stores import cassandra_deliveries
-from serving.stores.deliveries import MAX_LIMIT
+from serving.stores.deliveries import MAX_DAYS, MAX_LIMIT
 
 
 @click.group()
@@ -52,7 +52,7 @@ def list_firing(settings: Settings) -> None:
     found = alertmanager_client.firing(settings.alerts.alertmanager)
     for alert in sorted(found, key=lambda alert: alert.startsAt, reverse=True):
         labels = alert.labels
-        since = instant(alertmanager_client.milliseconds(alert.startsAt, 0))
+        since = second_utc(alertmanager_client.milliseconds(alert.startsAt, 0))
         click.echo(
             f"{labels.get('severity', ''):<9} {labels.get('alertname', ''):<22} since {since}  "
             f"{alert.annotations.get('summary', '')}"
@@ -63,7 +63,7 @@ def list_firing(settings: Settings) -> None:
 
 @command.command()
 @click.option("--person", help="Of this person.  [default: everybody in the settings]")
-@click.option("--since", type=Span(), default="24h", show_default=True, metavar="SPAN", help="Of the last 30m, 1h, 7d.")
+@click.option("--since", type=Span(MAX_DAYS), default="24h", show_default=True, help="Of the last 90s, 30m, 1h, 7d.")
 @click.option("--limit", type=click.IntRange(1, MAX_LIMIT), default=50, show_default=True, help="The newest N of each.")
 @click.pass_obj
 def deliveries(settings: Settings, person: str | None, since: int, limit: int) -> None:
@@ -72,10 +72,10 @@ def deliveries(settings: Settings, person: str | None, since: int, limit: int) -
     store = cassandra_deliveries.connect(settings.cassandra)
     try:
         for name in [person] if person else [p.name for p in settings.alerts.people]:
-            for row in store.deliveries_of(name, now_ms - since, now_ms + 1, limit):
+            for row in store.deliveries_of(name, now_ms + 1 - since, now_ms + 1, limit):
                 names = ", ".join(row.alerts)
                 click.echo(
-                    f"{instant(row.at_ms)}  {row.person:<12} {row.message_id:<20} {row.channel:<12} {row.status:<9} "
+                    f"{second_utc(row.at_ms)}  {row.person:<12} {row.message_id:<20} {row.channel:<12} {row.status:<9} "
                     f"{row.count:>5}  {names} {row.detail}".rstrip()
                 )
     finally:

@@ -22,6 +22,7 @@ from schemas.control import (
     Flag,
     KindWeight,
     Maturity,
+    OnlineMode,
     OnlineModel,
     Policy,
     RecommendPolicy,
@@ -44,6 +45,9 @@ from serving.rules.catalogue import KINDS
 
 ENTITIES = ("user", "merchant", "device", "card", "ip", "country")
 ACTIONS = get_args(DecisionKind)
+# Without its pointer a task has no model: another version takes its place (`sluice models`). An audit record is there
+# to stay.
+REMOVABLE = sorted(control.PAYLOADS.keys() - {"model", "audit"})
 P = TypeVar("P", Policy, Blocklist, RecommendPolicy)
 M = TypeVar("M", Blocklist, OnlineModel, Maturity, RecommendPolicy, Experiment, SourceShare, KindWeight)
 NOTE = click.option("--note", default="", help="Why: it is kept beside the record.")
@@ -163,7 +167,7 @@ def flag(settings: Settings, name: str, state: str, note: str) -> None:
 @command.command(name="set-online")
 @click.argument("name")
 @click.option("--learner", required=True, help="Whose newest snapshot scores.")
-@click.option("--mode", type=click.Choice(["shadow", "member", "champion", "off"]), default="shadow", show_default=True)
+@click.option("--mode", type=click.Choice(get_args(OnlineMode)), default="shadow", show_default=True)
 @click.option("--task", type=click.Choice([FRAUD, RECOMMEND]), default=FRAUD, show_default=True)
 @click.option("--weight", type=Finite(0), help="A member's part in the score.  [default: by recent performance]")
 @NOTE
@@ -275,12 +279,7 @@ def set_experiment(settings: Settings, name: str, file: Path, note: str) -> None
 
 
 @command.command()
-@click.argument(
-    "kind",
-    type=click.Choice(
-        ["rule", "blocklist", "policy", "flag", "online_model", "maturity", "recommend_policy", "experiment"]
-    ),
-)
+@click.argument("kind", type=click.Choice(REMOVABLE))
 @click.argument("name")
 @NOTE
 @click.pass_obj

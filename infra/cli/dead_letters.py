@@ -2,38 +2,24 @@
 
 from __future__ import annotations
 
-import re
 import time
-from datetime import UTC, datetime
 from typing import Any
 
 import click
 import msgspec
 
 from infra import dead_letters
+from infra.cli.span import Span
 from infra.dead_letters import Choice
 from schemas.errors import InputError
 from schemas.events import DeadLetter
+from schemas.instants import second
 from schemas.settings import Settings
 
-UNITS_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 SHOWN_BYTES = 4_000
 
-
-class Span(click.ParamType[int]):
-    """A length of time like 90s, 30m, 1h or 7d, in milliseconds."""
-
-    name = "span"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        given = re.fullmatch(r"(\d{1,6})([smhd])", str(value))
-        if given is None:
-            self.fail(f"{value!r} is no length of time; give a number with s, m, h or d, like 90s or 1h", param, ctx)
-        return int(given[1]) * UNITS_MS[given[2]]
-
-
 REASON = click.option("--reason", help="Only letters with this reason.")
-SINCE = click.option("--since", type=Span(), metavar="SPAN", help="Only those that came in the last 90s, 30m, 1h, 7d.")
+SINCE = click.option("--since", type=Span(), help="Only those that came in the last 90s, 30m, 1h, 7d.")
 JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object on the last line.")
 
 
@@ -55,7 +41,7 @@ def list_letters(settings: Settings, *, reason: str | None, since: int | None, l
     for letter in found.newest:
         state = "replayed" if letter.event_id in found.replayed else "waiting"
         click.echo(
-            f"{_instant(letter.event_time_ms)}  {letter.event_id:<28} {printable(letter.reason):<16} {state:<9} "
+            f"{second(letter.event_time_ms)}  {letter.event_id:<28} {printable(letter.reason):<16} {state:<9} "
             f"{printable(letter.detail)[:120]}"
         )
     by_reason = ", ".join(f"{count} {printable(name)}" for name, count in waiting.most_common())
@@ -84,11 +70,11 @@ def show(settings: Settings, letter_id: str, raw: bool) -> None:
         "id": letter_id,
         "reason": letter.reason,
         "detail": letter.detail,
-        "arrived": _instant(letter.event_time_ms),
+        "arrived": second(letter.event_time_ms),
         "source": f"{source.topic}, partition {source.partition}, offset {source.offset}",
         "job": letter.job,
         "key": _key(letter),
-        "replayed": "no" if replayed_ms is None else _instant(replayed_ms),
+        "replayed": "no" if replayed_ms is None else second(replayed_ms),
         "bytes": f"{letter.raw_bytes}, the letter holds the first {len(letter.raw)}"
         if letter.raw_bytes
         else str(len(letter.raw)),
@@ -172,7 +158,3 @@ def _since_ms(since: int | None) -> int:
 
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000
-
-
-def _instant(time_ms: int) -> str:
-    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")

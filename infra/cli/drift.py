@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -12,16 +11,17 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from infra.cli.span import Span
 from infra.drift_report.histories import History, histories
-from infra.drift_report.page import page, when
+from infra.drift_report.page import page
 from infra.topic_reader import read
 from schemas import codec
 from schemas.errors import EventError, InputError
+from schemas.instants import minute
 from schemas.settings import Kafka, Settings
 from schemas.topics import DRIFT_REPORTS
 from schemas.watching import DriftReport
 
-UNITS_MS = {"m": 60_000, "h": 3_600_000, "d": 86_400_000}
 COLOURS = {"significant": "bold red", "moderate": "yellow", "none": "green"}
 
 
@@ -31,7 +31,9 @@ def command() -> None:
 
 
 @command.command()
-@click.option("--since", default="24h", show_default=True, help="How far back from the newest report: 90m, 24h, 7d.")
+@click.option(
+    "--since", type=Span(), default="24h", show_default=True, help="How far back from the newest report: 90m, 24h, 7d."
+)
 @click.option("--model", help="Of one model, such as fraud@3.  [default: all]")
 @click.option("--all", "everything", is_flag=True, help="Also what shows no drift.")
 @click.option(
@@ -42,13 +44,13 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="The newest report of each, one JSON object a line.")
 @click.pass_obj
 def report(
-    settings: Settings, *, since: str, model: str | None, everything: bool, html: Path | None, as_json: bool
+    settings: Settings, *, since: int, model: str | None, everything: bool, html: Path | None, as_json: bool
 ) -> None:
     """What drifted in the last hours, the worst first.
 
     Reads the topic drift-reports, which the job watch_drift writes.
     """
-    found = histories(_reports(settings.kafka), _span_ms(since), model)
+    found = histories(_reports(settings.kafka), since, model)
     if html is not None:
         try:
             html.write_text(page(found), encoding="utf-8")
@@ -61,7 +63,7 @@ def report(
         return
     shown = [history for history in found if everything or history.newest.level != "none"]
     if not found:
-        click.echo(f"no drift report in the last {since}; does the job run? `sluice submit watch_drift`")
+        click.echo("no drift report in that time; does the job run? `sluice submit watch_drift`")
     elif not shown:
         click.echo(f"nothing drifted: {len(found)} measured, see them with --all")
     else:
@@ -73,13 +75,6 @@ def _reports(kafka: Kafka) -> Iterator[DriftReport]:
         # Of a newer release, perhaps: what can be read is shown.
         with suppress(EventError):
             yield codec.decode(DriftReport, record.value)
-
-
-def _span_ms(words: str) -> int:
-    found = re.fullmatch(r"([1-9][0-9]{0,5})([mhd])", words)
-    if found is None:
-        raise InputError(f"--since {words}: give a number with m, h or d, such as 24h")
-    return int(found[1]) * UNITS_MS[found[2]]
 
 
 def _table(shown: list[History]) -> Table:
@@ -98,6 +93,6 @@ def _table(shown: list[History]) -> Table:
             f"{newest.limit:.3f}",
             f"{newest.samples:,}",
             f"{history.hours:g}",
-            when(newest.since_ms) if newest.since_ms is not None else "",
+            minute(newest.since_ms) if newest.since_ms is not None else "",
         )
     return table

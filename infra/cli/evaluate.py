@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -15,6 +14,7 @@ from infra.cli.evaluate_learners import command as learners
 from infra.cli.evaluate_recommend import command as recommend
 from jobs.evaluate_fraud import evaluate
 from jobs.train_fraud import parameters as tree_parameters
+from schemas.instants import day
 
 
 @click.group()
@@ -47,17 +47,17 @@ def fraud(*, data: Path, folds: bool, parameters: Path, threads: int, as_json: b
     console = Console(stderr=True)
     with console.status("reading history") as line:
         examples = evaluate.examples_of(
-            data, wanted, lambda count, time_ms: line.update(f"{count:,} events, event time {_day(time_ms)}")
+            data, wanted, lambda count, time_ms: line.update(f"{count:,} events, event time {day(time_ms)}")
         )
         results = []
         for fold in wanted:
-            line.update(f"test week from {_day(fold.test_from_ms)}")
+            line.update(f"test week from {day(fold.test_from_ms)}")
             results.append(evaluate.run(examples, fold, trees, threads=threads))
     click.echo(f"{'':<26}{'AUC ROC':>9}{'average precision':>19}{'card precision@100':>20}")
     for name, figures in () if folds else evaluate.PUBLISHED.items():
         _row(name, *figures)
     for fold, result in zip(wanted, results, strict=True):
-        name = f"test from {_day(fold.test_from_ms)}" if folds else "Sluice"
+        name = f"test from {day(fold.test_from_ms)}" if folds else "Sluice"
         _row(name, result.auc_roc, result.average_precision, result.card_precision_at_100)
     mean = _mean(results)
     if folds:
@@ -79,7 +79,3 @@ def _mean(results: list[evaluate.Result]) -> dict[str, float]:
 
 def _row(name: str, auc_roc: float, average_precision: float, card_precision: float) -> None:
     click.echo(f"{name:<26}{auc_roc:>9.3f}{average_precision:>19.3f}{card_precision:>20.3f}")
-
-
-def _day(time_ms: int) -> str:
-    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d")

@@ -14,6 +14,7 @@ from infra.generator.shoppers.stream import events
 from schemas.errors import InputError
 from schemas.events import Event, Interaction, Item
 from schemas.settings import Settings
+from schemas.units import DAY_S
 
 # Shoppers sleep: between three and five in the morning there is a tenth of the mean.
 QUIET = 0.1
@@ -65,7 +66,7 @@ def command(
     if order.people_per_s is not None:
         if sessions_per_user_day is not None:
             raise InputError("--start now with --rate sets how often shoppers come; leave out --sessions-per-user-day")
-        sessions_per_user_day = order.people_per_s * generation.DAY_S / users / base.events_per_session
+        sessions_per_user_day = order.people_per_s * DAY_S / users / base.events_per_session
     per_user_day = base.sessions_per_user_day if sessions_per_user_day is None else sessions_per_user_day
     config = Config(
         seed=seed,

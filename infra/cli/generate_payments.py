@@ -12,6 +12,7 @@ from infra.generator.payments.config import Config
 from infra.generator.payments.stream import events
 from schemas.errors import InputError
 from schemas.settings import Settings
+from schemas.units import DAY_S
 
 
 @click.command("payments")
@@ -43,7 +44,7 @@ def command(
     if order.people_per_s is not None:
         if per_user_day is not None:
             raise InputError("--start now with --rate sets how often customers pay; leave out --per-user-day")
-        per_user_day = order.people_per_s * generation.DAY_S / max(users, 1)
+        per_user_day = order.people_per_s * DAY_S / max(users, 1)
     per_user_day = 3.0 if per_user_day is None else per_user_day
     config = Config(
         seed=seed,

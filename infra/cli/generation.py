@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,13 +14,14 @@ import click
 from infra import publish
 from infra.cli import publishing
 from infra.cli.bounds import Finite
+from schemas import instants
 from schemas.errors import InputError
 from schemas.events import Event
 from schemas.settings import Settings
+from schemas.units import DAY_MS
 from serving.history import log_file
 
 DEFAULT_DAYS = 7.0
-DAY_MS, DAY_S = 24 * 3600 * 1000, 86_400
 # The quietest hour of a generated day has about 0.6 of the mean rate: what a span that must be long enough allows for.
 QUIET = 0.6
 
@@ -85,10 +85,9 @@ class Order:
                 span = min(span, (self.count + 4 * math.sqrt(abs(self.count))) / events_per_day / quiet)
             return now_ms - round(min(span, 36_500.0) * DAY_MS)
         try:
-            moment = datetime.fromisoformat(self.start)
+            return instants.milliseconds(self.start)
         except ValueError as error:
             raise InputError(f"--start {self.start}: no time; give ISO 8601 like 2026-01-31T08:00Z, or now") from error
-        return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
 
     def deliver(self, events: Iterable[Event], settings: Settings) -> None:
         """Write the events to the file, or publish them; then say what was done."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from datetime import UTC, datetime
 
 import click
 import msgspec
@@ -20,6 +19,7 @@ from schemas.codec import decode
 from schemas.control import Audit, OnlineModel
 from schemas.errors import EventError
 from schemas.events import ControlRecord, Snapshot
+from schemas.instants import minute
 from schemas.settings import Settings
 from schemas.topics import SNAPSHOTS
 
@@ -66,7 +66,7 @@ def show(settings: Settings, name: str) -> None:
             click.echo(f"{entry.description}\nfeature set {entry.feature_set}, judged by {entry.metric}")
     click.echo(f"mode: {_modes(records).get(name, 'none')}")
     if snapshot is not None:
-        click.echo(f"snapshot of {snapshot.examples:,} examples until {_day(snapshot.event_time_ms)}")
+        click.echo(f"snapshot of {snapshot.examples:,} examples until {minute(snapshot.event_time_ms)}")
         click.echo(learner_promotion.told(snapshot))
         for metric, value in sorted(snapshot.metrics.items()):
             click.echo(f"  {metric:<34}{value:>14.6g}")
@@ -76,7 +76,7 @@ def show(settings: Settings, name: str) -> None:
         if isinstance(payload, Audit) and payload.detail.get("learner") == name and "modes" in payload.detail:
             why = f": {record.note}" if record.note else ""
             click.echo(
-                f"{_day(record.event_time_ms)}  {payload.action} {payload.detail['modes']} by {record.author}{why}"
+                f"{minute(record.event_time_ms)}  {payload.action} {payload.detail['modes']} by {record.author}{why}"
             )
 
 
@@ -159,7 +159,3 @@ def _modes(records: dict[str, ControlRecord]) -> dict[str, str]:
 
 def _by(note: str) -> By:
     return By(author(), time.time_ns() // 1_000_000, note)
-
-
-def _day(time_ms: int) -> str:
-    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")

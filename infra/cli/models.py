@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -16,6 +15,7 @@ from infra.author import author
 from infra.cli.bounds import Finite
 from schemas.control import Thresholds
 from schemas.errors import InputError, NotFoundError
+from schemas.instants import minute
 from schemas.models import FRAUD, RECOMMEND, Metrics, Promotion, Stage, Task
 from schemas.recommend_models import RecommendMetrics
 from schemas.settings import Settings
@@ -62,7 +62,7 @@ def list_models(settings: Settings) -> None:
             )
             click.echo(
                 f"{name + '@' + version:<14}{signature.task:<10}{stages.get(version, 'None'):<12}{measured}"
-                f"  {_day(signature.trained_to_ms)}"
+                f"  {minute(signature.trained_to_ms)}"
             )
 
 
@@ -89,7 +89,7 @@ def show(settings: Settings, name: str, version: str | None) -> None:
     click.echo(f"stage: {stages.stages.get(version, 'None')}")
     for entry in stages.history:
         if entry.version == version:
-            click.echo(f"{_day(entry.at_ms)}  {entry.stage} by {entry.author}{': ' * bool(entry.note)}{entry.note}")
+            click.echo(f"{minute(entry.at_ms)}  {entry.stage} by {entry.author}{': ' * bool(entry.note)}{entry.note}")
 
 
 @command.command()
@@ -222,7 +222,3 @@ def _newest(registry: Registry, name: str) -> str:
     if not versions:
         raise NotFoundError(f"no model {name} in {registry.root}; make one with `sluice train {name}`")
     return registry.champion(name) or versions[-1]
-
-
-def _day(time_ms: int) -> str:
-    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -13,6 +12,7 @@ from rich.console import Console
 
 from infra import publish
 from schemas.events import Event
+from schemas.instants import second
 from schemas.settings import Settings
 
 
@@ -25,7 +25,7 @@ def send(events: Iterable[Event], settings: Settings, pace: publish.Pace, compre
         def show(progress: publish.Progress) -> None:
             per_s = progress.sent / progress.seconds if progress.seconds else 0.0
             slip = f", {progress.slip_ms:.0f} ms behind schedule" if progress.slip_ms >= 1 else ""
-            line.update(f"{progress.sent:,} sent, {per_s:,.0f}/s, event time {instant(progress.event_time_ms)}{slip}")
+            line.update(f"{progress.sent:,} sent, {per_s:,.0f}/s, event time {second(progress.event_time_ms)}{slip}")
 
         return publish.publish(publish.records(events), client, pace, on_progress=show)
 
@@ -36,14 +36,9 @@ def finish(summary: publish.Summary, as_json: bool, **more: Any) -> None:
     slip = f", at most {summary.max_slip_ms:,.1f} ms behind schedule" if summary.max_slip_ms else ""
     click.echo(
         f"{stopped}{summary.sent:,} events published in {summary.seconds:,.1f} s, {summary.per_s:,.0f}/s, "
-        f"{summary.bytes / 1e6:,.1f} MB{slip}; last event time {instant(summary.last_event_time_ms)}"
+        f"{summary.bytes / 1e6:,.1f} MB{slip}; last event time {second(summary.last_event_time_ms)}"
     )
     if as_json:
         click.echo(msgspec.json.encode(msgspec.structs.asdict(summary) | more).decode())
     if summary.interrupted:
         sys.exit(130)
-
-
-def instant(time_ms: int) -> str:
-    """A time as people read it, in UTC to the second."""
-    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")

@@ -7,6 +7,7 @@ import click
 from infra import topics
 from schemas.settings import Settings
 from schemas.topics import TOPICS
+from schemas.units import DAY_MS
 
 
 @click.command()
@@ -21,7 +22,7 @@ def command(settings: Settings, create: bool, alter: bool) -> None:
         click.echo(f"altered {changed.topic}: {changed.setting} = {changed.wanted}")
     different = {difference.topic: difference for difference in topics.differences(settings)}
     for topic in TOPICS:
-        days = "kept" if topic.retention_ms < 0 else f"{topic.retention_ms // 86_400_000} d"
+        days = "kept" if topic.retention_ms < 0 else f"{topic.retention_ms // DAY_MS} d"
         state = str(different[topic.name]) if topic.name in different else "as in the table"
         click.echo(
             f"{topic.name:<18}{topics.partitions(settings, topic):>3} partitions  {days:<6}{topic.cleanup:<9}{state}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
@@ -22,14 +21,15 @@ from jobs.train_fraud import parameters as tree_parameters
 from jobs.train_fraud.backfill import FOREVER_MS, backfill
 from jobs.train_fraud.split import by_days, by_shares
 from jobs.train_fraud.train import NAME, Trained, register, train
+from schemas import instants
 from schemas.errors import InputError
 from schemas.events import Event
 from schemas.settings import Settings
+from schemas.units import DAY_MS
 from serving.history import log_file, reader
 from serving.history.mapping import load
 from serving.registry import Registry
 from serving.stores import cassandra_history
-from serving.windows import DAY_MS
 
 GENERATED, DECISIONS = "generated", "decisions"
 # Each generated world has its own customers; the streams of `sluice generate` begin with seed 1.
@@ -99,8 +99,8 @@ def fraud(
     split, since_ms, until_ms = None, 0, FOREVER_MS
     if train_from is not None and train_to is not None:
         split = by_days(
-            _instant(train_from),
-            _instant(train_to),
+            _milliseconds(train_from),
+            _milliseconds(train_to),
             calibrate_days=calibrate_days,
             delay_days=delay_days,
             validate_days=validate_days,
@@ -113,7 +113,7 @@ def fraud(
             events,
             since_ms=since_ms,
             until_ms=until_ms,
-            progress=lambda count, time_ms: line.update(f"{count:,} events, event time {_day(time_ms)}"),
+            progress=lambda count, time_ms: line.update(f"{count:,} events, event time {instants.minute(time_ms)}"),
         )
         if len(examples) == 0:
             raise InputError(f"history {history} has no payments in that range; see --train-from and --train-to")
@@ -183,13 +183,8 @@ def report(trained: Trained, number: str, registry: Registry) -> None:
     click.echo(f"{NAME}@{number} is in {registry.root}, stage Staging; next: sluice models promote {NAME} {number}")
 
 
-def _instant(text: str) -> int:
+def _milliseconds(text: str) -> int:
     try:
-        moment = datetime.fromisoformat(text)
+        return instants.milliseconds(text)
     except ValueError as error:
         raise InputError(f"{text!r} is no time; give ISO 8601 like 2026-01-31 or 2026-01-31T08:00Z") from error
-    return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
-
-
-def _day(time_ms: int) -> str:
-    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")

@@ -13,9 +13,10 @@ from typing import TypeVar
 
 import msgspec
 
-from infra.generator.payments.config import DAY_MS, HOUR_MS, Config
+from infra.generator.payments.config import Config
 from infra.generator.payments.stream import Payment, events, payments
 from schemas.events import Event
+from schemas.units import DAY_MS, HOUR_MS, MINUTE_MS
 
 E = TypeVar("E", bound=Event)
 
@@ -26,7 +27,6 @@ CUSTOMERS_PER_RATE = 200
 # Enough to know a home, a device and a card; more would only take longer.
 ORDINARY_PER_DAY = 1.5
 TRAINING_RATE = 100.0
-MINUTE_MS = 60_000
 TRAIN_MINUTES, CALIBRATE_MINUTES, VALIDATE_MINUTES = 6, 2, 2
 LABEL_DELAY_MS = 30 * HOUR_MS
 FRAUD_SHARE = Config.fraud_share

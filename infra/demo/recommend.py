@@ -23,7 +23,7 @@ from jobs.names import RECOMMEND
 from schemas.events import Interaction, RecommendationList
 from schemas.settings import Settings
 from schemas.topics import RECOMMENDATIONS
-from serving.windows import DAY_MS
+from schemas.units import DAY_MS
 
 COMMANDS = {
     "sluice api": "lists, similar items and feedback over HTTP",

@@ -22,7 +22,7 @@ from schemas.events import Decision, Transaction
 from schemas.models import Signature
 from schemas.settings import Settings
 from schemas.topics import DECISIONS
-from serving.windows import DAY_MS
+from schemas.units import DAY_MS
 
 
 def run(settings: Settings, rate: float, seconds: float, console: Console) -> None:

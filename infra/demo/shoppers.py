@@ -11,9 +11,10 @@ from itertools import islice
 
 import msgspec
 
-from infra.generator.shoppers.config import DAY_MS, EVENTS_PER_SESSION, HOUR_MS, Config
+from infra.generator.shoppers.config import EVENTS_PER_SESSION, Config
 from infra.generator.shoppers.stream import events
 from schemas.events import Interaction, Item
+from schemas.units import DAY_MS, HOUR_MS, MINUTE_MS
 
 SEED = 11
 ITEMS = 1_000
@@ -24,7 +25,7 @@ HISTORY_DAYS = 7
 EVENTS_PER_SHOPPER = 10
 SPEED = 10
 # Sessions take minutes, so at the beginning of a stream there are few.
-FILLED_MS = 10 * 60_000
+FILLED_MS = 10 * MINUTE_MS
 # By night nobody comes; the watched minute is one of the evening, of today's tastes.
 EVENING_H = 19
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from schemas.units import HOUR_MS
 from schemas.watching import DriftReport
 
-HOUR_MS = 3_600_000
 _RANK = {"significant": 0, "moderate": 1, "none": 2}
 
 

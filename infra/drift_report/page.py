@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from html import escape
 
 from infra.drift_report import plots
 from infra.drift_report.histories import History
+from schemas.instants import minute
 
 # Cards of what is fine come last, and are no more than this.
 MOST_CARDS = 200
@@ -55,7 +55,7 @@ def page(found: Sequence[History]) -> str:
     span = ""
     if found:
         first = min(report.window_start_ms for history in found for report in history.reports)
-        span = f"Windows from {when(first)} to {when(max(h.newest.window_end_ms for h in found))} UTC. "
+        span = f"Windows from {minute(first)} to {minute(max(h.newest.window_end_ms for h in found))} UTC. "
     cards = "".join(map(_card, plotted[:MOST_CARDS]))
     left_out = len(plotted) - MOST_CARDS
     more = f"<p class='lead'>{left_out} more without drift are left out.</p>" if left_out > 0 else ""
@@ -72,14 +72,9 @@ below, the measure over time with its limit dashed</p>
 """
 
 
-def when(time_ms: int) -> str:
-    """A time to be read, in UTC."""
-    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")
-
-
 def _card(history: History) -> str:
     report = history.newest
-    since = f", since {when(report.since_ms)}" if report.since_ms is not None and report.level != "none" else ""
+    since = f", since {minute(report.since_ms)}" if report.since_ms is not None and report.level != "none" else ""
     action = f" · {escape(report.action)}" if report.action else ""
     segment = f" · {report.segment}" if report.segment else ""
     title = f"{report.name}, {report.measure}"

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from schemas.errors import InputError
+from schemas.units import DAY_MS, HOUR_MS
 
-DAY_MS = 24 * 3600 * 1000
-HOUR_MS = 3600 * 1000
 LONGEST_DAYS, MOST_EVENTS = 3_650, 10**12
 
 

@@ -17,10 +17,11 @@ from infra.stack.part_state import PartState
 from jobs.names import BENCH_JOB_NAMES, FRAUD_JOBS
 from schemas.errors import OperatorError, PartFailedError, PortInUseError, SettingsError, UnansweredError
 from schemas.settings import Settings
+from schemas.units import MINUTE_MS
 
 MIN_FREE_MB = 2048
 # A job that restores state, and a busy machine, may take so long before all tasks run and a checkpoint is complete.
-STARTING_MS = 120_000
+STARTING_MS = 2 * MINUTE_MS
 # So many intervals without a checkpoint: a crash loop that is seen between two restarts, or checkpoints that fail.
 OLD_CHECKPOINTS = 6
 # Packages whose code a TaskManager keeps in memory once it has run a job.

@@ -16,10 +16,11 @@ from jobs.runtime.stage import Door, Flow, Job, Stage
 from schemas import codec, metrics
 from schemas.events import Event, Transaction
 from schemas.topics import Topic
+from schemas.units import HOUR_MS
 from serving.entity_cache import EntityCache, Writes
 from serving.features.habit import tag
 from serving.inflight import Message, Output, Record
-from serving.windows import HOUR_MS, WINDOWS_MS
+from serving.windows import WINDOWS_MS
 
 JOB = "bench_reference"
 FEATURES = 20

@@ -18,10 +18,10 @@ from jobs.train_fraud import boosting, calibrate
 from jobs.train_fraud.backfill import Progress, backfill, no_progress
 from jobs.train_fraud.parameters import read
 from jobs.train_fraud.split import by_days, parts
+from schemas.units import DAY_MS
 from serving.drift.score_curve import Figures, ScoreCurve
 from serving.history import reader
 from serving.history.mapping import load
-from serving.windows import DAY_MS
 
 TRAIN_FROM_MS = round(datetime(2018, 6, 18, tzinfo=UTC).timestamp() * 1000)
 WEEK_DAYS = 7

@@ -16,9 +16,9 @@ from jobs.evaluate_drift.columns import Columns
 from jobs.evaluate_drift.known import Alarm, Drift, Found, found
 from jobs.evaluate_drift.watched import BATCH, Floats, Watched
 from schemas.errors import InputError
+from schemas.units import DAY_MS
 from serving.drift.baseline import Baseline, baseline_of_curve
 from serving.drift.score_curve import ScoreCurve
-from serving.windows import DAY_MS
 
 TRAIN, HELD_OUT, WINDOW = 1_000, 500, 250
 # 2024-01-01: events have no times of their own.

@@ -15,8 +15,8 @@ import numpy as np
 from jobs.evaluate_drift.columns import Columns
 from jobs.evaluate_drift.known import Alarm, Drift, Found, found
 from jobs.evaluate_drift.watched import BATCH, Floats, Times, Watched
+from schemas.units import HOUR_MS, MINUTE_MS, WEEK_MS
 from serving.drift.baseline import Baseline
-from serving.windows import DAY_MS
 
 FILE = "trips.parquet"
 COLUMNS = (
@@ -34,7 +34,6 @@ COLUMNS = (
     "total_amount",
     "congestion_surcharge",
 )
-WEEK_MS = 7 * DAY_MS
 NEW_REFERENCE_WEEKS = 8
 # A missing value is a category of its own: that it is missing no more is a change, too.
 MISSING = -1.0
@@ -89,9 +88,9 @@ def _read(file: Path) -> tuple[Times, list[str], Floats]:
     """Times, names and rows of the three years: the columns, the hour, and the minutes that a trip took."""
     table = Columns(file, "nyc-taxi")
     times = table.times("pickup_datetime")
-    took = (table.times("dropoff_datetime") - times) / 60_000
+    took = (table.times("dropoff_datetime") - times) / MINUTE_MS
     columns = [table.numbers(name) for name in COLUMNS]
-    rows = np.nan_to_num(np.column_stack([*columns, times // 3_600_000 % 24, took]), nan=MISSING)
+    rows = np.nan_to_num(np.column_stack([*columns, times // HOUR_MS % 24, took]), nan=MISSING)
     order = np.argsort(times, kind="stable")
     order = order[(times[order] >= FROM_MS) & (times[order] < TO_MS)]
     return times[order], [*COLUMNS, "hour", "minutes"], rows[order]

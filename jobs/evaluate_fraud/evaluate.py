@@ -17,11 +17,11 @@ from jobs.train_fraud.examples import Examples
 from jobs.train_fraud.parameters import Parameters
 from schemas.errors import InputError
 from schemas.models import Signature
+from schemas.units import DAY_MS
 from serving.features.catalogue import FEATURE_SET
 from serving.history import reader
 from serving.history.mapping import load
 from serving.model import Model
-from serving.windows import DAY_MS
 
 PARAMETERS = Path(__file__).parent / "handbook.toml"
 MAPPING = "fraud-handbook"

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jobs.train_fraud.examples import Bools, Examples, Rows
-from serving.windows import DAY_MS
+from schemas.units import DAY_MS
 
 TRAIN_DAYS = DELAY_DAYS = TEST_DAYS = 7
 TRAIN_FROM_MS = round(datetime(2018, 7, 25, tzinfo=UTC).timestamp() * 1000)

@@ -13,9 +13,9 @@ from typing import Any, Literal
 
 from online_learning.prequential import Asked, Goal
 from schemas.errors import InputError
+from schemas.units import DAY_MS, MINUTE_MS
 
-DAY_MS = 24 * 3600 * 1000
-HALF_HOUR_MS = 1800 * 1000
+HALF_HOUR_MS = 30 * MINUTE_MS
 NAMES = ("elec2", "weather-nebraska", "drift-synthetic-a", "fraud-handbook", "movielens-100k")
 # River's copy of movielens-100k, in the folder where River keeps it: the same ratings, but ratings of one second in
 # the order of another sort (NOTES.md).

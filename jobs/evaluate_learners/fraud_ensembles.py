@@ -12,12 +12,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.evaluate_learners.fraud_examples import CUT_MS, LABEL_DELAY_MS, TO_MS, WEEK_MS
+from jobs.evaluate_learners.fraud_examples import CUT_MS, LABEL_DELAY_MS, TO_MS
 from jobs.train_fraud import quality
 from jobs.train_fraud.examples import Examples
 from online_learning.prequential import Prequential
 from schemas.pool import best_part, pooled
-from serving.windows import DAY_MS
+from schemas.units import DAY_MS, WEEK_MS
 
 Scores = NDArray[np.float64]
 # Recent performance is that on so many payments with a label, five days of them.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import UTC, datetime
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -15,24 +14,19 @@ from jobs.train_fraud.backfill import Progress, backfill
 from jobs.train_fraud.examples import Examples
 from jobs.train_fraud.split import by_days
 from schemas.errors import InputError
+from schemas.instants import milliseconds
+from schemas.units import DAY_MS
 from serving.features.catalogue import FEATURE_SET
 from serving.history import reader
 from serving.history.mapping import load
-from serving.windows import DAY_MS
 
 LABEL_DELAY_MS = 7 * DAY_MS
 
 
-def at(day: str) -> int:
-    """Midnight of a day, UTC, in milliseconds."""
-    return round(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp() * 1000)
-
-
 # A month of history comes before the first example.
-FROM_MS, TO_MS = at("2018-05-01"), at("2018-09-30")
-WEEK_MS = 7 * DAY_MS
+FROM_MS, TO_MS = milliseconds("2018-05-01"), milliseconds("2018-09-30")
 # Training until here, two weeks of calibration, a week of waiting for labels: the champion could be made at CUT_MS.
-SPLIT = by_days(FROM_MS, at("2018-06-17"), calibrate_days=14, delay_days=7, validate_days=14)
+SPLIT = by_days(FROM_MS, milliseconds("2018-06-17"), calibrate_days=14, delay_days=7, validate_days=14)
 CUT_MS = SPLIT.cut_ms
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Final
 
 from jobs.evaluate_learners.fraud_stream import NAMES, Run
+from schemas.instants import day
 
 FONT: Final = 'font-family="sans-serif" font-size="12"'
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 760, 360, 60, 150, 40, 50
@@ -24,7 +24,7 @@ def table(run: Run) -> str:
     for week in run.weeks:
         mark = "" if week.reported else "  (for choosing)"
         cells = "".join(f"{week.figures[name]['average_precision']:>18.4f}" for name in NAMES)
-        lines.append(f"{_day(week.from_ms):<14}{week.payments:>10,}{week.frauds:>8,}{cells}{mark}")
+        lines.append(f"{day(week.from_ms):<14}{week.payments:>10,}{week.frauds:>8,}{cells}{mark}")
     found = figures(run)
     for title, key in (
         ("mean of weeks", "average_precision_of_weeks"),
@@ -76,7 +76,7 @@ def picture(run: Run) -> str:
     for place, week in enumerate(run.weeks):
         x, _ = at(place, low)
         parts.append(
-            f'<text x="{x:.1f}" y="{HEIGHT - BOTTOM + 20}" text-anchor="middle">{_day(week.from_ms)[5:]}</text>'
+            f'<text x="{x:.1f}" y="{HEIGHT - BOTTOM + 20}" text-anchor="middle">{day(week.from_ms)[5:]}</text>'
         )
     parts += _lines(run, at)
     return "\n".join([*parts, "</svg>"]) + "\n"
@@ -95,7 +95,3 @@ def _lines(run: Run, at: Callable[[int, float], tuple[float, float]]) -> list[st
         heights.append(height)
         parts.append(f'<text x="{points[-1][0] + 8:.1f}" y="{height:.1f}" fill="{COLOURS[name]}">{name}</text>')
     return parts
-
-
-def _day(time_ms: int) -> str:
-    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d")

@@ -20,13 +20,14 @@ import msgspec
 import numpy as np
 
 from jobs.evaluate_learners.fraud_ensembles import Scores, linear, pool
-from jobs.evaluate_learners.fraud_examples import CUT_MS, LABEL_DELAY_MS, SPLIT, TO_MS, WEEK_MS, examples
+from jobs.evaluate_learners.fraud_examples import CUT_MS, LABEL_DELAY_MS, SPLIT, TO_MS, examples
 from jobs.train_fraud import boosting, parameters, quality
 from jobs.train_fraud.examples import Bools, Examples
 from jobs.train_fraud.parameters import Parameters
 from jobs.train_fraud.train import Trained, train
 from online_learning.benchmark.fraud import forest
 from schemas.models import Signature
+from schemas.units import WEEK_MS
 from serving.features.catalogue import FEATURE_SET
 from serving.features.catalogue import NAMES as FEATURES
 from serving.model import Model

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
+from schemas.instants import minute
 from schemas.models import Metrics, Signature
 from serving.thresholds import effects
 
@@ -35,11 +34,11 @@ control topic; rules may raise them. It is not meant to judge people, merchants 
 
 ## Data
 {signature.training_data}. Trained on {signature.training_rows:,} payments, {signature.training_frauds:,} known frauds
-({fraud_share:.2%}), {_day(signature.trained_from_ms)} to {_day(signature.trained_to_ms)}; calibrated on the days
+({fraud_share:.2%}), {minute(signature.trained_from_ms)} to {minute(signature.trained_to_ms)}; calibrated on the days
 after it; then {delay_days:g} days for labels to come in. Features were computed by the scoring step itself.
 
 ## Performance
-On {metrics.rows:,} later payments with {metrics.frauds:,} frauds, {_day(metrics.from_ms)} to {_day(metrics.to_ms)}:
+On {metrics.rows:,} later payments with {metrics.frauds:,} frauds, {minute(metrics.from_ms)} to {minute(metrics.to_ms)}:
 
 | Metric | Value |
 |---|---|
@@ -66,7 +65,3 @@ input names age, sex, origin or the like; place, hour and device may still stand
 Payments whose fraud became known after the label delay were learned as good ones. New users and merchants have no
 history, and their features are defaults. Fraud changes: retrain weekly, and watch drift against `reference.json`.
 """
-
-
-def _day(time_ms: int) -> str:
-    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")

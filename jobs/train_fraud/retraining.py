@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 from math import ceil
 
 from schemas.events import Decision, Event, Transaction
+from schemas.instants import day
 from schemas.settings import Retrain
+from schemas.units import DAY_MS
 from serving.features.catalogue import FEATURE_SET
-from serving.windows import DAY_MS
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def _triggers(policy: Retrain, facts: Facts) -> list[str]:
     found = []
     due_ms = last_due_ms(policy, facts.now_ms)
     if due_ms is not None and trained_ms < due_ms:
-        found.append(f"the {policy.schedule} schedule was due on {_day(due_ms)}")
+        found.append(f"the {policy.schedule} schedule was due on {day(due_ms)}")
     # What was asked before the newest training was answered by it.
     alerts = sorted({request.alert for request in facts.requests if request.at_ms > trained_ms})
     if policy.on_alerts and alerts:
@@ -123,7 +124,7 @@ def _against(policy: Retrain, facts: Facts) -> list[str]:
         ready_ms = first_ms + 2 * policy.label_days * DAY_MS
         if facts.now_ms <= ready_ms:
             days = ceil((ready_ms + 1 - facts.now_ms) / DAY_MS)
-            found.append(f"payments to learn from begin on {_day(first_ms)}; in {days} days they span two label delays")
+            found.append(f"payments to learn from begin on {day(first_ms)}; in {days} days they span two label delays")
     return found
 
 
@@ -141,7 +142,3 @@ def last_due_ms(policy: Retrain, now_ms: int) -> int | None:
         case "monthly":
             due = midnight.replace(day=1)
     return round(due.timestamp() * 1000)
-
-
-def _day(time_ms: int) -> str:
-    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d")

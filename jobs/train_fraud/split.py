@@ -14,7 +14,7 @@ import numpy as np
 
 from jobs.train_fraud.examples import Bools, Examples, Rows
 from schemas.errors import InputError
-from serving.windows import DAY_MS
+from schemas.units import DAY_MS
 
 # Of the days that are left when the label delay is taken off: the rest is for training.
 WARM_UP_SHARE = 0.15

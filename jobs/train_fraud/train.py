@@ -17,9 +17,9 @@ from jobs.train_fraud.parameters import Parameters
 from jobs.train_fraud.reference import reference
 from jobs.train_fraud.split import Part, Parts, Split, parts
 from schemas.models import Calibration, Metrics, Reference, Signature
+from schemas.units import DAY_MS
 from serving.features.catalogue import FEATURE_SET
 from serving.registry import Registry
-from serving.windows import DAY_MS
 
 NAME = "fraud"
 # The ONNX copy is compared on at least so many payments, as far as there are.

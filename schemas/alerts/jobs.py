@@ -5,6 +5,7 @@ from __future__ import annotations
 from schemas.alerts.definition import Case, Definition, Expected, Rule
 from schemas.alerts.expression import JOB, PENDING, TASK, increase, of, of_job, rate
 from schemas.metrics import CONTROL_REFUSED, EVENTS
+from schemas.units import MINUTE_MS
 
 RUNNING, RESTARTS = f"{JOB}_runningState", f"{JOB}_numRestarts"
 FAILED, COMPLETED = f"{JOB}_numberOfFailedCheckpoints", f"{JOB}_numberOfCompletedCheckpoints"
@@ -136,7 +137,7 @@ JOBS = (
         ids=("STR-17",),
         severity="warning",
         owner="platform",
-        limit=60_000,
+        limit=MINUTE_MS,
         unit="ms",
         summary="the last checkpoint of {job_name} took {value:.0f} ms",
         action="look at the job's checkpoints on Flink's page: which operator, how many bytes",

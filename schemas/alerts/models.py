@@ -5,8 +5,9 @@ from __future__ import annotations
 from schemas.alerts.definition import Anomalies, Case, Definition, Expected, Reports, Rule, Told
 from schemas.alerts.expression import of
 from schemas.measures import POSITIVE_SHARE
+from schemas.units import MINUTE_MS
 
-HALF_HOUR_MS = 30 * 60_000
+HALF_HOUR_MS = 30 * MINUTE_MS
 FORGETTING = "sluice_learner_forgetting"
 
 MODELS = (

@@ -6,6 +6,7 @@ from schemas.alerts.definition import Case, Definition, Expected, Rule, Told
 from schemas.alerts.expression import increase, of, of_job
 from schemas.alerts.jobs import ON_SCORE, RUNNING
 from schemas.metrics import EVENTS, LABELS
+from schemas.units import MINUTE_MS
 
 ONLINE_AGE_MS = "sluice_api_online_event_age_ms"
 # Counted by the alert router: seconds since the newest record that it read from a topic.
@@ -147,7 +148,7 @@ SILENCE = (
         ids=("ALR-20", "ALR-27", "FST-8"),
         severity="high",
         owner="platform",
-        limit=300_000,
+        limit=5 * MINUTE_MS,
         unit="ms",
         summary="the newest features in the online store are {value:.0f} ms old, and payments flow",
         action="sluice status: does materialize run, and does it lag?",

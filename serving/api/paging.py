@@ -8,11 +8,12 @@ from typing import Annotated, Protocol, TypeVar
 from fastapi import Query
 
 from schemas.errors import InvalidError
-from serving.stores.history import DAY_MS, MAX_DAYS, MAX_LIMIT
+from schemas.units import DAY_MS, MINUTE_MS
+from serving.stores.history import MAX_DAYS, MAX_LIMIT
 from serving.stores.online import MAX_TIME_MS
 
 # Producers' clocks may be ahead by this much before their events are refused.
-AHEAD_MS = 5 * 60 * 1000
+AHEAD_MS = 5 * MINUTE_MS
 USUAL_DAYS = 30
 
 Since = Annotated[int | None, Query(ge=0, lt=MAX_TIME_MS, description="Milliseconds; default 30 days before until.")]

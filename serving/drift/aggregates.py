@@ -8,9 +8,9 @@ import datasketches
 import msgspec
 
 from schemas.errors import StateVersionError
+from schemas.units import MINUTE_MS
 from schemas.watching import Aggregate
 from serving.sealed import Read, Writes
-from serving.windows import MINUTE_MS
 
 VERSION = 1
 KEY = "aggregates"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import Literal, NamedTuple
 
+from schemas.units import DAY_MS
 from schemas.watching import DriftReport
 from serving.drift.hysteresis import Held
-from serving.windows import DAY_MS
 
 
 class Day(NamedTuple):

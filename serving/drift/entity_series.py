@@ -8,8 +8,8 @@ import datasketches
 import msgspec
 
 from schemas.errors import StateVersionError
+from schemas.units import MINUTE_MS
 from serving.sealed import Read, Writes
-from serving.windows import MINUTE_MS
 
 VERSION = 1
 KEY = "entities"

@@ -11,6 +11,7 @@ import msgspec
 from schemas import codec, metrics
 from schemas.errors import InvalidError
 from schemas.topics import AGGREGATES, ANOMALIES, DECISIONS, INTERACTIONS, ITEMS
+from schemas.units import MINUTE_MS
 from schemas.watching import Aggregate, Anomaly
 from serving.drift.aggregates import RATES, WIDTH_MIN, Aggregates
 from serving.drift.anomalies import Anomalies
@@ -20,7 +21,6 @@ from serving.inflight import Output, Record
 from serving.sealed import Read, Writes
 from serving.stages import Count
 from serving.user_stage import FUTURE_MS
-from serving.windows import MINUTE_MS
 
 WIDTH_MS = WIDTH_MIN * MINUTE_MS
 ALL = ""

@@ -10,6 +10,7 @@ import numpy as np
 
 from schemas.errors import StateVersionError
 from schemas.models import Distribution, Reference
+from schemas.units import DAY_MS, MINUTE_MS
 from schemas.watching import DriftReport
 from serving.drift import reports, sketch
 from serving.drift.answers import Answers
@@ -19,7 +20,6 @@ from serving.drift.hysteresis import Held, held
 from serving.drift.learned import learned
 from serving.drift.sketch import Sketch
 from serving.sealed import Read, Writes
-from serving.windows import DAY_MS, MINUTE_MS
 
 VERSION = 1
 # Everybody's segment.

@@ -17,6 +17,7 @@ import numpy as np
 from schemas import metrics
 from schemas.errors import EventError, StateVersionError
 from schemas.topics import DECISIONS
+from schemas.units import HOUR_MS
 from schemas.watching import DriftReport
 from serving.drift.answers import Decided, read_decision
 from serving.drift.hysteresis import Held, held
@@ -26,7 +27,6 @@ from serving.inflight import Payment, Record
 from serving.sealed import Read, Writes
 from serving.stages import Count
 from serving.user_stage import UserStage
-from serving.windows import HOUR_MS
 
 VERSION = 1
 KEY = "parity"

@@ -9,6 +9,7 @@ import numpy as np
 
 from schemas.errors import StateVersionError
 from schemas.measures import POSITIVE_SHARE
+from schemas.units import DAY_MS
 from schemas.watching import DriftReport
 from serving.drift.baseline import Baselines
 from serving.drift.day_report import Day
@@ -22,7 +23,6 @@ from serving.drift.outcomes import of_outcomes
 from serving.drift.score_curve import CUT, ScoreCurve, from_bytes
 from serving.drift.stopped import Stopped
 from serving.sealed import Read, Writes
-from serving.windows import DAY_MS
 
 VERSION = 1
 KEY = "performance"

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import msgspec
 
 from schemas.errors import StateVersionError
+from schemas.units import MINUTE_MS
 from serving.sealed import Read, Writes
-from serving.windows import MINUTE_MS
 
 VERSION = 1
 GAP_MS = 30 * MINUTE_MS

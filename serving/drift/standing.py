@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 
 from schemas import metrics
 from schemas.measures import ESTIMATES
-from schemas.watching import DAY_MS, DriftReport
+from schemas.units import DAY_MS
+from schemas.watching import DriftReport
 from serving.stages import Count
 
 # A word is news until reports of its kind are so much newer: two of a daily report may be missing.

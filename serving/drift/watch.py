@@ -15,6 +15,7 @@ from schemas.errors import EventError, StateVersionError
 from schemas.models import Reference
 from schemas.settings import Drift
 from schemas.topics import DECISIONS
+from schemas.units import MINUTE_MS
 from schemas.watching import DriftReport
 from serving.dead_letter import dead_letter
 from serving.drift.answers import FEATURE_SETS, NO_MODEL, PLACES, Answers, Decided, Listed, read_decision, read_list
@@ -22,7 +23,6 @@ from serving.drift.model_watch import ALL, ModelWatch, runs
 from serving.inflight import Output, Record
 from serving.sealed import Read, Writes
 from serving.stages import Count
-from serving.windows import MINUTE_MS
 
 JOB = "watch_drift"
 VERSION = 1

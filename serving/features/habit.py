@@ -5,9 +5,9 @@ from __future__ import annotations
 from zlib import crc32
 
 from schemas.events import Transaction
-from schemas.features import DAY_S, EntityKind, Feature
+from schemas.features import EntityKind, Feature
+from schemas.units import DAY_S, HOUR_MS, MINUTE_MS
 from serving.entities import Habits
-from serving.windows import HOUR_MS, MINUTE_MS
 
 # A user's typical hours until there are enough earlier payments to tell (FRD-14).
 TYPICAL_HOURS = frozenset((9, 10, 11, 14, 15, 16))

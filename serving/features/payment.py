@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from schemas.features import DAY_S, EntityKind, Feature
+from schemas.features import EntityKind, Feature
+from schemas.units import DAY_MS, DAY_S, HOUR_MS, MINUTE_MS
 from serving.compiled import compiled
 from serving.seen import Floats, Integers
-from serving.windows import DAY_MS, HOUR_MS, MINUTE_MS
 
 NIGHT_ENDS_HOUR = 6
 _SATURDAY = 5

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.features import EntityKind, Feature
+from schemas.units import DAY_MS
 from serving.seen import Seen
-from serving.windows import DAY_MS
 
 NEVER_S = 40.0 * 24 * 3600
 

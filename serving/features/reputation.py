@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from schemas.features import DAY_S, EntityKind, Feature
+from schemas.features import EntityKind, Feature
+from schemas.units import DAY_S
 from serving.risk import NEVER_DAYS, WINDOWS_DAYS, Risk
 
 

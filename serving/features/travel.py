@@ -6,8 +6,8 @@ from math import asin, cos, radians, sin, sqrt
 
 from schemas.events import Transaction
 from schemas.features import EntityKind, Feature
+from schemas.units import HOUR_MS
 from serving.entities import Habits
-from serving.windows import HOUR_MS
 
 EARTH_KM = 6371.0088
 UNUSUAL_KM = 500.0

@@ -5,7 +5,8 @@ The table of entities gives the values (`serving/entity_table.py`), in the order
 
 from __future__ import annotations
 
-from schemas.features import DAY_S, EntityKind, Feature
+from schemas.features import EntityKind, Feature
+from schemas.units import DAY_S
 
 SHORT = ("5min", "30min", "1h", "24h")
 LONG = ("7d", "30d")

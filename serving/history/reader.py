@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from schemas.errors import MappingError
 from schemas.events import Event, Label, Transaction
+from schemas.units import DAY_MS
 from serving.history import fields, table, times
 from serving.history.label import label_of
 from serving.history.mapping import Join, Labels, Mapping
 
-DAY_MS = 24 * 3600 * 1000
 BATCH_ROWS = 20_000
 ROW = "#row"
 REPEATED = "a later row of the same"

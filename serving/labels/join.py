@@ -10,18 +10,18 @@ from schemas import codec, metrics
 from schemas.errors import EventError, InvalidError
 from schemas.events import LabelledExample
 from schemas.topics import LABELLED_EXAMPLES
+from schemas.units import DAY_MS, SECOND_MS
 from serving.dead_letter import dead_letter
 from serving.entity_cache import Writes
 from serving.inflight import Output, Record
 from serving.labels.claim import Answers, Arrived, Claim, Followed, Unlisted
 from serving.labels.later import Later
-from serving.labels.maturity import DAY_MS, MaturityControl, is_sampled, timeout_id
+from serving.labels.maturity import MaturityControl, is_sampled, timeout_id
 from serving.labels.words import Word, Words
 from serving.stages import Count
 from serving.stores.words import Spoken, WordStore
 
 JOB = "join_labels"
-SECOND_MS = 1000
 # An answer is written within a second of its record; some two hours cover a history store that lags behind.
 RETRY_DELAYS_MS = tuple(5 * SECOND_MS * 4**attempt for attempt in range(6))
 # Of a bucket; a label is some 500 bytes, an answer that is followed some 100.

@@ -8,8 +8,6 @@ from schemas import control
 from schemas.control import Maturity
 from schemas.events import ControlRecord, LabelSource
 
-DAY_MS = 24 * 3600 * 1000
-
 # Chargebacks come for 60 days, most of them within 30; clicks within minutes.
 DEFAULTS = {
     "chargeback-30d": Maturity("chargeback", days=30, share=0.01),

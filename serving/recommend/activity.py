@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.units import DAY_MS, HOUR_MS
 from serving.compiled import compiled
 
 
@@ -20,8 +21,8 @@ def activity(
     """Interactions of an hour, 7 and 30 days, purchases of 30 days, items touched, all log(1+x); hour, weekday."""
     hour = week = month = bought = 0
     for row in range(recent_size):
-        hour += recent[row, 0] > now_ms - 3_600_000
-    today = now_ms // 86_400_000
+        hour += recent[row, 0] > now_ms - HOUR_MS
+    today = now_ms // DAY_MS
     for row in range(days_size):
         if days[row, 0] > today - 7:
             week += days[row, 1]
@@ -35,7 +36,7 @@ def activity(
             np.log1p(month),
             np.log1p(bought),
             np.log1p(known_size),
-            now_ms // 3_600_000 % 24,
+            now_ms // HOUR_MS % 24,
             (today + 3) % 7,
         ]
     )

@@ -6,10 +6,11 @@ from schemas import codec
 from schemas.errors import InvalidError
 from schemas.events import Interaction, Item
 from schemas.topics import ITEMS
+from schemas.units import MINUTE_MS
 from serving.inflight import Record
 
 # An event that is further ahead of its arrival would push everything older out of the decayed counts.
-FUTURE_MS = 5 * 60_000
+FUTURE_MS = 5 * MINUTE_MS
 # Columns hold 32 and 64 bits: a number beyond them would stop the job, again and again.
 MOST_PRICE, MOST_STOCK, MOST_POSITION = 1e12, 10**15, 10**6
 

@@ -6,13 +6,12 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.units import DAY_MS
 from serving.compiled import compiled
 from serving.recommend.content import alike
 from serving.recommend.items import Items
 from serving.recommend.workspace import Numbers
 
-HOUR_MS = 3_600_000
-DAY_MS = 24.0 * HOUR_MS
 # The most popular items are looked up again after so many that users took.
 POPULAR_TAKEN = 1000
 EVERYTHING = 2**62

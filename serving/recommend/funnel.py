@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.control import RecommendPolicy, SourceShare
+from schemas.units import DAY_MS
 from serving.recommend import rerank
 from serving.recommend.ask import Ask
 from serving.recommend.chance import chance
@@ -21,7 +22,6 @@ from serving.recommend.workspace import Numbers, Scores, Workspace, blend, take,
 FALLBACK = "fallback"
 # By the number of the source; -1 is what no source brought.
 LEADS = (*NAMES, FALLBACK)
-DAY_MS = 86_400_000.0
 # As many of a shortlist as may take part in a draw for being new (serving/recommend/rerank.py).
 NEWCOMERS = 8
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.events import Item
+from schemas.units import DAY_MS, HOUR_MS, WEEK_MS
 from serving.compiled import compiled
 from serving.recommend import content
 from serving.recommend.leaders import NOBODY
@@ -20,8 +21,7 @@ from serving.recommend.leaders import NOBODY
 MOST_ITEMS = 500_000
 NEIGHBOURS = 48
 LOOKALIKES = 24
-HOUR_MS = 3_600_000
-HALF_LIVES_MS = (HOUR_MS, 24 * HOUR_MS, 168 * HOUR_MS)
+HALF_LIVES_MS = (HOUR_MS, DAY_MS, WEEK_MS)
 UNCOUNTED = -1
 _FIRST_CAPACITY = 1024
 
@@ -55,7 +55,7 @@ def count(
     """One more interaction with an item, by its weight in each decayed count (half-lives hour, day, week)."""
     passed = time_ms - popular_ms[item]
     for window in range(3):
-        half = (3_600_000.0, 86_400_000.0, 604_800_000.0)[window]
+        half = HALF_LIVES_MS[window]
         if passed > 0:
             popularity[item, window] = popularity[item, window] * 2.0 ** (-passed / half) + weight
         else:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.units import DAY_MS
 from serving.compiled import compiled
 from serving.entities import is_repeat
 
 MOST_KNOWN = 1024
 MOST_RECENT = 64
 MOST_DAYS = 32
-DAY_MS = 86_400_000
-HOUR_MS = 3_600_000
 _FIRST_ROOM = 8
 
 # Columns of `known`, sorted by LAST_MS: the item touched last stands last. COUNT is of the touches that speak for the

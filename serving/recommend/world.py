@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from schemas.control import RecommendPolicy
 from schemas.events import Interaction, Item
+from schemas.units import DAY_MS, MINUTE_MS
 from serving.compiled import compiled
 from serving.entity_cache import Read, Writes
 from serving.recommend import state
@@ -24,14 +25,13 @@ from serving.recommend.workspace import Numbers, Scores
 
 # How many of the items touched before become neighbours of the next, and how fast neighbours are forgotten.
 COMPANIONS = 10
-NEIGHBOUR_HALF_MS = 60 * 86_400_000.0
-MINUTE_MS = 60_000
+NEIGHBOUR_HALF_MS = 60.0 * DAY_MS
 # Segments come from outside: a longer name is no id of a ranking, and would lie in the state of every user that has it.
 MOST_SEGMENT_CHARS = 64
 # State is forgotten 40 days after it was written: what gives items their numbers, and entries of items that people
 # touch, are written again so often that they never are. A number that came to mean another item would be wrong in the
 # state of every user.
-KEEP_MS = 10 * 86_400_000
+KEEP_MS = 10 * DAY_MS
 _CLICKED = frozenset({"click", "cart", "purchase"})
 _KIND_NUMBERS = {kind: number for number, kind in enumerate(KINDS)}
 

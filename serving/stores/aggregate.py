@@ -5,19 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 import msgspec
 
-from serving.stores.history import (
-    DAY_MS,
-    PREFERRED_MERCHANTS,
-    DayTotals,
-    MerchantCount,
-    Totals,
-    UserAggregates,
-    day_of,
-)
+from schemas import instants
+from schemas.units import DAY_MS
+from serving.stores.history import PREFERRED_MERCHANTS, DayTotals, MerchantCount, Totals, UserAggregates, day_of
 
 
 class Counted(msgspec.Struct, frozen=True):
@@ -64,14 +57,10 @@ def aggregate(user_id: str, days: int, as_of_ms: int, rows: Iterable[Counted]) -
             total.add(row)
             by_day.setdefault(day_of(row.event_time_ms), _Sum()).add(row)
             merchants[row.merchant_id] += 1
-    daily = [DayTotals(_day_name(day), by_day[day].totals()) for day in sorted(by_day)]
+    daily = [DayTotals(instants.day(day * DAY_MS), by_day[day].totals()) for day in sorted(by_day)]
     return UserAggregates(user_id, days, as_of_ms, total.totals(), daily, _preferred(merchants))
 
 
 def _preferred(merchants: Counter[str]) -> list[MerchantCount]:
     ranked = sorted(merchants.items(), key=lambda item: (-item[1], item[0].encode()))
     return [MerchantCount(merchant_id, count) for merchant_id, count in ranked[:PREFERRED_MERCHANTS]]
-
-
-def _day_name(day: int) -> str:
-    return datetime.fromtimestamp(day * DAY_MS / 1000, UTC).date().isoformat()

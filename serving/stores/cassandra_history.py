@@ -9,12 +9,13 @@ import msgspec
 
 from schemas import codec, settings
 from schemas.events import Decision, RecommendationList
+from schemas.units import DAY_MS
 from serving.labels.words import Words, pack_words, unpack_words
 from serving.stores import cassandra_schema as schema
 from serving.stores import cassandra_session
 from serving.stores.aggregate import Counted, aggregate, first_day
 from serving.stores.cassandra_session import CassandraSession, Put
-from serving.stores.history import DAY_MS, UserAggregates, brief, check_ids, check_range, day_of
+from serving.stores.history import UserAggregates, brief, check_ids, check_range, day_of
 from serving.stores.ids import id_bytes
 from serving.stores.listed import pack_listed, pack_whole, unpack_listed, unpack_whole
 from serving.stores.lists import check_list

@@ -7,6 +7,8 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from schemas.units import DAY_MS
+
 Status = Literal["sent", "delivered", "refused", "failed", "opened", "clicked"]
 
 MAX_LIMIT = 1000
@@ -45,7 +47,7 @@ class DeliveryStore(Protocol):
 
 def check_range(since_ms: int, until_ms: int, limit: int) -> None:
     """Assert the bounds of `deliveries_of`: a caller at a door has checked them."""
-    assert until_ms - since_ms <= MAX_DAYS * 24 * 3600 * 1000, "range wider than MAX_DAYS"
+    assert until_ms - since_ms <= MAX_DAYS * DAY_MS, "range wider than MAX_DAYS"
     assert 1 <= limit <= MAX_LIMIT, "limit outside 1..MAX_LIMIT"
 
 

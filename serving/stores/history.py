@@ -8,9 +8,9 @@ from typing import Protocol
 import msgspec
 
 from schemas.events import Decision, RecommendationList
+from schemas.units import DAY_MS
 from serving.stores.ids import id_bytes
 
-DAY_MS = 24 * 3600 * 1000
 MAX_DAYS = 400
 MAX_LIMIT = 1000
 PREFERRED_MERCHANTS = 5

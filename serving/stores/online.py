@@ -13,11 +13,12 @@ import msgspec
 
 from schemas.errors import InvalidError
 from schemas.events import Decision, DecisionKind, EntityFeatures, RuleHit
+from schemas.units import DAY_MS
 from serving.stores.ids import MAX_STATE_KEY_CHARS, id_bytes
 
 MAX_TIME_MS = 4_102_444_800_000
 RECENT_DECISIONS = 50
-RECENT_WINDOW_MS = 24 * 3600 * 1000
+RECENT_WINDOW_MS = DAY_MS
 
 
 class StoredFeatures(msgspec.Struct, frozen=True):

@@ -13,9 +13,9 @@ from schemas.codec import decode
 from schemas.events import ControlRecord
 from schemas.settings import Alerts, Channel, Person
 from schemas.topics import ALERTS, CONTROL
+from schemas.units import HOUR_MS
 from schemas.watching import Alert, DriftReport
 
-MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
 # Monday, 2026-03-02, 12:00 UTC.
 NOON_MS = 1_772_452_800_000
 

@@ -23,6 +23,7 @@ from online_learning.process_metrics import ProcessMetrics
 from schemas import metrics
 from schemas.alerts.catalogue import DEFINITIONS, GROUPS, PARTLY_WITHOUT, WITHOUT
 from schemas.alerts.definition import LIMIT, Rule
+from schemas.units import DAY_S
 from serving.api.metrics import Metrics
 
 ROOT = Path(__file__).parents[2]
@@ -213,7 +214,6 @@ GAUGES = {
     "sluice_api_online_event_age_ms": 900,
     'sluice_learner_forgetting{learner="fraud-logistic"}': 0.02,
 }
-DAY_S = 24 * 3600
 OF_DAYS = re.compile(r"\b\d+d\b")
 
 

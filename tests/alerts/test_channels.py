@@ -4,13 +4,14 @@ import socket
 from functools import partial
 
 import pytest
-from alert_builders import HOUR_MS, NOON_MS, Receiver, notice, person
+from alert_builders import NOON_MS, Receiver, notice, person
 
 from infra.alerts import sender
 from infra.alerts.channels import payload
 from infra.alerts.notice import Message
 from infra.alerts.wording import MOST_SHOWN, body
 from schemas.settings import Alerts, Channel
+from schemas.units import HOUR_MS
 from schemas.watching import Cause
 
 FULL = notice(

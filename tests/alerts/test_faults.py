@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from alert_builders import HOUR_MS, NOON_MS, Receiver, report, to_publish
+from alert_builders import NOON_MS, Receiver, report, to_publish
 from alert_stack import (
     Exporter,
     part,
@@ -30,6 +30,7 @@ from infra.alerts.alertmanager_client import send
 from infra.alerts.process import Process
 from infra.alerts.rules import rules_yaml
 from schemas.settings import Alerts, Channel, Kafka, Person, Ports, Redis, Settings, Stack
+from schemas.units import HOUR_MS
 from schemas.watching import Alert
 from serving.stores.memory_deliveries import MemoryDeliveries
 

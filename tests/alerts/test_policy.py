@@ -5,13 +5,14 @@ from datetime import UTC, datetime
 
 import msgspec
 import pytest
-from alert_builders import DAY_MS, HOUR_MS, MINUTE_MS, NOON_MS, config, notice, person
+from alert_builders import NOON_MS, config, notice, person
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.alerts.policy import Policy
 from infra.alerts.routing_state import RouterState
 from schemas.settings import Channel
+from schemas.units import DAY_MS, HOUR_MS, MINUTE_MS
 
 SEVERITIES = ("critical", "high", "warning", "info")
 

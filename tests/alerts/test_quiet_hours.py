@@ -4,12 +4,13 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from alert_builders import HOUR_MS, MINUTE_MS, NOON_MS, person
+from alert_builders import NOON_MS, person
 from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.alerts.quiet_hours import free_from_ms, zone_of
 from schemas.errors import SettingsError
+from schemas.units import HOUR_MS, MINUTE_MS
 
 ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe")
 

@@ -3,7 +3,7 @@
 from functools import partial
 
 import pytest
-from alert_builders import MINUTE_MS, NOON_MS, config, report, to_control, to_publish
+from alert_builders import NOON_MS, config, report, to_control, to_publish
 from msgspec import Raw, json
 
 from infra.alerts import state_file
@@ -13,6 +13,7 @@ from infra.alerts.routing_state import RouterState
 from schemas.control import Flag
 from schemas.errors import StateVersionError
 from schemas.events import ControlRecord
+from schemas.units import MINUTE_MS
 from schemas.watching import Alert
 
 

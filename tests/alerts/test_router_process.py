@@ -6,11 +6,12 @@ import urllib.error
 import urllib.request
 
 import pytest
-from alert_builders import HOUR_MS, Receiver
+from alert_builders import Receiver
 from alert_stack import running_router, until, unused_port
 
 from infra.alerts.process import Process
 from schemas.settings import Alerts, Channel, Kafka, Person, Ports, Settings, Stack
+from schemas.units import HOUR_MS
 from serving.stores.memory_deliveries import MemoryDeliveries
 
 

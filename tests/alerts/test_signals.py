@@ -1,13 +1,14 @@
 """What the stream tells becomes alerts that begin once, end once, and say what may lie behind them."""
 
 import pytest
-from alert_builders import DAY_MS, HOUR_MS, NOON_MS, report
+from alert_builders import NOON_MS, report
 
 from infra.alerts import signals
 from infra.alerts.routing_state import RouterState
 from schemas.alerts.catalogue import DEFINITIONS
 from schemas.alerts.definition import Reports
 from schemas.measures import MEASURES
+from schemas.units import DAY_MS, HOUR_MS
 from schemas.watching import Aggregate, Anomaly
 
 CONSOLE = "http://console/"

@@ -9,9 +9,9 @@ import msgspec
 
 from schemas import codec, topics
 from schemas.events import ControlRecord, DeadLetter, Decision, Label, RuleHit, Snapshot, SourcePosition
+from schemas.units import HOUR_MS, MINUTE_MS
 from schemas.watching import Alert, Cause, DriftReport
 
-HOUR_MS = 3_600_000
 FEATURES = (
     "user_count_1h",
     "user_sum_24h",
@@ -124,7 +124,7 @@ def snapshots(now_ms, count=60):
             value = best * (1 - 0.6 * 2.718 ** (-step / haste)) + dice.uniform(-0.006, 0.006)
             yield Snapshot(
                 event_id=f"s-{name}-{step}",
-                event_time_ms=now_ms - (count - step) * 60_000,
+                event_time_ms=now_ms - (count - step) * MINUTE_MS,
                 learner=name,
                 task="fraud",
                 kind="linear",
@@ -144,7 +144,7 @@ def alerts(now_ms):
         "summary": "scores of fraud@3 have moved: PSI 0.31 over the last hour",
         "value": 0.31,
         "limit": 0.25,
-        "since_ms": now_ms - 22 * 60_000,
+        "since_ms": now_ms - 22 * MINUTE_MS,
         "labels": {"model": "fraud@3"},
         "causes": [
             Cause("merchant_risk", 0.58, 18_400.0),
@@ -164,7 +164,11 @@ def alerts(now_ms):
     over = {"name": "volume_drop", "severity": "critical", "summary": "payments fell to a third of the usual hour"}
     for number, state in enumerate(("firing", "resolved")):
         yield Alert(
-            event_id=f"a-3-{number}", event_time_ms=now_ms - 9 * 60_000, state=state, since_ms=now_ms - HOUR_MS, **over
+            event_id=f"a-3-{number}",
+            event_time_ms=now_ms - 9 * MINUTE_MS,
+            state=state,
+            since_ms=now_ms - HOUR_MS,
+            **over,
         )
 
 

@@ -11,13 +11,11 @@ from api_builders import CATALOGUE, DEFAULTS, LIVES, NOW_MS, Broken, Client, Dou
 from schemas import codec
 from schemas.errors import ModelError, StoreError
 from schemas.events import Decision, EntityFeatures, SourcePosition, Transaction
-from serving.stores.history import DAY_MS
+from schemas.units import DAY_MS, HOUR_MS, MINUTE_MS
 from serving.stores.memory_history import MemoryHistory
 from serving.stores.memory_lists import MemoryLists
 from serving.stores.memory_online import MemoryOnline
 from serving.stores.online import Freshness
-
-HOUR_MS = 3_600_000
 
 
 def stored(at_ms):
@@ -116,7 +114,7 @@ def test_a_decision_is_read_whole_by_its_id():
 
 def test_a_users_decisions_come_newest_first_from_the_range():
     client, online, history = api()
-    log = [decision(f"e{i}", NOW_MS - i * 60_000) for i in range(5)]
+    log = [decision(f"e{i}", NOW_MS - i * MINUTE_MS) for i in range(5)]
     history.write_decisions(log)
     online.write_decisions(log)
     whole = client.get("/users/u1/decisions").json()

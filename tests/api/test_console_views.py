@@ -7,13 +7,14 @@ import math
 import msgspec
 import pytest
 from api_builders import NOW_MS, Client, app, decision, refusal
-from console_scene import HOUR_MS, dead_letters, drift_reports, everything, fill
+from console_scene import dead_letters, drift_reports, everything, fill
 from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas import codec, topics
 from schemas.alerts.catalogue import DEFINITIONS
 from schemas.events import Label, Snapshot
+from schemas.units import HOUR_MS
 from schemas.watching import Alert
 from serving.api.answers import ReplayAnswer
 from serving.console import alerts, drift, jobs, learners, letters, payments, traffic

@@ -14,6 +14,7 @@ from infra.bench.load import Load, Sent
 from schemas.errors import PartFailedError
 from schemas.events import Transaction
 from schemas.topics import Topic
+from schemas.units import HOUR_MS
 
 pytestmark = pytest.mark.stack
 
@@ -23,7 +24,7 @@ def names(stack):
     """Two topics of this test alone."""
     tag = secrets.token_hex(3)
     both = [f"test-bench-in-{tag}", f"test-bench-out-{tag}"]
-    topics.create(stack, tuple(Topic(name, "user_id", Transaction, "", retention_ms=3_600_000) for name in both))
+    topics.create(stack, tuple(Topic(name, "user_id", Transaction, "", retention_ms=HOUR_MS) for name in both))
     yield both
     admin.AdminClient({"bootstrap.servers": stack.kafka.bootstrap}).delete_topics(both)
 

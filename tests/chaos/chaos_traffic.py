@@ -13,12 +13,12 @@ from chaos_garbage import garbage
 
 from infra import publish
 from schemas.events import Label, Transaction
+from schemas.units import DAY_MS, HOUR_MS, MINUTE_MS
 
 PARTITIONS = 4
 USERS, MERCHANTS, DEVICES, CARDS = 100, 25, 80, 120  # of each partition
 BEGIN_MS = 1_750_000_000_000
 STEP_MS = 2_500
-HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 DISORDER, LATE, REPEATS, GARBAGE = 0.03, 0.004, 0.005, 0.01
 PLACES = ((48.21, 16.37), (52.52, 13.40), (40.71, -74.01), (-33.87, 151.21))
 
@@ -89,7 +89,7 @@ def _payment(rng: random.Random, number: int, shopper: _Shopper) -> Transaction:
     if drawn < LATE:
         time_ms -= rng.randrange(2 * HOUR_MS, 9 * HOUR_MS)
     elif drawn < LATE + DISORDER:
-        time_ms -= rng.randrange(1, 40 * 60_000)
+        time_ms -= rng.randrange(1, 40 * MINUTE_MS)
     lat, lon = rng.choice(PLACES)
     return Transaction(
         event_id=f"tx-{number}",

@@ -7,9 +7,10 @@ import pytest
 from infra.demo import customers
 from infra.demo.customers import LABEL_DELAY_MS, TrainingDays
 from schemas.events import Label, Transaction
+from schemas.units import DAY_MS, HOUR_MS
 
 NOON_MS = 1_790_000_000_000
-NIGHT_MS = NOON_MS + 10 * 3_600_000
+NIGHT_MS = NOON_MS + 10 * HOUR_MS
 
 
 def test_the_minute_holds_the_promised_payments_by_day_and_by_night():
@@ -25,7 +26,7 @@ def test_another_moment_gives_other_payments_of_the_same_customers():
     first = customers.minute(50, 10, NOON_MS)
     second = customers.minute(50, 10, NOON_MS + 60_000)
     assert not {p.transaction.event_id for p in first} & {p.transaction.event_id for p in second}
-    past = {event.user_id for event in customers.history(50, NOON_MS - 86_400_000, NOON_MS)}
+    past = {event.user_id for event in customers.history(50, NOON_MS - DAY_MS, NOON_MS)}
     payers = {p.transaction.user_id for p in second}
     assert len(payers & past) > len(payers) / 2
 
@@ -50,7 +51,7 @@ def test_a_label_is_of_the_customer_who_paid():
 
 
 def test_no_payment_of_the_past_lies_in_the_minute():
-    assert all(event.event_time_ms < NOON_MS for event in customers.history(50, NOON_MS - 3_600_000, NOON_MS))
+    assert all(event.event_time_ms < NOON_MS for event in customers.history(50, NOON_MS - HOUR_MS, NOON_MS))
 
 
 @pytest.fixture(scope="module")

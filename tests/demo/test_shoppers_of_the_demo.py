@@ -5,10 +5,10 @@ from itertools import islice, pairwise
 import pytest
 
 from infra.demo import shoppers
+from schemas.units import DAY_MS, HOUR_MS
 
 NOON_MS = 1_790_000_000_000
-NIGHT_MS = NOON_MS + 10 * 3_600_000
-DAY_MS = 24 * 3_600_000
+NIGHT_MS = NOON_MS + 10 * HOUR_MS
 
 
 @pytest.mark.parametrize("from_ms", [NOON_MS, NIGHT_MS])

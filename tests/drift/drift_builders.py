@@ -9,12 +9,12 @@ from schemas import codec
 from schemas.events import Decision
 from schemas.settings import Drift
 from schemas.topics import DECISIONS
+from schemas.units import HOUR_MS
 from serving.drift.watch import Watch
 from serving.features.catalogue import CALENDAR, CYCLES_MS, FEATURE_SET, NAMES
 from serving.inflight import Record
 
 START_MS = 1_760_000_400_000
-HOUR_MS = 3_600_000
 MODEL = "fraud@1"
 # Watched alone: the others are there, and zero.
 PLACES = [place for place, name in enumerate(NAMES) if name not in {*CYCLES_MS, *CALENDAR}][:4]

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from schemas import codec
 from schemas.events import Interaction, Item
 from schemas.topics import AGGREGATES, ANOMALIES, DECISIONS, INTERACTIONS, ITEMS
+from schemas.units import MINUTE_MS
 from schemas.watching import Aggregate, Anomaly
 from serving.drift.aggregates import Aggregates
 from serving.drift.anomalies import IN_A_ROW, WARM_UP, Anomalies
@@ -22,7 +23,6 @@ from serving.drift.figures import Figures
 from serving.drift.sessions import GAP_MS, Sessions
 from serving.inflight import Record
 
-MINUTE_MS = 60_000
 # Monday, 00:00 UTC.
 START_MS = 1_760_313_600_000
 

@@ -8,15 +8,14 @@ from html.parser import HTMLParser
 import msgspec
 import pytest
 from click.testing import CliRunner
-from drift_builders import HOUR_MS, WATCHED, Run, hours, make_reference
+from drift_builders import WATCHED, Run, hours, make_reference
 
 from infra.cli import drift
 from infra.drift_report.histories import histories
 from infra.drift_report.page import page
-from schemas.errors import InputError, MissingPartError
+from schemas.errors import MissingPartError
 from schemas.settings import Kafka, Settings
-
-DAY_MS = 24 * HOUR_MS
+from schemas.units import DAY_MS, HOUR_MS
 
 
 @pytest.fixture(scope="module")
@@ -72,16 +71,6 @@ def test_the_page_is_whole_and_loads_nothing(reports):
 
 def test_a_page_of_nothing_says_so():
     assert "Nothing." in page([])
-
-
-@pytest.mark.parametrize("words", ["24", "h", "-3h", "1w", "0h"])
-def test_a_span_that_can_not_be_read_is_refused(words):
-    with pytest.raises(InputError, match="such as 24h"):
-        drift._span_ms(words)
-
-
-def test_spans_are_minutes_hours_and_days():
-    assert [drift._span_ms(words) for words in ("90m", "24h", "7d")] == [90 * 60_000, DAY_MS, 7 * DAY_MS]
 
 
 def test_without_a_broker_one_line_says_what_to_do(monkeypatch):

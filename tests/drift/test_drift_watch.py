@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 import pytest
-from drift_builders import HOUR_MS, MODEL, PLACES, START_MS, WATCHED, Run, found, hours, make_reference, record, vectors
+from drift_builders import MODEL, PLACES, START_MS, WATCHED, Run, found, hours, make_reference, record, vectors
 
 from jobs.train_fraud.reference import reference
 from schemas import codec
@@ -13,6 +13,7 @@ from schemas.errors import StateVersionError
 from schemas.events import RecommendationList
 from schemas.settings import Drift
 from schemas.topics import DEAD_LETTERS, DECISIONS, RECOMMENDATIONS
+from schemas.units import HOUR_MS
 from serving.drift.sketch import from_bytes
 from serving.drift.watch import LATENESS_MS, Watch
 from serving.features.catalogue import CALENDAR, NAMES

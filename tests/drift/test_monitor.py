@@ -6,10 +6,10 @@ import msgspec
 import numpy as np
 
 from jobs.evaluate_drift.watched import FEATURE_SET, SETTINGS, Watched
+from schemas.units import DAY_MS
 from serving.drift.baseline import Baseline
 from serving.drift.monitor import Monitor
 from serving.drift.performance import KEY
-from serving.windows import DAY_MS
 
 NAMES = ["a", "b"]
 A_DAY, DAYS, WORSE_FROM = 200, 7, 4

@@ -13,6 +13,7 @@ from schemas.errors import StateVersionError
 from schemas.measures import ERROR_SHARE, MEASURES
 from schemas.models import CurvePoint, Metrics
 from schemas.settings import Drift
+from schemas.units import DAY_MS
 from serving.drift.baseline import Baseline, baseline_of, baseline_of_curve
 from serving.drift.error_rise import Past
 from serving.drift.hysteresis import Held
@@ -21,7 +22,6 @@ from serving.drift.score_curve import CUT, EDGES, ScoreCurve, from_bytes
 from serving.drift.stopped import Stopped
 from serving.labels.maturity import DEFAULTS
 
-DAY_MS = 86_400_000
 START_MS = 20_400 * DAY_MS
 MODEL = "fraud@1"
 

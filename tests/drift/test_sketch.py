@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from drift_builders import HOUR_MS, PLACES, START_MS, WATCHED, make_reference, scores, vectors
+from drift_builders import PLACES, START_MS, WATCHED, make_reference, scores, vectors
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.errors import StateVersionError
+from schemas.units import HOUR_MS
 from serving.drift import reports, sketch
 from serving.drift.describe import describe
 from serving.drift.grid import Grid

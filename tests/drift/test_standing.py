@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from drift_builders import HOUR_MS, MODEL, START_MS
+from drift_builders import MODEL, START_MS
 
 from schemas.measures import MEASURES
+from schemas.units import DAY_MS, HOUR_MS
 from schemas.watching import DriftReport
 from serving.drift.standing import Standing
-
-DAY_MS = 24 * HOUR_MS
 
 
 def word(level="significant", name="amount", *, at_ms=START_MS, **fields):

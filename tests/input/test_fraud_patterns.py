@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infra.generator.payments.config import DAY_MS, HOUR_MS, Config
+from infra.generator.payments.config import Config
 from infra.generator.payments.draft import Draft
 from infra.generator.payments.patterns import PATTERNS, Pattern
 from infra.generator.payments.places import CITIES
@@ -19,6 +19,7 @@ from infra.generator.payments.stream import payments
 from infra.generator.payments.travel import PLANE_KM_PER_H, distance_km
 from infra.generator.payments.world import World, build
 from schemas.events import Transaction
+from schemas.units import DAY_MS, HOUR_MS, MINUTE_MS
 
 START_MS = 1_750_000_000_000
 CONFIG = Config(seed=9, users=400, merchants=160)
@@ -62,7 +63,7 @@ def test_the_shares_of_the_catalogue_sum_to_one() -> None:
 def test_card_testing_is_many_small_amounts_in_minutes_on_one_card_from_one_new_device(seed: int) -> None:
     drafts = run("card_testing", seed)
     assert len(drafts) >= 10
-    assert drafts[-1].time_ms - drafts[0].time_ms <= 8 * 60_000
+    assert drafts[-1].time_ms - drafts[0].time_ms <= 8 * MINUTE_MS
     assert all(draft.amount <= 5 for draft in drafts)
     user, _, device = (
         one([draft.user for draft in drafts]),

@@ -14,11 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infra.generator.payments.config import DAY_MS, HOUR_MS, Config
+from infra.generator.payments.config import Config
 from infra.generator.payments.stream import events, payments
 from schemas.codec import decode, encode
 from schemas.errors import InputError
 from schemas.events import Label, Transaction
+from schemas.units import DAY_MS, HOUR_MS
 
 SMALL = Config(seed=5, users=300, merchants=100, days=10, fraud_share=0.02)
 

@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 
 from schemas.errors import MappingError
 from schemas.events import Event, Interaction, Item, Label, Transaction
+from schemas.units import DAY_MS
 from serving.history import table
 from serving.history.mapping import load
-from serving.history.reader import DAY_MS, events
+from serving.history.reader import events
 
 PAYMENTS = """
 event = "transaction"

@@ -17,6 +17,7 @@ from infra.generator.payments.stream import events
 from schemas.errors import InputError, MappingError
 from schemas.events import Event, Item
 from schemas.topics import TOPICS
+from schemas.units import DAY_MS
 from serving.history import log_file
 
 SMALL = ["generate", "--users", "100", "--merchants", "100"]
@@ -53,7 +54,7 @@ def test_by_default_the_stream_ends_about_now_and_not_later(
     monkeypatch.setattr("infra.cli.generation.time.time_ns", lambda: now_ms * 1_000_000)
     call(*SMALL, *length, "--out", tmp_path / "log.jsonl")
     last_ms = [event.event_time_ms for event in log_file.read(tmp_path / "log.jsonl")][-1]
-    assert now_ms - 2 * 24 * 3_600_000 < last_ms <= now_ms
+    assert now_ms - 2 * DAY_MS < last_ms <= now_ms
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from schemas.events import Interaction, Item, Label, Transaction
+from schemas.units import DAY_MS
 from serving.history.mapping import load
-from serving.history.reader import DAY_MS, events
+from serving.history.reader import events
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 

@@ -18,11 +18,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.cli import sluice
-from infra.generator.shoppers.config import DAY_MS, HOUR_MS, Config
+from infra.generator.shoppers.config import Config
 from infra.generator.shoppers.stream import events
 from schemas.codec import decode, encode
 from schemas.errors import InputError
 from schemas.events import Interaction, Item
+from schemas.units import DAY_MS, HOUR_MS
 from serving.history import log_file
 
 SMALL = Config(seed=5, users=300, items=200, sessions_per_user_day=2, days=12)

@@ -12,11 +12,12 @@ import pytest
 from infra.generator.shoppers.attraction import Attraction
 from infra.generator.shoppers.catalogue import Catalogue
 from infra.generator.shoppers.categories import CATEGORIES, GOES_WITH, REPEAT_DAYS
-from infra.generator.shoppers.config import DAY_MS, HOUR_MS, Config
+from infra.generator.shoppers.config import Config
 from infra.generator.shoppers.people import People
 from infra.generator.shoppers.sessions import LIST_LENGTH
 from infra.generator.shoppers.stream import events
 from schemas.events import Interaction, Item
+from schemas.units import DAY_MS, HOUR_MS
 
 DAYS = 21
 NUMBER = {category.name: number for number, category in enumerate(CATEGORIES)}

@@ -31,9 +31,9 @@ from schemas.topics import (
     TRANSACTIONS,
     Topic,
 )
+from schemas.units import DAY_MS
 
 ANSWERED_S = 90
-DAY_MS = 24 * 3600 * 1000
 
 
 class Bank:

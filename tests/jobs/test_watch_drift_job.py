@@ -22,6 +22,7 @@ from schemas import codec
 from schemas.events import Decision, Transaction
 from schemas.settings import Alerts, Channel, Drift, Person, Ports, Settings
 from schemas.topics import AGGREGATES, DECISIONS, DRIFT_REPORTS, TRANSACTIONS
+from schemas.units import HOUR_MS, MINUTE_MS
 from schemas.watching import Aggregate, DriftReport
 from serving.features.catalogue import CALENDAR, CYCLES_MS, FEATURE_SET, NAMES
 from serving.registry import Registry
@@ -29,7 +30,6 @@ from serving.stores.memory_deliveries import MemoryDeliveries
 from tests.alerts.alert_builders import Receiver
 from tests.alerts.alert_stack import running_alertmanager, running_router, until, unused_port
 
-HOUR_MS = 3_600_000
 ANSWERED_S = 120
 # The first hour is as in training; in the second, the first feature has moved.
 PER_HOUR = 600
@@ -88,7 +88,7 @@ def decisions(model: str, start_ms: int, hours: range) -> list[Decision]:
         vector = np.zeros(len(NAMES))
         vector[PLACES] = rng.gamma(2, 1, len(WATCHED))
         vector[PLACES[0]] += 3 * (PER_HOUR <= number < 2 * PER_HOUR)
-        ahead_ms = 20 * 60_000 if number == last else 0
+        ahead_ms = 20 * MINUTE_MS if number == last else 0
         made.append(
             Decision(
                 event_id=f"{model}-{hours.start}-{number}",

@@ -22,6 +22,7 @@ from schemas.events import (
     Recommended,
 )
 from schemas.topics import DEAD_LETTERS, DECISIONS, INTERACTIONS, LABELLED_EXAMPLES, LABELS
+from schemas.units import DAY_MS
 from serving.inflight import Output, Record
 from serving.labels.decisions import Decisions
 from serving.labels.join import LabelJoin, Waiting
@@ -30,7 +31,6 @@ from serving.labels.maturity import DEFAULTS, MaturityControl
 from serving.stores.memory_history import MemoryHistory
 
 NOON_MS = 1_700_049_600_000  # 2023-11-15 12:00 UTC
-DAY_MS = 24 * 3600 * 1000
 TOPIC = {Label: LABELS, Decision: DECISIONS, Interaction: INTERACTIONS}
 
 

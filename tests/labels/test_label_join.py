@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from label_builders import DAY_MS, NOON_MS, Bucket, decision, label, policies, record
+from label_builders import NOON_MS, Bucket, decision, label, policies, record
 
 from schemas.control import Maturity
 from schemas.errors import InvalidError, StateVersionError, StoreError
 from schemas.events import ControlRecord
 from schemas.online_scores import OnlineScore
+from schemas.units import DAY_MS
 from serving.labels.join import JOB, RETRY_DELAYS_MS, Waiting
 from serving.labels.later import Later
 from serving.labels.maturity import DEFAULTS, MaturityControl, is_sampled

@@ -9,8 +9,7 @@ from label_builders import NOON_MS, Bucket, interaction, listing, policies
 from schemas.control import Maturity
 from schemas.events import RecommendationList
 from schemas.online_scores import OnlineScores
-
-MINUTE_MS = 60_000
+from schemas.units import DAY_MS, MINUTE_MS
 
 
 def bucket_with(*lists: RecommendationList, **given: Maturity) -> Bucket:
@@ -65,7 +64,7 @@ def test_the_list_of_somebody_else_is_refused_and_an_unknown_one_waited_for():
 
 
 def test_an_item_that_was_seen_and_not_clicked_is_a_negative_in_time():
-    bucket = bucket_with(listing(), soon=Maturity("click", days=30 * MINUTE_MS / 86_400_000, share=1.0))
+    bucket = bucket_with(listing(), soon=Maturity("click", days=30 * MINUTE_MS / DAY_MS, share=1.0))
     bucket.step(interaction("v1", "view", item_id="i1", position=0), interaction("v2", "view", position=1))
     bucket.step(interaction("e1"))
     bucket.step(interaction("late", "view", at_ms=NOON_MS + 40 * MINUTE_MS))
@@ -78,7 +77,7 @@ def test_an_item_that_was_seen_and_not_clicked_is_a_negative_in_time():
 def test_an_item_that_was_clicked_and_not_bought_is_a_negative_of_its_conversion():
     bucket = bucket_with(listing(), day=Maturity("conversion", days=1, share=1.0))
     bucket.step(interaction("e1"), interaction("e2", item_id="i1"), interaction("e3", "purchase", item_id="i1"))
-    bucket.step(interaction("late", "view", at_ms=NOON_MS + 2 * 86_400_000))
+    bucket.step(interaction("late", "view", at_ms=NOON_MS + 2 * DAY_MS))
     found = [(e.task, e.item_id, e.label, e.source) for e in bucket.examples if e.task == "conversion"]
     assert found == [("conversion", "i1", 1.0, "conversion"), ("conversion", "i2", 0.0, "timeout")]
 

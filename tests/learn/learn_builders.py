@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 
 from schemas.events import LabelledExample
+from schemas.units import MINUTE_MS
 
 NAMES = ("amount", "speed", "hour", "distance", "age", "count")
 
@@ -26,7 +27,6 @@ def vector(x: dict[str, float], names: Sequence[str] = NAMES) -> list[float]:
     return [x.get(name, float("nan")) for name in names]
 
 
-HOUR_MS = 3600 * 1000
 START_MS = 1_700_000_000_000
 
 
@@ -40,7 +40,7 @@ def labelled(
     turned: Callable[[int], int] = lambda _: 0,
     flipped: Callable[[int, random.Random], bool] = lambda _number, _rng: False,
     names: Sequence[str] = NAMES,
-    delay_ms: int = 5 * 60_000,
+    delay_ms: int = 5 * MINUTE_MS,
     task: str = "fraud",
     feature_set: str = "fraud-2",
 ) -> Iterator[LabelledExample]:

@@ -30,6 +30,7 @@ from schemas.events import DeadLetter, Event, Snapshot
 from schemas.letters import MAX_LETTER_BYTES
 from schemas.settings import Promotion, Settings
 from schemas.topics import LABELLED_EXAMPLES
+from schemas.units import DAY_MS
 from schemas.watching import Alert
 
 FEATURES = {"fraud-2": NAMES, "recommend-1": NAMES}
@@ -250,7 +251,7 @@ def test_a_learner_whose_next_record_is_not_in_the_log_is_stopped_by_name(
 
 
 def test_examples_stay_in_the_log_as_long_as_the_decisions_that_they_are_about() -> None:
-    assert LABELLED_EXAMPLES.retention_ms == Settings().cassandra.decision_days * 86_400_000
+    assert LABELLED_EXAMPLES.retention_ms == Settings().cassandra.decision_days * DAY_MS
 
 
 def test_a_restart_judges_by_the_settings_of_now(tmp_path: Path) -> None:

@@ -13,7 +13,6 @@ from learn_builders import NAMES, labelled
 
 from online_learning.background import LEAST_EXAMPLES, MOST_EXAMPLES, Background
 from online_learning.catalogue import definition
-from online_learning.contradictions import MINUTE_MS
 from online_learning.course import Course
 from online_learning.detectors import Watch
 from online_learning.learners.adaptive_forest import AdaptiveForestLearner
@@ -22,6 +21,7 @@ from online_learning.learners.rate import Rate
 from online_learning.past import MOST, Past
 from online_learning.reactions import REACTIONS, react
 from schemas.events import Event
+from schemas.units import MINUTE_MS
 from schemas.watching import Alert, DriftReport
 
 TURN = 6_000

@@ -18,13 +18,14 @@ from online_learning.contradictions import _Probe
 from online_learning.course import MOST_SEEN, Course
 from online_learning.holdout import Held, Holdout, loss
 from online_learning.learner import Row
-from online_learning.limits import HOUR_MS, Limits, Meter
+from online_learning.limits import Limits, Meter
 from online_learning.promotion import FELL_RECENTLY, QUARANTINED
 from online_learning.ranking import Ranking
 from online_learning.reservoir import Kept, Reservoir
 from online_learning.validation import CLIP_DEVIATIONS, SETTLED, Clipping
 from schemas.events import Event, LabelledExample, Snapshot
 from schemas.snapshots import unpack
+from schemas.units import HOUR_MS
 from schemas.watching import Alert
 from serving.online.scorer import scorer
 

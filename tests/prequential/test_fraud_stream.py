@@ -10,7 +10,7 @@ import pytest
 
 from jobs.evaluate_learners import fraud_examples, fraud_report
 from jobs.evaluate_learners.fraud_ensembles import linear, pool
-from jobs.evaluate_learners.fraud_examples import CUT_MS, LABEL_DELAY_MS, TO_MS, WEEK_MS, at, examples
+from jobs.evaluate_learners.fraud_examples import CUT_MS, LABEL_DELAY_MS, TO_MS, examples
 from jobs.evaluate_learners.fraud_stream import (
     CAME_LATER,
     CHAMPION,
@@ -26,12 +26,13 @@ from jobs.evaluate_learners.fraud_stream import (
 from jobs.train_fraud import quality
 from jobs.train_fraud.examples import Examples
 from schemas.errors import InputError
+from schemas.instants import milliseconds
 from schemas.pool import PARTS
+from schemas.units import DAY_MS, WEEK_MS
 from serving.features.catalogue import FEATURE_SET
 from serving.online.models import Member, blend
 
-DAY_MS = 86_400_000
-FROM_MS = at("2018-06-25")
+FROM_MS = milliseconds("2018-06-25")
 
 
 def _known(seed: int = 1, count: int = 6000) -> tuple[Examples, np.ndarray]:

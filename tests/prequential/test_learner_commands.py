@@ -16,6 +16,7 @@ from schemas.control import Audit
 from schemas.errors import InputError
 from schemas.events import ControlRecord, Snapshot
 from schemas.settings import Promotion, Settings
+from schemas.units import HOUR_MS
 
 AUTOMATIC = Promotion(mode="automatic", least_shadow_hours=0)
 
@@ -87,5 +88,5 @@ def test_one_unusable_payload_stops_nobody_who_waits_for_a_day_as_a_shadow(log):
     now_ms = [9000]
     promoter = Promoter(Settings().kafka, Promotion(mode="automatic"), lambda: now_ms[0])
     assert promoter.consider([snapshot_of("fraud-tree")]) == []
-    now_ms[0] += 25 * 3_600_000
+    now_ms[0] += 25 * HOUR_MS
     assert promoter.consider([snapshot_of("fraud-tree")]) == ["fraud-tree"]

@@ -16,9 +16,8 @@ from schemas.control import Audit, ModelPointer, OnlineModel
 from schemas.errors import GateError, InputError, NotFoundError
 from schemas.events import ControlRecord
 from schemas.settings import Promotion, Settings
+from schemas.units import HOUR_MS
 from schemas.watching import Alert
-
-HOUR_MS = 3_600_000
 
 
 def test_who_won_becomes_champion_and_the_champion_before_a_shadow(topic):

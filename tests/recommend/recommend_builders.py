@@ -8,11 +8,11 @@ import numpy as np
 
 from schemas.control import RecommendPolicy
 from schemas.events import Interaction, Item
+from schemas.units import DAY_MS, HOUR_MS, MINUTE_MS
 from serving.recommend.control import RecommendControl
 from serving.recommend.recommender import Arrived, Recommender
 
 NOON_MS = 1_767_268_800_000  # 2026-01-01 12:00 UTC
-MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
 GENRES = ("drama", "comedy", "thriller", "western", "animation", "crime")
 
 

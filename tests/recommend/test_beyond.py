@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from recommend_builders import DAY_MS, NOON_MS, item
+from recommend_builders import NOON_MS, item
 
+from schemas.units import DAY_MS
 from serving.recommend import content
 from serving.recommend.beyond import Mean, Meter
 from serving.recommend.items import Items

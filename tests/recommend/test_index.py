@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from recommend_builders import DAY_MS, NOON_MS, act, catalogue, item
+from recommend_builders import NOON_MS, act, catalogue, item
 
 from schemas.errors import SignatureError
+from schemas.units import DAY_MS
 from serving.recommend import vectors as vectors_file
 from serving.recommend.index import Index, sound, unit
 from serving.recommend.items import Items

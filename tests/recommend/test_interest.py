@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from recommend_builders import DAY_MS, MINUTE_MS, NOON_MS, act, arrived, catalogue, control, history, ids, recommender
+from recommend_builders import NOON_MS, act, arrived, catalogue, control, history, ids, recommender
 
 from jobs.evaluate_recommend.prequential import Run
 from jobs.train_recommend import held_out, item_model
@@ -12,6 +12,7 @@ from jobs.train_recommend.parameters import Embeddings, Parameters
 from jobs.train_recommend.touches import touches
 from schemas.control import KindWeight, RecommendPolicy
 from schemas.errors import InputError
+from schemas.units import DAY_MS, MINUTE_MS
 from serving.recommend.interest import DEFAULTS, interest
 from serving.recommend.recommender import Recommender
 from serving.recommend.user import KINDS

@@ -6,11 +6,12 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas.units import HOUR_MS
 from serving.recommend import leaders
 
-HALF_MS = 3_600_000.0
+HALF_MS = float(HOUR_MS)
 touched = st.lists(
-    st.tuples(st.integers(0, 12), st.floats(0.1, 2.0), st.integers(0, 10 * 3_600_000)), min_size=1, max_size=80
+    st.tuples(st.integers(0, 12), st.floats(0.1, 2.0), st.integers(0, 10 * HOUR_MS)), min_size=1, max_size=80
 )
 
 

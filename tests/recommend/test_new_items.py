@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from recommend_builders import DAY_MS, HOUR_MS, NOON_MS, catalogue, control, history, ids, item
+from recommend_builders import NOON_MS, catalogue, control, history, ids, item
 
 from jobs.evaluate_recommend.split import stratified
 from jobs.train_recommend import held_out
 from jobs.train_recommend.parameters import Embeddings, Parameters, Trees
+from schemas.units import DAY_MS, HOUR_MS
 from serving.recommend.recommender import Recommender
 
 ITEMS, NEW, USERS, LISTS = 2_000, 50, 200, 500

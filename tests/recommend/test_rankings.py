@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from recommend_builders import DAY_MS, MINUTE_MS, NOON_MS, act, arrived, catalogue, control, history, item
+from recommend_builders import NOON_MS, act, arrived, catalogue, control, history, item
 
 from schemas.control import SourceShare
 from schemas.events import Interaction
 from schemas.recommend_models import RecommendSignature
+from schemas.units import DAY_MS, MINUTE_MS
 from serving.recommend.artifact import Artifact
 from serving.recommend.control import RecommendControl
 from serving.recommend.features.catalogue import FEATURE_SET, NAMES

@@ -7,11 +7,12 @@ import random
 from collections import Counter
 
 import pytest
-from recommend_builders import HOUR_MS, NOON_MS, act, catalogue, control, history, item
+from recommend_builders import NOON_MS, act, catalogue, control, history, item
 
 from schemas import codec, metrics
 from schemas.events import DeadLetter, Interaction, RecommendationList
 from schemas.topics import DEAD_LETTERS, INTERACTIONS, ITEMS, RECOMMENDATIONS
+from schemas.units import HOUR_MS, MINUTE_MS
 from serving.inflight import Record
 from serving.recommend.recommender import Recommender
 from serving.recommend.stage import RecommendStage
@@ -120,7 +121,7 @@ def crowd():
     for number in range(400):
         large = number % 2
         segment = f"large-{chance.randrange(5)}" if large else f"small-{chance.randrange(2 * MOST_SEGMENTS)}"
-        time_ms = NOON_MS + number * 60_000
+        time_ms = NOON_MS + number * MINUTE_MS
         yield act(f"u{segment}{number % 3}", chance.randrange(60), time_ms, context={"segment": segment})
 
 

@@ -6,11 +6,12 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from recommend_builders import DAY_MS, NOON_MS, act, arrived, catalogue, control, history, ids, item, recommender
+from recommend_builders import NOON_MS, act, arrived, catalogue, control, history, ids, item, recommender
 
 from schemas import codec
 from schemas.errors import InvalidError, StateVersionError
 from schemas.events import ControlRecord, Item, RecommendationList
+from schemas.units import DAY_MS
 from serving.recommend import state
 from serving.recommend.features.catalogue import NAMES
 from serving.recommend.items import NEIGHBOURS, Items

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from recommend_builders import DAY_MS, NOON_MS, act, catalogue, history
+from recommend_builders import NOON_MS, act, catalogue, history
 
 from infra import shop_log
 from infra.cli import models, train_recommend
@@ -20,6 +20,7 @@ from schemas.recommend_models import RecommendMetrics
 from schemas.settings import Registry as SettingsRegistry
 from schemas.settings import Settings
 from schemas.topics import INTERACTIONS, ITEMS
+from schemas.units import DAY_MS
 from serving.gate import judge_recommender
 from serving.history import log_file
 from serving.registry import Registry

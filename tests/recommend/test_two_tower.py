@@ -17,6 +17,7 @@ from jobs.train_recommend.parameters import Embeddings, Parameters, Trees
 from jobs.train_recommend.parameters import TwoTower as Given
 from schemas.errors import MissingPartError, ModelError, SignatureError
 from schemas.recommend_models import TWO_TOWER
+from schemas.units import DAY_MS
 from serving.recommend import artifact as artifacts
 from serving.recommend.artifact import Artifact
 from serving.recommend.embeddings.tower_inputs import (
@@ -128,7 +129,7 @@ def test_pools_are_the_mean_the_newest_most_and_the_last_alone():
 def test_inputs_of_an_item_are_its_terms_price_age_and_popularity():
     world = World()
     world.put(item(0, categories=["drama", "comedy"], price=9.0, created_ms=NOON_MS))
-    world.put(item(1, categories=[], title="", price=0.0, created_ms=NOON_MS - 86_400_000))
+    world.put(item(1, categories=[], title="", price=0.0, created_ms=NOON_MS - DAY_MS))
     for user in "abc":
         world.learn(act(user, 1, NOON_MS))
     made = facts(world.items, np.array([0, 1], np.int32), NOON_MS).inputs()

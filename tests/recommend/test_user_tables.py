@@ -6,8 +6,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas.units import DAY_MS
 from serving.recommend import state
-from serving.recommend.user import DAY_MS, KINDS, MOST_KNOWN, MOST_RECENT, PURCHASE, User
+from serving.recommend.user import KINDS, MOST_KNOWN, MOST_RECENT, PURCHASE, User
 
 acts = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 5 * DAY_MS), st.integers(0, len(KINDS) - 1)), max_size=60)
 

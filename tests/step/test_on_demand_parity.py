@@ -15,6 +15,7 @@ from runs import clock_us, count, merge
 from schemas.errors import EventError
 from schemas.events import Decision, FeatureUpdate, Label, Transaction
 from schemas.topics import DEAD_LETTERS, FEATURE_UPDATES
+from schemas.units import DAY_MS
 from serving.control import Control
 from serving.entity_cache import EntityCache
 from serving.features.catalogue import NAMES
@@ -94,18 +95,18 @@ def test_what_is_asked_just_before_a_payment_is_what_the_stream_says_of_it(steps
 
 
 def test_a_fraud_told_of_a_merchant_that_nobody_paid_yet_counts_on_demand_too():
-    both, day_ms = Both(), 86_400_000
+    both = Both()
     label = Label(
         event_id="l",
-        event_time_ms=NOON_MS + day_ms,
+        event_time_ms=NOON_MS + DAY_MS,
         user_id="ann",
         transaction_id="t",
         transaction_time_ms=NOON_MS,
         merchant_id="unpaid",
         is_fraud=True,
     )
-    both.take(Step(label_record(label, 0, NOON_MS + day_ms), label))
-    later_ms = NOON_MS + 10 * day_ms
+    both.take(Step(label_record(label, 0, NOON_MS + DAY_MS), label))
+    later_ms = NOON_MS + 10 * DAY_MS
     tx = Transaction(event_id="e", event_time_ms=later_ms, user_id="bob", merchant_id="unpaid", amount=1.0)
     step = Step(transaction_record(tx, 1, later_ms), tx)
     asked = both.ask(tx, later_ms)

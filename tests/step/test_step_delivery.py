@@ -17,11 +17,11 @@ from schemas.errors import InvalidError
 from schemas.events import DeadLetter, FeatureUpdate, Label, LateEvent, Transaction
 from schemas.letters import MAX_KEY_BYTES, MAX_RAW_BYTES
 from schemas.topics import DEAD_LETTERS, FEATURE_UPDATES, LABELS, TRANSACTIONS
+from schemas.units import HOUR_MS, MINUTE_MS
 from serving.dead_letter import dead_letter
 from serving.inflight import Record
 
 fuzz = settings(max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
-HOUR_MS = 3_600_000
 PAYMENT = {"event_id": "e", "event_time_ms": NOON_MS, "user_id": "ann", "amount": 20.0, "merchant_id": "m"}
 LABEL = {
     "event_id": "l",
@@ -162,8 +162,8 @@ def test_what_no_event_looks_like_is_refused_by_reason(topic, raw, reason):
         ({"amount": 10**400}, "invalid"),
         ({"event_time_ms": 0}, "decision"),
         ({"event_time_ms": -1}, "invalid"),
-        ({"event_time_ms": NOON_MS + 5 * 60_000}, "decision"),
-        ({"event_time_ms": NOON_MS + 5 * 60_000 + 1}, "future"),
+        ({"event_time_ms": NOON_MS + 5 * MINUTE_MS}, "decision"),
+        ({"event_time_ms": NOON_MS + 5 * MINUTE_MS + 1}, "future"),
         ({"event_time_ms": 4_102_444_800_000}, "invalid"),
         ({"event_time_ms": float(NOON_MS)}, "invalid"),
         ({"event_time_ms": NOON_MS + 0.5}, "invalid"),
@@ -203,9 +203,9 @@ def test_both_sides_of_every_bound_of_a_payment(changes, expected):
         ({"merchant_id": None}, "label"),
         ({"is_fraud": 1}, "invalid"),
         ({"source": "rumour"}, "invalid"),
-        ({"transaction_time_ms": NOON_MS + 5 * 60_000}, "label"),
-        ({"transaction_time_ms": NOON_MS + 5 * 60_000 + 1}, "future"),
-        ({"event_time_ms": NOON_MS + 5 * 60_000 + 1}, "future"),
+        ({"transaction_time_ms": NOON_MS + 5 * MINUTE_MS}, "label"),
+        ({"transaction_time_ms": NOON_MS + 5 * MINUTE_MS + 1}, "future"),
+        ({"event_time_ms": NOON_MS + 5 * MINUTE_MS + 1}, "future"),
         ({"user_id": "bob"}, "wrong_key"),
         ({"transaction_id": "\t"}, "invalid"),
     ],

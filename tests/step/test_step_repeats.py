@@ -10,12 +10,12 @@ from runs import clock_us, count
 
 from schemas.control import Blocklist, Policy, Rule, Thresholds
 from schemas.events import Label
+from schemas.units import DAY_MS, HOUR_MS
 from serving.entities import REMEMBERED_IDS, stable_hash
 from serving.entity_cache import EntityCache
 from serving.inflight import Verdict
 from serving.user_stage import UserStage
 from serving.verdicts import REMEMBERED_FRAUDS
-from serving.windows import DAY_MS
 
 BLOCK_ALL = Rule("amount", "BLOCK", "everything", {"limit": 0})
 STRICT = Policy(Thresholds(0, 0, 0))
@@ -101,14 +101,14 @@ def test_a_label_named_like_its_payment_is_taken():
     paid = tx(event_id="same")
     desk.decide(paid)
     desk.outputs(fraud(paid, "same"))
-    assert desk.decide(tx(NOON_MS + 8 * 86_400_000)).features == after_fraud(paid, "l1").features
+    assert desk.decide(tx(NOON_MS + 8 * DAY_MS)).features == after_fraud(paid, "l1").features
 
 
 def test_two_labels_of_one_payment_count_one_fraud():
     desk, paid = Desk(), tx()
     desk.decide(paid)
     desk.outputs(fraud(paid, "l1"), fraud(paid, "l2"))
-    assert desk.decide(tx(NOON_MS + 8 * 86_400_000)).features == after_fraud(paid, "l1").features
+    assert desk.decide(tx(NOON_MS + 8 * DAY_MS)).features == after_fraud(paid, "l1").features
 
 
 def test_a_label_that_takes_a_fraud_back_leaves_what_was_before_it():
@@ -137,7 +137,7 @@ def test_a_payment_may_be_fraud_after_all():
 
 def test_a_label_that_names_no_merchant_takes_the_fraud_back_where_it_was_counted():
     paid = tx()
-    back = good(paid, hours=1, merchant_id=None, transaction_time_ms=paid.event_time_ms - 3_600_000)
+    back = good(paid, hours=1, merchant_id=None, transaction_time_ms=paid.event_time_ms - HOUR_MS)
     assert after(paid, fraud(paid, "l1"), back) == after(paid)
 
 
@@ -180,7 +180,7 @@ def packed_user(paid):
 def fraud(paid, event_id, hours=0, **given):
     label = Label(
         event_id=event_id,
-        event_time_ms=NOON_MS + DAY_MS + hours * 3_600_000,
+        event_time_ms=NOON_MS + DAY_MS + hours * HOUR_MS,
         user_id=paid.user_id,
         transaction_id=paid.event_id,
         transaction_time_ms=paid.event_time_ms,

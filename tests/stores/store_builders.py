@@ -20,9 +20,6 @@ from schemas.online_scores import OnlineScores
 from serving.stores.online import Catalogue
 
 NOON_MS = 1_700_049_600_000  # 2023-11-15 12:00 UTC
-MINUTE_MS = 60_000
-HOUR_MS = 60 * MINUTE_MS
-DAY_MS = 24 * HOUR_MS
 
 CATALOGUE = Catalogue(
     feature_set="test-1",

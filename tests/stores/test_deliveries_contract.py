@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
-from store_builders import DAY_MS, HOUR_MS, NOON_MS
+from store_builders import NOON_MS
 
+from schemas.units import DAY_MS, HOUR_MS
 from serving.stores import cassandra_deliveries
 from serving.stores.deliveries import Delivery, DeliveryStore
 from serving.stores.memory_deliveries import MemoryDeliveries

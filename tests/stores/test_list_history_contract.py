@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from store_builders import DAY_MS, HOUR_MS, NOON_MS, listing, told
+from store_builders import NOON_MS, listing, told
 
 from schemas import codec
 from schemas.errors import InvalidError, StateVersionError
 from schemas.events import SourcePosition
 from schemas.online_scores import OnlineScores
+from schemas.units import DAY_MS, HOUR_MS
 from serving.stores.history import MAX_DAYS, MAX_LIMIT
 from serving.stores.listed import listed, pack_listed, pack_whole, unpack_listed, unpack_whole, whole
 

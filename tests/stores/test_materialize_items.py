@@ -9,12 +9,13 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from store_builders import HOUR_MS, NOON_MS, entry, ranking
+from store_builders import NOON_MS, entry, ranking
 
 from jobs.materialize.job import MATERIALIZE
 from schemas import codec, metrics, settings
 from schemas.events import DeadLetter, Item
 from schemas.topics import DEAD_LETTERS, ITEMS, RANKINGS
+from schemas.units import HOUR_MS
 from serving.inflight import Record
 from serving.materialize_items import ItemWrites, step
 from serving.stores.memory_items import MemoryItems

@@ -13,10 +13,10 @@ from jobs.train_fraud.calibrate import IDENTITY
 from jobs.train_fraud.examples import Examples
 from jobs.train_fraud.parameters import Parameters
 from schemas.models import FRAUD, CurvePoint, Metrics, Signature
+from schemas.units import DAY_MS
 from serving.features.catalogue import FEATURE_SET, NAMES
 from serving.registry import Registry
 
-DAY_MS = 86_400_000
 START_MS = 1_735_689_600_000
 SMALL = Parameters(n_estimators=10, max_depth=3)
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from infra.generator.payments.config import DAY_MS, Config
+from infra.generator.payments.config import Config
 from infra.generator.payments.stream import events as generated
 from jobs.train_fraud.backfill import backfill
 from schemas.errors import InputError
 from schemas.events import Decision, Label, Transaction
+from schemas.units import DAY_MS
 from serving.entity_cache import EntityCache
 from serving.features.catalogue import FEATURE_SET, NAMES
 from serving.inflight import Payment

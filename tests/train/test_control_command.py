@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from click import UsageError
 from click.testing import CliRunner
 
 from infra import control_topic
@@ -134,6 +135,13 @@ def test_flags_and_removal(log):
     assert _newest(log) is None
     with pytest.raises(NotFoundError, match="no flag/shadow"):
         _run("remove", "flag", "shadow")
+
+
+@pytest.mark.parametrize("kind", control.PAYLOADS)
+def test_every_kind_can_be_removed_but_pointers_to_models_and_audit_records(log, kind):
+    refusal = UsageError if kind in {"model", "audit"} else NotFoundError
+    with pytest.raises(refusal):
+        commands.command.main(["remove", kind, "nobody"], obj=Settings(), standalone_mode=False)
 
 
 @pytest.mark.stack

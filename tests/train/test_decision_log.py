@@ -5,13 +5,14 @@ from __future__ import annotations
 import random
 
 import pytest
-from example_builders import DAY_MS, START_MS
+from example_builders import START_MS
 
 from infra import decision_log
 from jobs.train_fraud.backfill import backfill
 from jobs.train_fraud.split import by_shares, parts
 from schemas.errors import InputError
 from schemas.events import Decision, Label
+from schemas.units import DAY_MS
 from serving.features.catalogue import FEATURE_SET, NAMES
 from serving.labels.words import Word, Words
 from serving.stores.memory_history import MemoryHistory

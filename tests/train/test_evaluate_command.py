@@ -14,7 +14,7 @@ from pyarrow import parquet
 from infra.cli import sluice
 from jobs.evaluate_fraud.evaluate import FILE, PUBLISHED
 from jobs.evaluate_fraud.protocol import BOOK, FOLDS
-from serving.windows import DAY_MS
+from schemas.units import DAY_MS
 
 PAYMENTS = 3000
 CUSTOMERS = 150

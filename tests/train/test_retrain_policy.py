@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 
 import msgspec
 import pytest
-from example_builders import DAY_MS
 from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.train_fraud.retraining import Facts, Request, decide, last_due_ms, needs_count
 from schemas.settings import Retrain
+from schemas.units import DAY_MS
 
 # A Wednesday, 12:00 UTC.
 NOW_MS = round(datetime(2026, 7, 15, 12, tzinfo=UTC).timestamp() * 1000)

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from example_builders import DAY_MS, SMALL, START_MS, add, examples, metrics
+from example_builders import SMALL, START_MS, add, examples, metrics
 
 from infra import retraining
 from infra.cli import retrain as command
@@ -25,6 +25,7 @@ from schemas.events import ControlRecord, Decision, Label, Transaction
 from schemas.models import Promotion
 from schemas.settings import Registry as SettingsRegistry
 from schemas.settings import Retrain, Settings, read
+from schemas.units import DAY_MS
 from serving.features.catalogue import FEATURE_SET, NAMES
 from serving.registry import Registry
 

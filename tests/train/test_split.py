@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from example_builders import DAY_MS, START_MS, examples
+from example_builders import START_MS, examples
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from jobs.train_fraud.examples import Examples
 from jobs.train_fraud.split import by_days, by_shares, parts
 from schemas.errors import InputError
+from schemas.units import DAY_MS
 
 
 @given(

@@ -6,10 +6,11 @@ from collections import defaultdict
 
 import numpy as np
 
-from infra.generator.payments.config import HOUR_MS, Config
+from infra.generator.payments.config import Config
 from infra.generator.payments.draft import Draft
 from infra.generator.payments.patterns import PATTERNS, shares
 from infra.generator.payments.world import World
+from schemas.units import HOUR_MS
 
 LOOKBACK_HOURS = 24 * max(pattern.max_days for pattern in PATTERNS)
 LOOKBACK_PAYMENTS = 20_000

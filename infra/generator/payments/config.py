@@ -5,9 +5,7 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass
 
-from infra.generator.stretch import DAY_MS, HOUR_MS, Stretch
-
-__all__ = ["DAY_MS", "HOUR_MS", "MAX_EVENTS_AT_ONCE", "Config"]
+from infra.generator.stretch import Stretch
 
 MAX_EVENTS_AT_ONCE = 50_000
 

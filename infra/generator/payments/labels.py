@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from infra.generator.payments.config import DAY_MS, HOUR_MS, Config
+from infra.generator.payments.config import Config
 from schemas.events import Label, Transaction
+from schemas.units import DAY_MS, HOUR_MS
 from serving.history.label import label_of
 
 REVIEWED_FRAUD_SHARE = 0.15

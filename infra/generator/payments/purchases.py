@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from infra.generator.payments.config import DAY_MS, Config
+from infra.generator.payments.config import Config
 from infra.generator.payments.places import CITIES
 from infra.generator.payments.travel import BLOCK_MS, trips
 from infra.generator.payments.world import FAVOURITES, Floats, Ints, World
+from schemas.units import DAY_MS, MINUTE_MS
 
 
 class Purchases(NamedTuple):
@@ -42,7 +43,7 @@ class Customers:
         rng = np.random.default_rng([self._config.seed, 3, index])
         start_ms = index * self._config.slice_ms
         share = self._config.slice_ms / DAY_MS
-        local_hour = (start_ms // 60_000 + users.utc_offset_min) // 60 % 24
+        local_hour = (start_ms // MINUTE_MS + users.utc_offset_min) // 60 % 24
         edges = np.cumsum(users.per_day * self._world.hours[users.habit, local_hour] * (24 * share))
         count = int(rng.poisson(edges[-1]))
         user = np.minimum(np.searchsorted(edges, rng.random(count) * edges[-1], side="right"), len(users.ids) - 1)

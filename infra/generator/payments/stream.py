@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from infra.generator.payments.campaigns import Campaigns
-from infra.generator.payments.config import DAY_MS, Config
+from infra.generator.payments.config import Config
 from infra.generator.payments.draft import Draft
 from infra.generator.payments.habits import CATEGORIES, HABITS
 from infra.generator.payments.labels import labels
@@ -20,6 +20,7 @@ from infra.generator.payments.places import CITIES
 from infra.generator.payments.purchases import Customers, Purchases
 from infra.generator.payments.world import World, build
 from schemas.events import Label, Transaction
+from schemas.units import DAY_MS
 
 
 class Payment(NamedTuple):

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from infra.generator.payments.config import DAY_MS, HOUR_MS
 from infra.generator.payments.places import CITIES
 from infra.generator.payments.world import Floats, Ints, World
+from schemas.units import DAY_MS, HOUR_MS
 
 BLOCK_MS = 7 * DAY_MS
 TRAVELLING_SHARE = 0.02

@@ -9,7 +9,8 @@ import numpy as np
 
 from infra.generator.shoppers.catalogue import Catalogue, Floats, Ints
 from infra.generator.shoppers.categories import CATEGORIES
-from infra.generator.shoppers.config import DAY_MS, Config
+from infra.generator.shoppers.config import Config
+from schemas.units import DAY_MS
 
 # New items draw attention, which fades to a floor.
 FLOOR, FADE_DAYS = 0.4, 10.0

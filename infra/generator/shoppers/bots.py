@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from infra.generator.shoppers.config import DAY_MS, Config
+from infra.generator.shoppers.config import Config
 from infra.generator.shoppers.sessions import CLICK, NONE, ROW, VIEW, Rows
+from schemas.units import DAY_MS
 
 CALLS = (300, 1_500)
 GAP_MS = (60, 400)

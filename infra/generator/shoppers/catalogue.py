@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infra.generator.shoppers.categories import ADJECTIVES, CATEGORIES, WEIGHTS
-from infra.generator.shoppers.config import DAY_MS, Config
+from infra.generator.shoppers.config import Config
+from schemas.units import DAY_MS
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]

@@ -5,9 +5,8 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass
 
-from infra.generator.stretch import DAY_MS, HOUR_MS, Stretch
-
-__all__ = ["DAY_MS", "EVENTS_PER_SESSION", "HOUR_MS", "MAX_SESSIONS_AT_ONCE", "SHOWN_PER_SESSION", "Config"]
+from infra.generator.stretch import Stretch
+from schemas.units import DAY_MS
 
 # Events of a mean session, with and without those of the items shown: measured, so that a rate can be asked for.
 EVENTS_PER_SESSION = 4.3

@@ -9,7 +9,8 @@ import numpy as np
 
 from infra.generator.shoppers.catalogue import STYLES, Floats, Ints
 from infra.generator.shoppers.categories import CATEGORIES, WEIGHTS
-from infra.generator.shoppers.config import DAY_MS, Config
+from infra.generator.shoppers.config import Config
+from schemas.units import DAY_MS
 
 BLOCK = 1_024
 # In so many days a taste has turned into an independent one, around what stays of it for life.

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from infra.generator.shoppers.attraction import Attraction, Shelves
 from infra.generator.shoppers.catalogue import Catalogue, Floats, Ints
 from infra.generator.shoppers.categories import CATEGORIES, GOES_WITH, REPEAT_DAYS, season
-from infra.generator.shoppers.config import DAY_MS, HOUR_MS, Config
+from infra.generator.shoppers.config import Config
 from infra.generator.shoppers.people import HOURS, WEEKDAYS, People
+from schemas.units import DAY_MS, HOUR_MS
 
 VIEW, CLICK, CART, PURCHASE, RATING, TIME_SPENT = range(6)
 NONE = -1

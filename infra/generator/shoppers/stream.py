@@ -11,10 +11,11 @@ import numpy as np
 from infra.generator.shoppers import bots
 from infra.generator.shoppers.catalogue import NEVER_MS, Catalogue, Ints
 from infra.generator.shoppers.categories import CATEGORIES, REPEAT_DAYS
-from infra.generator.shoppers.config import DAY_MS, Config
+from infra.generator.shoppers.config import Config
 from infra.generator.shoppers.people import DEVICES, SEGMENTS, People
 from infra.generator.shoppers.sessions import NONE, PURCHASE, RATING, ROW, VIEW, Sessions
 from schemas.events import Interaction, Item
+from schemas.units import DAY_MS, MINUTE_MS
 
 KINDS = ("view", "click", "cart", "purchase", "rating", "time_spent")
 BANNED = "banned"
@@ -135,7 +136,7 @@ class _Stream:
                 self._wait(rated_ms, later._replace(time_ms=rated_ms, kind=RATING, value=float(row.rating)))
             if row.repeat_ms:
                 again_ms = row.time_ms + row.repeat_ms
-                self._wait(again_ms - 60_000, _Row(again_ms - 60_000, row.user, item, VIEW))
+                self._wait(again_ms - MINUTE_MS, _Row(again_ms - MINUTE_MS, row.user, item, VIEW))
                 self._wait(again_ms, later._replace(time_ms=again_ms, rating=0))
 
     def _wait(self, time_ms: int, what: _Row | int) -> None:

@@ -8,11 +8,12 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.units import DAY_MS
 from serving.compiled import compiled
 from serving.recommend import content
 from serving.recommend.activity import activity
 from serving.recommend.items import Items
-from serving.recommend.user import DAY_MS, User
+from serving.recommend.user import User
 from serving.recommend.workspace import Numbers, Scores
 
 TOWER_INPUTS = "towers-1"

@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 
 from schemas.errors import ModelError, SignatureError
+from schemas.units import DAY_MS
 from serving import onnx_session
 from serving.recommend.embeddings.embedding import Make
 from serving.recommend.embeddings.tower_inputs import (
@@ -26,7 +27,7 @@ from serving.recommend.embeddings.tower_inputs import (
     user_width,
 )
 from serving.recommend.items import Items
-from serving.recommend.user import DAY_MS, User
+from serving.recommend.user import User
 from serving.recommend.workspace import Numbers, Scores
 
 ROW, INPUTS, VECTOR = "row", "inputs", "vector"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.units import DAY_MS
 from serving.compiled import compiled
 from serving.recommend.ask import Ask
 from serving.recommend.content import alike
@@ -98,7 +99,7 @@ def _match_known(
         if at < len(held) and held[at] == known[place, 1]:
             row = order[at]
             out[row, 5] = known[place, 2]
-            out[row, 6] = np.log1p(max(now_ms - known[place, 0], 0) / 86_400_000.0)
+            out[row, 6] = np.log1p(max(now_ms - known[place, 0], 0) / DAY_MS)
             if known[place, 3] > 0:
                 out[row, 7] = np.log1p(max(now_ms / 1000.0 - known[place, 3], 0.0) / 86_400.0)
     if known_size == 0:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.units import DAY_MS, HOUR_MS, WEEK_MS
 from serving.compiled import compiled
 from serving.recommend.ask import Ask
 from serving.recommend.clicks import posterior
@@ -56,12 +57,12 @@ def _compute(
     for row in range(len(candidates)):
         item = candidates[row]
         passed = max(now_ms - popular_ms[item], 0)
-        out[row, 0] = np.log1p(popularity[item, 0] * 2.0 ** (-passed / 3_600_000.0))
-        out[row, 1] = np.log1p(popularity[item, 1] * 2.0 ** (-passed / 86_400_000.0))
-        out[row, 2] = np.log1p(popularity[item, 2] * 2.0 ** (-passed / 604_800_000.0))
+        out[row, 0] = np.log1p(popularity[item, 0] * 2.0 ** (-passed / HOUR_MS))
+        out[row, 1] = np.log1p(popularity[item, 1] * 2.0 ** (-passed / DAY_MS))
+        out[row, 2] = np.log1p(popularity[item, 2] * 2.0 ** (-passed / WEEK_MS))
         out[row, 3] = np.log1p(totals[item])
         out[row, 4] = out[row, 1] - out[row, 2]
         alpha, beta = posterior(clicks[item], looks[item])
         out[row, 5] = alpha / (alpha + beta)
         out[row, 6] = np.log1p(prices[item])
-        out[row, 7] = np.log1p(max(now_ms - created_ms[item], 0) / 86_400_000.0)
+        out[row, 7] = np.log1p(max(now_ms - created_ms[item], 0) / DAY_MS)

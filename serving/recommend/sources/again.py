@@ -6,13 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.control import SourceShare
+from schemas.units import WEEK_MS
 from serving.compiled import compiled
 from serving.recommend.ask import Ask
 from serving.recommend.workspace import Numbers, Scores, add
 
 NAME = "again"
 SHARE = SourceShare(quota=100, weight=0.3)
-_WEEK_MS = 604_800_000.0
 
 
 def gather(ask: Ask, score: Scores, found: Numbers) -> int:
@@ -26,6 +26,6 @@ def _gather(known: NDArray[np.int64], known_size: int, now_ms: int, score: Score
     for place in range(known_size):
         if known[place, 2] == 0:
             continue
-        weeks = max(now_ms - known[place, 0], 0) / _WEEK_MS
+        weeks = max(now_ms - known[place, 0], 0) / WEEK_MS
         size = add(score, found, size, known[place, 1], known[place, 2] / (1.0 + weeks))
     return size

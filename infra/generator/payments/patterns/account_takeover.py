@@ -7,6 +7,7 @@ import numpy as np
 from infra.generator.payments.draft import Draft, cents
 from infra.generator.payments.places import CITIES
 from infra.generator.payments.world import World
+from schemas.units import HOUR_MS, MINUTE_MS
 
 MEAN_PAYMENTS = 5.5
 
@@ -28,5 +29,5 @@ def campaign(world: World, rng: np.random.Generator, start_ms: int) -> list[Draf
         lat, lon = float(world.merchants.lat[shop]), float(world.merchants.lon[shop])
         drafts.append(Draft(time_ms, user, shop, cents(amount), lat, lon, device, card))
         amount *= rng.uniform(1.2, 1.8)
-        time_ms += int(rng.integers(180_000, 3_600_000))
+        time_ms += int(rng.integers(3 * MINUTE_MS, HOUR_MS))
     return drafts

@@ -7,6 +7,7 @@ import numpy as np
 from infra.generator.payments.draft import Draft, cents
 from infra.generator.payments.places import CITIES
 from infra.generator.payments.world import World
+from schemas.units import MINUTE_MS
 
 MEAN_PAYMENTS = 20.0
 
@@ -19,7 +20,7 @@ def campaign(world: World, rng: np.random.Generator, start_ms: int) -> list[Draf
     thief = CITIES[int(rng.integers(len(CITIES)))]
     shops = rng.choice(world.merchants.online, size=3)
     count = int(rng.integers(10, 31))
-    times = np.sort(rng.integers(0, rng.integers(120_000, 480_000), count)) + start_ms
+    times = np.sort(rng.integers(0, rng.integers(2 * MINUTE_MS, 8 * MINUTE_MS), count)) + start_ms
     return [
         Draft(int(t), user, int(rng.choice(shops)), cents(rng.uniform(0.5, 5.0)), thief.lat, thief.lon, device, card)
         for t in times

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from infra.generator.payments.config import DAY_MS
 from infra.generator.payments.draft import Draft, cents
 from infra.generator.payments.world import World
+from schemas.units import DAY_MS
 
 MEAN_PAYMENTS = 3.0
 
