@@ -7,16 +7,15 @@ that a rollback needs nothing else.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Literal
 
 import msgspec
 
 from infra.control_topic import usable
-from infra.promotion import Force
+from infra.force import Force
 from online_learning.promotion import FELL_RECENTLY, QUARANTINED, action, comparison_of
 from schemas import control
 from schemas.control import Audit, ModelPointer, OnlineModel
+from schemas.control_records import By, audit_record, control_record
 from schemas.errors import GateError, InputError, InvalidError, NotFoundError
 from schemas.events import ControlRecord, Snapshot
 from schemas.settings import Promotion
@@ -31,15 +30,6 @@ HOUR_MS = 3600 * 1000
 Records = Mapping[str, ControlRecord]
 # Record name -> what stood there, None = nothing.
 Before = dict[str, OnlineModel | None]
-
-
-@dataclass(frozen=True)
-class By:
-    """Who changes something, when, and why."""
-
-    author: str
-    at_ms: int
-    note: str = ""
 
 
 def passed_over(records: Iterable[ControlRecord]) -> list[str]:
@@ -293,14 +283,10 @@ def _pass_gate(records: Records, snapshot: Snapshot, by: By, by_hand: Force, pol
     why = _in_doubt(snapshot) or _unseen(records, snapshot, policy, by.at_ms)
     if not why and present and (verdict == "promote" or (verdict == "ask" and by_hand.yes)):
         return
-    if not by_hand.force:
-        way = "add --yes if a smaller gain is enough" if verdict == "ask" else "wait for more examples"
-        if comparison is not None and not present:
-            way = "another decides by now, wait for examples of its decisions"
-        way = why or way
-        raise GateError(f"{snapshot.learner}: {told(snapshot)}; {way}, or override with --force and a --note")
-    if not by.note:
-        raise InputError("--force needs a --note that says why")
+    way = "add --yes if a smaller gain is enough" if verdict == "ask" else "wait for more examples"
+    if comparison is not None and not present:
+        way = "another decides by now, wait for examples of its decisions"
+    by_hand.override(f"{snapshot.learner}: {told(snapshot)}; {why or way}", by.note)
 
 
 def _change(what: str, learner: str, present: Mapping[str, OnlineModel], after: Before, by: By) -> list[ControlRecord]:
@@ -312,17 +298,5 @@ def _change(what: str, learner: str, present: Mapping[str, OnlineModel], after: 
         "before": msgspec.json.encode(before).decode(),
         "after": msgspec.json.encode(after).decode(),
     }
-    audit = _record("audit", f"{what}-{by.at_ms}-{learner}"[:64], Audit(what, detail), by)
-    return [*(_record("online_model", name, model, by) for name, model in sorted(after.items())), audit]
-
-
-def _record(kind: Literal["online_model", "audit"], name: str, payload: msgspec.Struct | None, by: By) -> ControlRecord:
-    return ControlRecord(
-        event_id=f"{kind}-{name}"[:50] + f"-{by.at_ms}",
-        event_time_ms=by.at_ms,
-        kind=kind,
-        name=name,
-        payload=msgspec.Raw(msgspec.json.encode(payload)),
-        author=by.author,
-        note=by.note,
-    )
+    changes = [control_record("online_model", name, model, by) for name, model in sorted(after.items())]
+    return [*changes, audit_record(what, learner, detail, by)]

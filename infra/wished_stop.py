@@ -5,13 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-import msgspec
-
 from infra import control_topic
 from infra.author import author
 from schemas import control
+from schemas.control_records import By, control_record
 from schemas.errors import OperatorError
-from schemas.events import ControlRecord
 from schemas.settings import Kafka
 
 
@@ -23,15 +21,8 @@ def flag(name: str) -> str:
 def tell(kafka: Kafka, name: str) -> None:
     """Tell it of a job of `jobs/names.py`, or of a process by its name at Prometheus. Raises OperatorError."""
     now_ms = time.time_ns() // 1_000_000
-    record = ControlRecord(
-        event_id=f"stopped-{name}-{now_ms}",
-        event_time_ms=now_ms,
-        kind="flag",
-        name=flag(name),
-        payload=msgspec.Raw(msgspec.json.encode(control.Flag(enabled=True))),
-        author=author(),
-    )
-    control_topic.send(kafka, [record])
+    stopped = control.Flag(enabled=True)
+    control_topic.send(kafka, [control_record("flag", flag(name), stopped, By(author(), now_ms))])
 
 
 def tell_or_report(kafka: Kafka, process: str, report: Callable[[str], None]) -> None:

@@ -12,12 +12,12 @@ import msgspec
 from infra import control_topic, learner_promotion
 from infra.author import author
 from infra.cli.bounds import Finite
-from infra.learner_promotion import By
-from infra.promotion import Force
+from infra.force import Force
 from infra.topic_reader import read
 from online_learning import catalogue
 from schemas.codec import decode
 from schemas.control import Audit, OnlineModel
+from schemas.control_records import By
 from schemas.errors import EventError
 from schemas.events import ControlRecord, Snapshot
 from schemas.settings import Settings

@@ -8,8 +8,8 @@ import click
 
 from infra import control_topic, learner_promotion
 from infra.author import author
-from infra.learner_promotion import By
 from schemas.control import OnlineModel
+from schemas.control_records import By
 from schemas.settings import Settings
 
 

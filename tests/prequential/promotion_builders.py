@@ -5,11 +5,12 @@ from __future__ import annotations
 import msgspec
 
 from infra import control_topic, learner_promotion
-from infra.learner_promotion import By, online_models
-from infra.promotion import Force
+from infra.force import Force
+from infra.learner_promotion import online_models
 from online_learning.promotion import Comparison
 from schemas import codec, control
 from schemas.control import OnlineModel
+from schemas.control_records import By
 from schemas.events import ControlRecord, Snapshot
 from schemas.settings import Promotion
 

@@ -7,12 +7,13 @@ import pytest
 from promotion_builders import SEEN, snapshot_of
 
 from infra import learner_promotion
+from infra.force import Force
 from infra.learner_promotion import by_policy, online_models, roll_back
 from infra.promoter import AGAIN_MS, Promoter
-from infra.promotion import Force
 from online_learning.promotion import FELL_RECENTLY, QUARANTINED
 from schemas.alerts.catalogue import DEFINITIONS
-from schemas.control import Audit, ModelPointer, OnlineModel
+from schemas.control import ModelPointer, OnlineModel
+from schemas.control_records import audit_record, control_record
 from schemas.errors import GateError, InputError, NotFoundError
 from schemas.events import ControlRecord
 from schemas.settings import Promotion, Settings
@@ -140,13 +141,13 @@ def test_the_same_change_twice_is_taken_back_twice(topic):
 
 
 def test_an_audit_record_that_says_nothing_of_before_is_named(topic):
-    topic.take([learner_promotion._record("audit", "x", Audit("promote_learner", {"learner": "a"}), topic.by())])
+    topic.take([audit_record("promote_learner", "a", {"learner": "a"}, topic.by())])
     with pytest.raises(InputError, match="the audit record of a's newest change can not be read"):
         roll_back(topic.records, "a", topic.by())
 
 
 def test_a_record_under_another_name_is_the_one_that_changes(topic):
-    topic.take([learner_promotion._record("online_model", "beside", OnlineModel("a"), topic.by())])
+    topic.take([control_record("online_model", "beside", OnlineModel("a"), topic.by())])
     topic.promote(snapshot_of("a"))
     assert topic.modes() == {"beside": "champion"}
 

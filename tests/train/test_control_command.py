@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from infra import control_topic
 from infra.cli import control as commands
-from infra.learner_promotion import By, online_models, roll_back
+from infra.learner_promotion import online_models, roll_back
 from schemas import control
 from schemas.control import (
     Blocklist,
@@ -25,6 +25,7 @@ from schemas.control import (
     Thresholds,
     Variant,
 )
+from schemas.control_records import By
 from schemas.errors import InputError, NotFoundError
 from schemas.events import ControlRecord
 from schemas.settings import Settings
