@@ -10,12 +10,11 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from infra.control_topic import usable
 from infra.force import Force
 from online_learning.promotion import FELL_RECENTLY, QUARANTINED, action, comparison_of
 from schemas import control
 from schemas.control import Audit, ModelPointer, OnlineModel
-from schemas.control_records import By, audit_record, control_record
+from schemas.control_records import By, audit_record, control_record, of_type
 from schemas.errors import GateError, InputError, InvalidError, NotFoundError
 from schemas.events import ControlRecord, Snapshot
 from schemas.settings import Promotion
@@ -46,12 +45,7 @@ def passed_over(records: Iterable[ControlRecord]) -> list[str]:
 
 def online_models(records: Iterable[ControlRecord]) -> dict[str, OnlineModel]:
     """Record name -> what is in force."""
-    found = {}
-    for record in records:
-        payload = usable(record) if record.kind == "online_model" else None
-        if isinstance(payload, OnlineModel):
-            found[record.name] = payload
-    return found
+    return {record.name: model for record, model in of_type(records, OnlineModel)}
 
 
 def promote(
@@ -118,13 +112,13 @@ def roll_back(records: Records, learner: str, by: By) -> list[ControlRecord]:
     NotFoundError when there is no change, InputError when nothing is left of it to take back.
     """
     changes: list[Audit] = []
-    for record in sorted(records.values(), key=lambda r: r.event_time_ms):
-        payload = usable(record) if record.kind == "audit" else None
-        if isinstance(payload, Audit) and payload.detail.get("learner") == learner:
-            if payload.action in {PROMOTE, SET_ASIDE, SET, REMOVE}:
-                changes.append(payload)
-            elif payload.action == ROLLBACK and changes:
-                changes.pop()
+    for _, audit in of_type(sorted(records.values(), key=lambda r: r.event_time_ms), Audit):
+        if audit.detail.get("learner") != learner:
+            continue
+        if audit.action in {PROMOTE, SET_ASIDE, SET, REMOVE}:
+            changes.append(audit)
+        elif audit.action == ROLLBACK and changes:
+            changes.pop()
     if not changes:
         raise NotFoundError(f"nothing to take back for learner {learner}; see `sluice learners show {learner}`")
     try:
@@ -221,7 +215,8 @@ def _unseen(records: Records, snapshot: Snapshot, policy: Promotion, at_ms: int)
     """Why people can not know yet what a learner says; empty when they can."""
     if not policy.least_shadow_hours:
         return ""
-    since = [r.event_time_ms for r in records.values() if _asks(r, snapshot.learner)]
+    models = of_type(records.values(), OnlineModel)
+    since = [r.event_time_ms for r, model in models if model.learner == snapshot.learner and model.mode != "off"]
     if not since:
         return (
             f"nobody saw what it says, `sluice learners promote {snapshot.learner} --mode shadow` "
@@ -229,11 +224,6 @@ def _unseen(records: Records, snapshot: Snapshot, policy: Promotion, at_ms: int)
         )
     left = policy.least_shadow_hours - (at_ms - max(since)) / HOUR_MS
     return f"its mode is of {policy.least_shadow_hours - left:.1f} hours ago, wait {left:.1f} more" if left > 0 else ""
-
-
-def _asks(record: ControlRecord, learner: str) -> bool:
-    payload = usable(record) if record.kind == "online_model" else None
-    return isinstance(payload, OnlineModel) and payload.learner == learner and payload.mode != "off"
 
 
 def told(snapshot: Snapshot | None) -> str:
@@ -267,10 +257,9 @@ def _is_against_present(records: Records, snapshot: Snapshot) -> bool:
 def _registry_champion(records: Records, task: str) -> str:
     """The label of the newest model in Production, empty when control names none."""
     newest: tuple[int, str] = (-1, "")
-    for record in records.values():
-        payload = usable(record) if record.kind == "model" else None
-        if isinstance(payload, ModelPointer) and (payload.task, payload.stage) == (task, PRODUCTION):
-            newest = max(newest, (record.event_time_ms, f"{payload.name}@{payload.version}"))
+    for record, pointer in of_type(records.values(), ModelPointer):
+        if (pointer.task, pointer.stage) == (task, PRODUCTION):
+            newest = max(newest, (record.event_time_ms, f"{pointer.name}@{pointer.version}"))
     return newest[1]
 
 

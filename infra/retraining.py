@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from infra import control_topic, promotion
+from infra import promotion
 from infra.force import Force
 from infra.promotion import Expected, Send
 from jobs.train_fraud import quality
@@ -22,7 +22,7 @@ from jobs.train_fraud.retraining import Facts, Request, Verdict, can_be_learned
 from jobs.train_fraud.split import by_shares
 from jobs.train_fraud.train import NAME, Trained, register, train
 from schemas.control import Audit
-from schemas.control_records import By, audit_record
+from schemas.control_records import By, audit_record, of_type
 from schemas.errors import GateError, InputError, PartFailedError, SluiceError
 from schemas.events import ControlRecord, Event
 from schemas.models import Metrics, Promotion
@@ -48,14 +48,11 @@ class Retrained:
 
 def requests(records: Iterable[ControlRecord]) -> tuple[Request, ...]:
     """The trainings of the fraud model that alerts asked for."""
-    found = []
-    for record in records:
-        payload = control_topic.usable(record) if record.kind == "audit" else None
-        if not isinstance(payload, Audit) or payload.action != ASKED:
-            continue
-        if _is_ours(payload.detail):
-            found.append(Request(record.event_time_ms, payload.detail.get("alert", "an alert")))
-    return tuple(found)
+    return tuple(
+        Request(record.event_time_ms, audit.detail.get("alert", "an alert"))
+        for record, audit in of_type(records, Audit)
+        if audit.action == ASKED and _is_ours(audit.detail)
+    )
 
 
 def _is_ours(detail: Mapping[str, str]) -> bool:

@@ -17,7 +17,7 @@ from infra.topic_reader import read
 from online_learning import catalogue
 from schemas.codec import decode
 from schemas.control import Audit, OnlineModel
-from schemas.control_records import By
+from schemas.control_records import By, of_type
 from schemas.errors import EventError
 from schemas.events import ControlRecord, Snapshot
 from schemas.settings import Settings
@@ -70,14 +70,11 @@ def show(settings: Settings, name: str) -> None:
         click.echo(learner_promotion.told(snapshot))
         for metric, value in sorted(snapshot.metrics.items()):
             click.echo(f"  {metric:<34}{value:>14.6g}")
-    for record in sorted(records.values(), key=lambda r: r.event_time_ms):
-        payload = control_topic.usable(record) if record.kind == "audit" else None
+    for record, audit in of_type(sorted(records.values(), key=lambda r: r.event_time_ms), Audit):
         # A response to an alert on the learner has a record too, which changes nothing itself.
-        if isinstance(payload, Audit) and payload.detail.get("learner") == name and "modes" in payload.detail:
+        if audit.detail.get("learner") == name and "modes" in audit.detail:
             why = f": {record.note}" if record.note else ""
-            click.echo(
-                f"{_day(record.event_time_ms)}  {payload.action} {payload.detail['modes']} by {record.author}{why}"
-            )
+            click.echo(f"{_day(record.event_time_ms)}  {audit.action} {audit.detail['modes']} by {record.author}{why}")
 
 
 @command.command()

@@ -1,4 +1,4 @@
-"""Control records: ids that fit whatever they are about, and no two alike."""
+"""Control records: ids that fit whatever they are about, no two alike, and payloads by their type."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from schemas import codec, control
 from schemas.control import Audit, Flag, ModelPointer, OnlineModel, Policy
-from schemas.control_records import By, audit_record, control_record
+from schemas.control_records import By, audit_record, control_record, of_type, usable
 from schemas.events import ID_CHARS, ControlRecord
 
 LONGEST, OTHER = "n" * ID_CHARS, "n" * (ID_CHARS - 1) + "m"
@@ -60,3 +60,13 @@ def test_a_payload_of_another_kind_is_a_mistake_of_ours():
 
 def test_a_deletion_carries_nothing():
     assert control_record("flag", "n", None, BY).payload == msgspec.Raw(b"null")
+
+
+def test_records_are_read_by_the_type_of_their_payload_and_what_is_unusable_is_passed_over():
+    said = control_record("flag", "n", Flag(True), BY)
+    newer = msgspec.structs.replace(said, name="newer", payload=msgspec.Raw(b'{"enabled": true, "newer": 1}'))
+    gone = control_record("flag", "gone", None, BY)
+    records = [newer, audit_record("promote", "n", {}, BY), said, gone]
+    assert list(of_type(records, Flag)) == [(said, Flag(True))]
+    assert list(of_type(records, Policy)) == []
+    assert [usable(record) for record in (newer, gone, said)] == [None, None, Flag(True)]
