@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from infra.learner_promotion import set_aside
+from infra.learner_changes import set_aside
 from schemas.alerts.catalogue import DEFINITIONS
 from schemas.alerts.definition import ResponseName
 from schemas.control import Audit, OnlineModel, Policy, Thresholds

@@ -16,7 +16,7 @@ import click
 import numpy as np
 from rich.console import Console
 
-from infra import control_topic, learner_promotion
+from infra import control_topic
 from infra.cli import learn
 from infra.demo import customers, history, jobs, live
 from infra.demo.catch_up import check
@@ -26,6 +26,8 @@ from infra.demo.run import prepare, say, start_jobs
 from infra.demo.steps import Steps
 from infra.demo.watch import until_answered
 from infra.generator.payments.stream import Payment
+from infra.learner_changes import set_one
+from infra.learners_in_force import online_models
 from infra.topic_tail import Tail
 from jobs.names import JOIN
 from schemas import control
@@ -181,10 +183,10 @@ def _steered(settings: Settings, learner: str) -> Iterator[None]:
 
 def _send(settings: Settings, online: OnlineModel | None, maturity: Maturity | None) -> None:
     now_ms = time.time_ns() // 1_000_000
-    present = learner_promotion.online_models(control_topic.current(settings.kafka).values())
+    present = online_models(control_topic.current(settings.kafka).values())
     by = By("sluice", now_ms, NOTE)
     record = control_record("maturity", NAME, maturity, by)
-    control_topic.send(settings.kafka, [*learner_promotion.set_one(present, NAME, online, by), record])
+    control_topic.send(settings.kafka, [*set_one(present, NAME, online, by), record])
 
 
 class Lives:

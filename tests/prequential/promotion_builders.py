@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from infra import control_topic, learner_promotion
+from infra import control_topic, learner_changes
 from infra.force import Force
-from infra.learner_promotion import online_models
+from infra.learners_in_force import online_models
 from online_learning.promotion import Comparison
 from schemas import codec, control
 from schemas.control import OnlineModel
@@ -76,7 +76,7 @@ class Topic:
     def promote(self, snapshot, mode="champion", policy=SEEN, note="", **by_hand) -> None:
         wanted = OnlineModel(snapshot.learner, mode=mode, task=snapshot.task)
         by = self.by(note)
-        self.take(learner_promotion.promote(self.records, snapshot, wanted, by, Force(**by_hand), policy))
+        self.take(learner_changes.promote(self.records, snapshot, wanted, by, Force(**by_hand), policy))
 
     def modes(self) -> dict[str, str]:
         return {name: model.mode for name, model in online_models(self.records.values()).items()}

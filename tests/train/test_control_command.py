@@ -9,7 +9,8 @@ from click.testing import CliRunner
 
 from infra import control_topic
 from infra.cli import control as commands
-from infra.learner_promotion import online_models, roll_back
+from infra.learner_changes import roll_back
+from infra.learners_in_force import online_models
 from schemas import control
 from schemas.control import (
     Blocklist,
