@@ -8,7 +8,7 @@ from infra import publish
 from infra.topic_reader import read
 from schemas import control
 from schemas.codec import decode, encode
-from schemas.errors import EventError, InputError, InvalidError, PartFailedError
+from schemas.errors import EventError, InputError, PartFailedError
 from schemas.events import ControlRecord
 from schemas.settings import Kafka
 from schemas.topics import CONTROL
@@ -38,14 +38,6 @@ def current(kafka: Kafka) -> dict[str, ControlRecord]:
 def is_deletion(record: ControlRecord) -> bool:
     """Whether the record takes its key out of force."""
     return bytes(record.payload) == b"null"
-
-
-def usable(record: ControlRecord) -> control.Payload | None:
-    """The payload; None for a deletion, and for one that can not be read: it is a dead letter to every job."""
-    try:
-        return control.payload(record)
-    except InvalidError:
-        return None
 
 
 def send(kafka: Kafka, records: list[ControlRecord]) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from infra import control_topic, learner_promotion
+from infra import control_topic, learner_policy
+from infra.learner_gate import told
+from infra.learners_in_force import online_models
 from online_learning.promotion import action, comparison_of
 from schemas.events import Event, Snapshot
 from schemas.settings import Kafka, Promotion
@@ -39,14 +41,14 @@ class Promoter:
             return []
         records = control_topic.current(self._kafka)
         for snapshot in won:
-            if learner_promotion.waits(records, snapshot, self._policy, now_ms):
+            if learner_policy.waits(records, snapshot, self._policy, now_ms):
                 self._acted.pop(snapshot.learner, None)
                 self._again_ms[snapshot.learner] = now_ms + AGAIN_MS
-        sent, asked = learner_promotion.by_policy(records, won, self._policy, now_ms)
+        sent, asked = learner_policy.by_policy(records, won, self._policy, now_ms)
         if sent:
             control_topic.send(self._kafka, sent)
         self._tell([self._asks(snapshot, now_ms) for snapshot in won if snapshot.learner in asked])
-        return [model.learner for model in learner_promotion.online_models(sent).values() if model.mode == "champion"]
+        return [model.learner for model in online_models(sent).values() if model.mode == "champion"]
 
     def _is_new(self, snapshot: Snapshot, now_ms: int) -> bool:
         comparison = comparison_of(snapshot.metrics)
@@ -69,7 +71,7 @@ class Promoter:
             name=ASKS,
             severity="info",
             state="firing",
-            summary=f"{snapshot.learner} asks to be {mode}: {learner_promotion.told(snapshot)}"[:1000],
+            summary=f"{snapshot.learner} asks to be {mode}: {told(snapshot)}"[:1000],
             value=comparison.gain,
             limit=self._policy.least_gain,
             since_ms=now_ms,

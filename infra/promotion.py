@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
-from schemas.control import Audit, ModelPointer
+from infra.force import Force
+from schemas.control import ModelPointer
+from schemas.control_records import By, audit_record, control_record
 from schemas.errors import GateError, InputError
 from schemas.events import ControlRecord
 from schemas.models import FRAUD, RECOMMEND, Promotion, Task
@@ -28,14 +28,6 @@ Send = Callable[[list[ControlRecord]], None]
 
 # How the jobs load a model of a task; of another, only the hash of its artifact is compared.
 LOADERS: dict[Task, Callable[[ModelPointer, Path], object]] = {FRAUD: model.load, RECOMMEND: recommend_artifact.load}
-
-
-@dataclass(frozen=True)
-class Force:
-    """Passing the gate by hand: `yes` answers its question, `force` overrides its refusal and needs a note."""
-
-    yes: bool = False
-    force: bool = False
 
 
 @dataclass(frozen=True)
@@ -99,7 +91,7 @@ def _pass_gate(registry: Registry, name: str, promotion: Promotion, by_hand: For
             f"{name}@{promotion.version} is for {task}, {name}@{champion} for {present}; register it under another name"
         )
     if task not in GATES:
-        _require_force(by_hand, promotion, f"{name}@{promotion.version}: no gate judges models for {task}")
+        by_hand.override(f"{name}@{promotion.version}: no gate judges models for {task}", promotion.note)
         return None
     gate = GATES[task]
     challenger: Any = registry.measured(name, promotion.version, gate.metrics)
@@ -109,42 +101,21 @@ def _pass_gate(registry: Registry, name: str, promotion: Promotion, by_hand: For
         raise GateError(f"{name}@{promotion.version} against {against}: {judgement.reason}; add --yes if it is enough")
     if judgement.answer == "refuse":
         refusal = f"{name}@{promotion.version} against {against}: {judgement.reason}; train a better one"
-        _require_force(by_hand, promotion, refusal)
+        by_hand.override(refusal, promotion.note)
     return judgement
-
-
-def _require_force(by_hand: Force, promotion: Promotion, refusal: str) -> None:
-    if not by_hand.force:
-        raise GateError(f"{refusal}, or override with --force and a --note")
-    if not promotion.note:
-        raise InputError("--force needs a --note that says why")
 
 
 def _pointer(registry: Registry, name: str, promotion: Promotion) -> list[ControlRecord]:
     pointer = registry.pointer(name, promotion.version, PRODUCTION)
     # What no job could load is not announced.
     LOADERS.get(pointer.task, model.artifact)(pointer, registry.root)
-    return [
-        ControlRecord(
-            event_id=f"model-{name}-{promotion.at_ms}",
-            event_time_ms=promotion.at_ms,
-            kind="model",
-            name=name,
-            payload=msgspec.Raw(msgspec.json.encode(pointer)),
-            author=promotion.author,
-            note=promotion.note,
-        )
-    ]
+    return [control_record("model", name, pointer, _by(promotion))]
 
 
 def _audit(name: str, promotion: Promotion, action: str) -> ControlRecord:
     detail = {"model": name, "version": promotion.version, "stage": promotion.stage}
-    return ControlRecord(
-        event_id=f"audit-{name}-{promotion.at_ms}",
-        event_time_ms=promotion.at_ms,
-        kind="audit",
-        name=f"{action}-{name}-{promotion.at_ms}",
-        payload=msgspec.Raw(msgspec.json.encode(Audit(action, detail))),
-        author=promotion.author,
-        note=promotion.note,
-    )
+    return audit_record(action, name, detail, _by(promotion))
+
+
+def _by(promotion: Promotion) -> By:
+    return By(promotion.author, promotion.at_ms, promotion.note)

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 import msgspec
 
-from infra import control_topic, promotion
-from infra.promotion import Expected, Force, Send
+from infra import promotion
+from infra.force import Force
+from infra.promotion import Expected, Send
 from jobs.train_fraud import quality
 from jobs.train_fraud.backfill import backfill
 from jobs.train_fraud.examples import Examples
@@ -21,6 +22,7 @@ from jobs.train_fraud.retraining import Facts, Request, Verdict, can_be_learned
 from jobs.train_fraud.split import by_shares
 from jobs.train_fraud.train import NAME, Trained, register, train
 from schemas.control import Audit
+from schemas.control_records import By, audit_record, of_type
 from schemas.errors import GateError, InputError, PartFailedError, SluiceError
 from schemas.events import ControlRecord, Event
 from schemas.models import Metrics, Promotion
@@ -46,14 +48,11 @@ class Retrained:
 
 def requests(records: Iterable[ControlRecord]) -> tuple[Request, ...]:
     """The trainings of the fraud model that alerts asked for."""
-    found = []
-    for record in records:
-        payload = control_topic.usable(record) if record.kind == "audit" else None
-        if not isinstance(payload, Audit) or payload.action != ASKED:
-            continue
-        if _is_ours(payload.detail):
-            found.append(Request(record.event_time_ms, payload.detail.get("alert", "an alert")))
-    return tuple(found)
+    return tuple(
+        Request(record.event_time_ms, audit.detail.get("alert", "an alert"))
+        for record, audit in of_type(records, Audit)
+        if audit.action == ASKED and _is_ours(audit.detail)
+    )
 
 
 def _is_ours(detail: Mapping[str, str]) -> bool:
@@ -191,11 +190,4 @@ def _audit(done: Retrained, verdict: Verdict, author: str, now_ms: int) -> Contr
         "reason": done.judgement.reason,
         "promoted": "yes" if done.promoted else f"no: {done.kept_back}",
     }
-    return ControlRecord(
-        event_id=f"retrain-{NAME}-{now_ms}",
-        event_time_ms=now_ms,
-        kind="audit",
-        name=f"{TRAINED}-{NAME}-{now_ms}",
-        payload=msgspec.Raw(msgspec.json.encode(Audit(TRAINED, detail))),
-        author=author,
-    )
+    return audit_record(TRAINED, NAME, detail, By(author, now_ms))

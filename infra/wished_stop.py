@@ -5,13 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-import msgspec
-
 from infra import control_topic
 from infra.author import author
 from schemas import control
+from schemas.control_records import By, control_record, of_type
 from schemas.errors import OperatorError
-from schemas.events import ControlRecord
 from schemas.settings import Kafka
 
 
@@ -23,25 +21,18 @@ def flag(name: str) -> str:
 def tell(kafka: Kafka, name: str) -> None:
     """Tell it of a job of `jobs/names.py`, or of a process by its name at Prometheus. Raises OperatorError."""
     now_ms = time.time_ns() // 1_000_000
-    record = ControlRecord(
-        event_id=f"stopped-{name}-{now_ms}",
-        event_time_ms=now_ms,
-        kind="flag",
-        name=flag(name),
-        payload=msgspec.Raw(msgspec.json.encode(control.Flag(enabled=True))),
-        author=author(),
-    )
-    control_topic.send(kafka, [record])
+    stopped = control.Flag(enabled=True)
+    control_topic.send(kafka, [control_record("flag", flag(name), stopped, By(author(), now_ms))])
 
 
 def told(kafka: Kafka) -> dict[str, int]:
     """When each job or process was last said to have ended as wished, in ms. Raises OperatorError."""
-    found: dict[str, int] = {}
-    for record in control_topic.current(kafka).values():
-        said = control_topic.usable(record)
-        if isinstance(said, control.Flag) and said.enabled and record.name.startswith(control.STOPPED):
-            found[record.name.removeprefix(control.STOPPED)] = record.event_time_ms
-    return found
+    flags = of_type(control_topic.current(kafka).values(), control.Flag)
+    return {
+        record.name.removeprefix(control.STOPPED): record.event_time_ms
+        for record, said in flags
+        if said.enabled and record.name.startswith(control.STOPPED)
+    }
 
 
 def tell_or_report(kafka: Kafka, process: str, report: Callable[[str], None]) -> None:

@@ -23,7 +23,7 @@ from online_learning.reactions import react
 from online_learning.reservoir import Kept, Reservoir
 from online_learning.validation import Clipping, Validation
 from schemas.errors import InvalidError
-from schemas.events import Event, LabelledExample
+from schemas.events import Event, LabelledExample, Snapshot
 from schemas.settings import Promotion
 from schemas.units import MINUTE_MS
 
@@ -93,6 +93,24 @@ class Course:
         """Prequential metrics: each answer by the learner as it was when the answer was given."""
         return self._measured.figures()
 
+    def snapshot(self) -> Snapshot:
+        """The last good model, and how the learner stands now. Raises InvalidError when no reader could use it."""
+        standing = outgoing.Standing(
+            model=self.last_good,
+            learned=self.last_good_examples,
+            figures=self.figures,
+            duel=self.challenge.metrics(),
+            opponent=self.challenge.opponent.name,
+            forgetting=self.forgetting,
+            quarantined=self.quarantine.raised,
+            fell_back_ms=self.fell_back_ms,
+        )
+        return outgoing.snapshot(self._place, standing)
+
+    @property
+    def _place(self) -> outgoing.Place:
+        return outgoing.Place(self.definition, self.now_ms, self.counts["examples"])
+
     def take(self, example: LabelledExample) -> list[Event]:
         """Measure, then learn; snapshots, drift reports and alerts that follow."""
         if example.task != self.definition.task:
@@ -106,7 +124,7 @@ class Course:
         prediction = self.learner.predict_row(row)
         if not isfinite(prediction):
             self._fall_back()
-            return [outgoing.fell_back(self, "a prediction was not finite")]
+            return [outgoing.fell_back(self._place, "a prediction was not finite")]
         self._measure(example, row, prediction)
         if Holdout.holds(example.example_id):
             self.counts["held_out"] += 1
@@ -150,12 +168,12 @@ class Course:
         # A detector sees any change; errors that fell need no reaction.
         if self._errors.take(min(1.0, abs(label - prediction))) and self._errors.now > self._errors.before:
             self.counts["drifts"] += 1
-            told.append(outgoing.drift(self, self._errors, "error"))
+            told.append(outgoing.drift(self._place, self._errors, "error"))
             self._drifted_ms = self._drifted_ms or self.now_ms
         if self._drifted_ms is not None and self.now_ms >= self._drifted_ms + MINUTE_MS and not self.quarantine.raised:
             told += self._react()
         if self._scores.take(min(1.0, max(0.0, prediction))) and self.learned > SETTLED:
-            told.append(outgoing.drift(self, self._scores, "score"))
+            told.append(outgoing.drift(self._place, self._scores, "score"))
         return told
 
     def _react(self) -> list[Event]:
@@ -167,7 +185,7 @@ class Course:
         self._holdout.turned()
         action = react(self, self.definition.reactions)
         self.counts["reactions"] += 1
-        return [outgoing.drifted(self, self._errors, action)] if "alert" in self.definition.reactions else []
+        return [outgoing.drifted(self._place, self._errors, action)] if "alert" in self.definition.reactions else []
 
     def _learn(self, example: LabelledExample, row: Row, prediction: float) -> list[Event]:
         if self.definition.kind != "classifier":
@@ -185,7 +203,7 @@ class Course:
             self._drifted_ms = None
         if change.event == "released":
             self._holdout.turned()
-        return outgoing.quarantine(self, change)
+        return outgoing.quarantine(self._place, change)
 
     def _learn_all(self, ready: Sequence[Waiting]) -> list[Event]:
         told: list[Event] = []
@@ -237,11 +255,11 @@ class Course:
         before = self.last_good, self.last_good_examples
         self.last_good, self.last_good_examples = copy(self.learner), self.learned
         try:
-            told: list[Event] = [outgoing.snapshot(self)]
+            told: list[Event] = [self.snapshot()]
         except InvalidError as error:
             self.last_good, self.last_good_examples = before
             self._fall_back()
-            return [outgoing.fell_back(self, str(error))]
+            return [outgoing.fell_back(self._place, str(error))]
         self._refused = 0
         self.counts["snapshots"] += 1
         return told
@@ -258,7 +276,7 @@ class Course:
         if self._refused == MOST_REFUSED:
             # Nothing gets any better: it is the slice that is of another time.
             self._holdout.turned()
-        return outgoing.got_worse(self, verdict)
+        return outgoing.got_worse(self._place, verdict)
 
     @property
     def _loss(self) -> Loss | None:

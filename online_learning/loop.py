@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from online_learning import outgoing
 from online_learning.checkpoint import CheckpointFile, Saved
 from online_learning.course import Course
 from online_learning.definition import Definition
@@ -137,7 +136,7 @@ class Loop:
         told: list[Event] = []
         for course in self.courses:
             if course.silent and course.last_good_examples:
-                told.append(outgoing.snapshot(course))
+                told.append(course.snapshot())
             course.silent = False
         return told
 

@@ -6,14 +6,15 @@ another meaning. `schema_version` counts the versions of one event type.
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
 from schemas.online_scores import OnlineScore, OnlineScores
 
-Id = Annotated[str, Meta(min_length=1, max_length=64)]
+ID_CHARS: Final = 64
+Id = Annotated[str, Meta(min_length=1, max_length=ID_CHARS)]
 TimeMs = Annotated[int, Meta(ge=0, lt=4_102_444_800_000, description="Milliseconds since the epoch, before 2100.")]
 Amount = Annotated[float, Meta(ge=0, le=10_000_000, description="Major units; windows keep it to the cent.")]
 Latitude = Annotated[float, Meta(ge=-90, le=90)]
@@ -333,24 +334,27 @@ class Snapshot(Event, frozen=True, kw_only=True, omit_defaults=True):
     opponent: str = ""
 
 
+ControlKind = Literal[
+    "rule",
+    "blocklist",
+    "policy",
+    "model",
+    "flag",
+    "audit",
+    "recommend_policy",
+    "experiment",
+    "maturity",
+    "online_model",
+]
+
+
 class ControlRecord(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A change of rules, thresholds, lists, flags or model pointers. The record key is `kind/name`.
 
     `payload` is JSON of the type that `schemas.control` names for `kind`; `null` deletes the entry.
     """
 
-    kind: Literal[
-        "rule",
-        "blocklist",
-        "policy",
-        "model",
-        "flag",
-        "audit",
-        "recommend_policy",
-        "experiment",
-        "maturity",
-        "online_model",
-    ]
+    kind: ControlKind
     name: Id
     payload: msgspec.Raw
     author: Word = ""

@@ -13,10 +13,11 @@ from collections.abc import Mapping
 
 import msgspec
 
-from infra.learner_promotion import By, set_aside
+from infra.learner_changes import set_aside
 from schemas.alerts.catalogue import DEFINITIONS
 from schemas.alerts.definition import ResponseName
-from schemas.control import Audit, OnlineModel, Payload, Policy, Thresholds
+from schemas.control import Audit, OnlineModel, Policy, Thresholds
+from schemas.control_records import By, control_record
 from schemas.events import ControlRecord
 from schemas.units import DAY_MS
 
@@ -56,26 +57,27 @@ def respond(
         return []
     for old in [key for key, made_ms in responded_ms.items() if now_ms - made_ms >= PAUSE_MS]:
         del responded_ms[old]
+    by = By(AUTHOR, now_ms, f"in response to the alert {name}")
     aside: list[ControlRecord] = []
     if response == "shadow":
-        aside = set_aside(online, _learner(labels), By(AUTHOR, now_ms, f"in response to the alert {name}"))
+        aside = set_aside(online, _learner(labels), by)
         if not aside:
             return []
-    changes, detail = _changes(response, policy)
+    changes, detail = _changes(response, policy, by)
     responded_ms[f"{response}/{about}"] = now_ms
     known = {"alert": name, "about": about, "summary": summary, **labels, **detail}
     suffix = hashlib.sha256(f"{response}/{about}".encode()).hexdigest()[:8]
     audit = Audit(f"respond_{response.replace('-', '_')}", known)
-    records = [("audit", f"respond-{response}-{now_ms}-{suffix}", audit), *changes]
-    made = [_record(kind, key, payload, name, now_ms, place) for place, (kind, key, payload) in enumerate(records)]
-    return made + aside
+    request = control_record("audit", f"respond-{response}-{now_ms}-{suffix}", audit, by)
+    return [request, *changes, *aside]
 
 
-def _changes(response: ResponseName, policy: Policy) -> tuple[list[tuple[str, str, Payload]], dict[str, str]]:
+def _changes(response: ResponseName, policy: Policy, by: By) -> tuple[list[ControlRecord], dict[str, str]]:
     """What a response puts in force, and its words for the audit record; a request puts nothing in force."""
     if response == "raise-thresholds":
         raised = Policy(_raised(policy.thresholds), {name: _raised(t) for name, t in policy.segments.items()})
-        return [("policy", "default", raised)], {"block": f"{raised.thresholds.block:g}", "before": _said(policy)}
+        detail = {"block": f"{raised.thresholds.block:g}", "before": _said(policy)}
+        return [control_record("policy", "default", raised, by)], detail
     return [], {}
 
 
@@ -92,16 +94,3 @@ def _raised(thresholds: Thresholds) -> Thresholds:
 
 def _said(policy: Policy) -> str:
     return msgspec.json.encode(policy).decode()
-
-
-def _record(kind: str, key: str, payload: Payload, alert: str, now_ms: int, place: int) -> ControlRecord:
-    fields = {
-        "event_id": f"respond-{now_ms}-{place}-{alert}"[:64],
-        "event_time_ms": now_ms,
-        "kind": kind,
-        "name": key[:64],
-        "payload": msgspec.Raw(msgspec.json.encode(payload)),
-        "author": AUTHOR,
-        "note": f"in response to the alert {alert}",
-    }
-    return msgspec.convert(fields, ControlRecord)

@@ -19,7 +19,7 @@ from jobs.train_recommend import held_out
 from jobs.train_recommend.parameters import Embeddings, Parameters, Trees
 from jobs.train_recommend.register import NAME, register
 from schemas.control import ModelPointer
-from schemas.events import ControlRecord
+from schemas.control_records import By, control_record
 from schemas.settings import Settings
 from serving.registry import PRODUCTION, Registry
 
@@ -67,14 +67,5 @@ def _made(registry: Registry, users: int, tell: Tell) -> str:
 
 
 def _point(settings: Settings, pointer: ModelPointer | None) -> None:
-    now_ms = time.time_ns() // 1_000_000
-    record = ControlRecord(
-        event_id=f"bench-{now_ms}",
-        event_time_ms=now_ms,
-        kind="model",
-        name=NAME,
-        payload=msgspec.Raw(msgspec.json.encode(pointer)),
-        author="bench",
-        note="for the time of a measurement",
-    )
-    control_topic.send(settings.kafka, [record])
+    by = By("bench", time.time_ns() // 1_000_000, "for the time of a measurement")
+    control_topic.send(settings.kafka, [control_record("model", NAME, pointer, by)])

@@ -15,7 +15,7 @@ from infra import control_topic
 from infra.author import author
 from infra.cli import online_models
 from infra.cli.bounds import DAYS, SHARE, Finite
-from schemas import control
+from schemas import codec, control
 from schemas.control import (
     Blocklist,
     Experiment,
@@ -30,8 +30,9 @@ from schemas.control import (
     SourceShare,
     Thresholds,
 )
+from schemas.control_records import By, control_record
 from schemas.errors import EventError, InputError, NotFoundError
-from schemas.events import ControlRecord, DecisionKind
+from schemas.events import ControlKind, ControlRecord, DecisionKind
 from schemas.models import FRAUD, RECOMMEND
 from schemas.settings import Settings
 from serving.control import Control
@@ -283,7 +284,7 @@ def set_experiment(settings: Settings, name: str, file: Path, note: str) -> None
 @click.argument("name")
 @NOTE
 @click.pass_obj
-def remove(settings: Settings, kind: str, name: str, note: str) -> None:
+def remove(settings: Settings, kind: ControlKind, name: str, note: str) -> None:
     """Delete a record; thresholds, maturity and the policy of lists go back to the defaults."""
     if f"{kind}/{name}" not in control_topic.current(settings.kafka):
         raise NotFoundError(f"control has no {kind}/{name}; see `sluice control list`")
@@ -357,23 +358,14 @@ def _parameter(text: str) -> tuple[str, float | str]:
         return name, value
 
 
-def _publish(settings: Settings, kind: str, name: str, payload: control.Payload | None, note: str) -> None:
+def _publish(settings: Settings, kind: ControlKind, name: str, payload: control.Payload | None, note: str) -> None:
     """Try the record on a control state of our own, as the job will, and publish it if it is taken."""
-    now_ms = time.time_ns() // 1_000_000
-    fields = {
-        "event_id": f"control-{now_ms}",
-        "event_time_ms": now_ms,
-        "kind": kind,
-        "name": name,
-        "payload": msgspec.Raw(msgspec.json.encode(payload)),
-        "author": author(),
-        "note": note,
-    }
+    made = control_record(kind, name, payload, By(author(), time.time_ns() // 1_000_000, note))
     try:
-        record = msgspec.convert(fields, ControlRecord)
+        record = codec.decode(ControlRecord, codec.encode(made))
         Control(_no_model).apply(record)
         RecommendControl(_no_artifact).apply(record)
-    except (EventError, msgspec.ValidationError) as error:
+    except EventError as error:
         raise InputError(str(error)) from error
     control_topic.send(settings.kafka, [record])
     click.echo(f"{kind}/{name} " + ("is in force" if payload is not None else "is removed"))

@@ -8,15 +8,17 @@ from contextlib import suppress
 import click
 import msgspec
 
-from infra import control_topic, learner_promotion
+from infra import control_topic, learner_changes, learner_policy
 from infra.author import author
 from infra.cli.bounds import Finite
-from infra.learner_promotion import By
-from infra.promotion import Force
+from infra.force import Force
+from infra.learner_gate import told
+from infra.learners_in_force import online_models, passed_over
 from infra.topic_reader import read
 from online_learning import catalogue
 from schemas.codec import decode
 from schemas.control import Audit, OnlineModel
+from schemas.control_records import By, of_type
 from schemas.errors import EventError
 from schemas.events import ControlRecord, Snapshot
 from schemas.instants import minute
@@ -45,7 +47,7 @@ def list_learners(settings: Settings, as_json: bool) -> None:
         snapshot, mode = snapshots.get(name), modes.get(name, "none")
         task = snapshot.task if snapshot else catalogue.definition(name).task
         examples = f"{snapshot.examples:,}" if snapshot else "-"
-        click.echo(f"{name:<22}{task:<11}{mode:<10}{examples:>12}  {learner_promotion.told(snapshot)}")
+        click.echo(f"{name:<22}{task:<11}{mode:<10}{examples:>12}  {told(snapshot)}")
         found[name] = {"task": task, "mode": mode, "metrics": snapshot.metrics if snapshot else {}}
     if as_json:
         click.echo(msgspec.json.encode(found).decode())
@@ -67,17 +69,15 @@ def show(settings: Settings, name: str) -> None:
     click.echo(f"mode: {_modes(records).get(name, 'none')}")
     if snapshot is not None:
         click.echo(f"snapshot of {snapshot.examples:,} examples until {minute(snapshot.event_time_ms)}")
-        click.echo(learner_promotion.told(snapshot))
+        click.echo(told(snapshot))
         for metric, value in sorted(snapshot.metrics.items()):
             click.echo(f"  {metric:<34}{value:>14.6g}")
-    for record in sorted(records.values(), key=lambda r: r.event_time_ms):
-        payload = control_topic.usable(record) if record.kind == "audit" else None
+    for record, audit in of_type(sorted(records.values(), key=lambda r: r.event_time_ms), Audit):
         # A response to an alert on the learner has a record too, which changes nothing itself.
-        if isinstance(payload, Audit) and payload.detail.get("learner") == name and "modes" in payload.detail:
+        if audit.detail.get("learner") == name and "modes" in audit.detail:
             why = f": {record.note}" if record.note else ""
-            click.echo(
-                f"{minute(record.event_time_ms)}  {payload.action} {payload.detail['modes']} by {record.author}{why}"
-            )
+            when, modes = minute(record.event_time_ms), audit.detail["modes"]
+            click.echo(f"{when}  {audit.action} {modes} by {record.author}{why}")
 
 
 @command.command()
@@ -97,7 +97,7 @@ def promote(
     snapshot = _snapshots(settings).get(name)
     task = snapshot.task if snapshot else catalogue.definition(name).task
     wanted = msgspec.convert({"learner": name, "mode": mode, "task": task, "weight": weight}, OnlineModel)
-    records = learner_promotion.promote(
+    records = learner_changes.promote(
         _records(settings), snapshot, wanted, _by(note), Force(yes, force), settings.promotion
     )
     control_topic.send(settings.kafka, records)
@@ -110,7 +110,7 @@ def promote(
 @click.pass_obj
 def rollback(settings: Settings, name: str, note: str) -> None:
     """Take a learner's newest change back; what stood before is in force again."""
-    records = learner_promotion.roll_back(_records(settings), name, _by(note))
+    records = learner_changes.roll_back(_records(settings), name, _by(note))
     control_topic.send(settings.kafka, records)
     restored = [f"{r.name} {bytes(r.payload).decode()}" for r in records if r.kind == "online_model"]
     click.echo(f"in force again: {', '.join(restored)}")
@@ -121,7 +121,7 @@ def rollback(settings: Settings, name: str, note: str) -> None:
 def settle(settings: Settings) -> None:
     """Do now what the policy says: promote who won, set aside a champion that lost, name who waits for an answer."""
     records = _records(settings)
-    sent, asked = learner_promotion.by_policy(records, _snapshots(settings).values(), settings.promotion, _by("").at_ms)
+    sent, asked = learner_policy.by_policy(records, _snapshots(settings).values(), settings.promotion, _by("").at_ms)
     if sent:
         control_topic.send(settings.kafka, sent)
     promoted = [r.name for r in sent if r.kind == "online_model" and b'"champion"' in bytes(r.payload)]
@@ -135,7 +135,7 @@ def settle(settings: Settings) -> None:
 def _records(settings: Settings) -> dict[str, ControlRecord]:
     """What is in force; what can not be read is told of, as every job passes it over."""
     records = control_topic.current(settings.kafka)
-    for line in learner_promotion.passed_over(records.values()):
+    for line in passed_over(records.values()):
         click.echo(f"passed over: {line}", err=True)
     return records
 
@@ -154,7 +154,7 @@ def _snapshots(settings: Settings) -> dict[str, Snapshot]:
 
 
 def _modes(records: dict[str, ControlRecord]) -> dict[str, str]:
-    return {model.learner: model.mode for model in learner_promotion.online_models(records.values()).values()}
+    return {model.learner: model.mode for model in online_models(records.values()).values()}
 
 
 def _by(note: str) -> By:

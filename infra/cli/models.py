@@ -13,6 +13,7 @@ import msgspec
 from infra import control_topic, promotion
 from infra.author import author
 from infra.cli.bounds import Finite
+from infra.force import Force
 from schemas.control import Thresholds
 from schemas.errors import InputError, NotFoundError
 from schemas.instants import minute
@@ -113,7 +114,7 @@ def promote(settings: Settings, *, name: str, version: str, stage: str, yes: boo
         partial(control_topic.send, settings.kafka),
         name,
         wanted,
-        promotion.Force(yes, force),
+        Force(yes, force),
     )
     click.echo(f"{name}@{version} is in {stage}" + (f" ({judgement.reason})" if judgement else ""))
 

@@ -6,16 +6,18 @@ import time
 
 import click
 
-from infra import control_topic, learner_promotion
+from infra import control_topic
 from infra.author import author
-from infra.learner_promotion import By
+from infra.learner_changes import set_one
+from infra.learners_in_force import online_models
 from schemas.control import OnlineModel
+from schemas.control_records import By
 from schemas.settings import Settings
 
 
 def publish(settings: Settings, name: str, wanted: OnlineModel | None, note: str) -> None:
     """Send the record and its audit record. Raises InputError for a champion, and what `control_topic.send` raises."""
-    present = learner_promotion.online_models(control_topic.current(settings.kafka).values())
+    present = online_models(control_topic.current(settings.kafka).values())
     by = By(author(), time.time_ns() // 1_000_000, note)
-    control_topic.send(settings.kafka, learner_promotion.set_one(present, name, wanted, by))
+    control_topic.send(settings.kafka, set_one(present, name, wanted, by))
     click.echo(f"online_model/{name} " + ("is in force" if wanted is not None else "is removed"))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from infra import control_topic, promotion
 from infra.author import author
+from infra.force import Force
 from schemas.models import Promotion
 from schemas.settings import Settings
 from serving.registry import PRODUCTION, Registry
@@ -26,4 +27,4 @@ def promote(settings: Settings, name: str, version: str, at_ms: int, note: str) 
     """Put a version into Production. Raises what `promotion.promote` raises."""
     wanted = Promotion(version, PRODUCTION, at_ms, author(), note)
     send = partial(control_topic.send, settings.kafka)
-    promotion.promote(Registry(Path(settings.registry.path)), send, name, wanted, promotion.Force())
+    promotion.promote(Registry(Path(settings.registry.path)), send, name, wanted, Force())

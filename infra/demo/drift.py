@@ -13,11 +13,10 @@ from threading import Event as Signal
 from typing import NamedTuple
 
 import click
-import msgspec
 import numpy as np
 from rich.console import Console
 
-from infra import control_topic, learner_promotion
+from infra import control_topic
 from infra.cli import learn
 from infra.demo import customers, history, jobs, live
 from infra.demo.catch_up import check
@@ -27,13 +26,15 @@ from infra.demo.run import prepare, say, start_jobs
 from infra.demo.steps import Steps
 from infra.demo.watch import until_answered
 from infra.generator.payments.stream import Payment
-from infra.learner_promotion import By
+from infra.learner_changes import set_one
+from infra.learners_in_force import online_models
 from infra.topic_tail import Tail
 from jobs.names import JOIN
 from schemas import control
 from schemas.control import Maturity, OnlineModel, Policy, Thresholds
+from schemas.control_records import By, control_record
 from schemas.errors import PartFailedError, SluiceError
-from schemas.events import ControlRecord, Decision, Label, Transaction
+from schemas.events import Decision, Label, Transaction
 from schemas.settings import Settings
 from schemas.topics import DECISIONS
 from serving.history.label import label_of
@@ -182,20 +183,10 @@ def _steered(settings: Settings, learner: str) -> Iterator[None]:
 
 def _send(settings: Settings, online: OnlineModel | None, maturity: Maturity | None) -> None:
     now_ms = time.time_ns() // 1_000_000
-    present = learner_promotion.online_models(control_topic.current(settings.kafka).values())
-    record = msgspec.convert(
-        {
-            "event_id": f"{NAME}-maturity-{now_ms}",
-            "event_time_ms": now_ms,
-            "kind": "maturity",
-            "name": NAME,
-            "payload": msgspec.Raw(msgspec.json.encode(maturity)),
-            "note": NOTE,
-        },
-        ControlRecord,
-    )
+    present = online_models(control_topic.current(settings.kafka).values())
     by = By("sluice", now_ms, NOTE)
-    control_topic.send(settings.kafka, [*learner_promotion.set_one(present, NAME, online, by), record])
+    record = control_record("maturity", NAME, maturity, by)
+    control_topic.send(settings.kafka, [*set_one(present, NAME, online, by), record])
 
 
 class Lives:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import time
 
-import msgspec
-
 from infra import control_topic
 from infra.author import author
 from schemas import control
-from schemas.events import ControlRecord
+from schemas.control_records import By, control_record
 from schemas.settings import Settings
 from serving.rules.catalogue import STARTING_RULES
 
@@ -20,18 +18,7 @@ def ensure(settings: Settings) -> tuple[int, bool]:
     there = [record for record in known if record.kind == "rule" and control.payload(record) is not None]
     if there:
         return len(there), False
-    now_ms = time.time_ns() // 1_000_000
-    records = [
-        ControlRecord(
-            event_id=f"rule-{name}-{now_ms}",
-            event_time_ms=now_ms,
-            kind="rule",
-            name=name,
-            payload=msgspec.Raw(msgspec.json.encode(rule)),
-            author=author(),
-            note="starting rule",
-        )
-        for name, rule in STARTING_RULES.items()
-    ]
+    by = By(author(), time.time_ns() // 1_000_000, "starting rule")
+    records = [control_record("rule", name, rule, by) for name, rule in STARTING_RULES.items()]
     control_topic.send(settings.kafka, records)
     return len(records), True

@@ -4,10 +4,12 @@ import msgspec
 import pytest
 
 from infra.alerts.responses import PAUSE_MS, flag, respond
-from infra.learner_promotion import By, online_models, roll_back
+from infra.learner_changes import roll_back
+from infra.learners_in_force import online_models
 from schemas import control
 from schemas.alerts.catalogue import DEFINITIONS
 from schemas.control import Audit, OnlineModel, Policy, Thresholds
+from schemas.control_records import By
 
 RESPONDING = {
     "FeatureDriftSevere": "retrain",

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from learn_builders import NAMES, labelled
 
-from online_learning import outgoing
 from online_learning.catalogue import definition
 from online_learning.contradictions import _Probe
 from online_learning.course import MOST_SEEN, Course
 from online_learning.holdout import Held, Holdout, loss
 from online_learning.learner import Row
 from online_learning.limits import Limits, Meter
+from online_learning.outgoing import RECENT_MS
 from online_learning.promotion import FELL_RECENTLY, QUARANTINED
 from online_learning.ranking import Ranking
 from online_learning.reservoir import Kept, Reservoir
@@ -362,11 +362,11 @@ def test_a_snapshot_says_while_a_learner_is_in_doubt() -> None:
     course = _course()
     for example in labelled(1_100, seed=2):
         course.take(example)
-    assert (outgoing.snapshot(course).metrics[QUARANTINED], outgoing.snapshot(course).metrics[FELL_RECENTLY]) == (0, 0)
+    assert (course.snapshot().metrics[QUARANTINED], course.snapshot().metrics[FELL_RECENTLY]) == (0, 0)
     course.learner._weights[:] = math.nan
     course.take(_one(event_id="next"))
-    assert outgoing.snapshot(course).metrics[FELL_RECENTLY] == 1
-    course.now_ms += outgoing.RECENT_MS
-    assert outgoing.snapshot(course).metrics[FELL_RECENTLY] == 0
+    assert course.snapshot().metrics[FELL_RECENTLY] == 1
+    course.now_ms += RECENT_MS
+    assert course.snapshot().metrics[FELL_RECENTLY] == 0
     course.quarantine._probe = _Probe(course.learner.features)
-    assert outgoing.snapshot(course).metrics[QUARANTINED] == 1
+    assert course.snapshot().metrics[QUARANTINED] == 1

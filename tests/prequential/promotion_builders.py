@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import msgspec
 
-from infra import control_topic, learner_promotion
-from infra.learner_promotion import By, online_models
-from infra.promotion import Force
+from infra import control_topic, learner_changes
+from infra.force import Force
+from infra.learners_in_force import online_models
 from online_learning.promotion import Comparison
 from schemas import codec, control
 from schemas.control import OnlineModel
+from schemas.control_records import By
 from schemas.events import ControlRecord, Snapshot
 from schemas.settings import Promotion
 
@@ -75,7 +76,7 @@ class Topic:
     def promote(self, snapshot, mode="champion", policy=SEEN, note="", **by_hand) -> None:
         wanted = OnlineModel(snapshot.learner, mode=mode, task=snapshot.task)
         by = self.by(note)
-        self.take(learner_promotion.promote(self.records, snapshot, wanted, by, Force(**by_hand), policy))
+        self.take(learner_changes.promote(self.records, snapshot, wanted, by, Force(**by_hand), policy))
 
     def modes(self) -> dict[str, str]:
         return {name: model.mode for name, model in online_models(self.records.values()).items()}

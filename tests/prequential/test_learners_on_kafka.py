@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from infra import control_topic, learner_promotion, stack, topics
+from infra import control_topic, learners_in_force, stack, topics
 from infra.cli import learners as commands
 from infra.promoter import Promoter
 from online_learning.log_edge import Told
@@ -74,7 +74,7 @@ def _run(settings: Settings, *words: str) -> str:
 
 def _modes(settings: Settings) -> dict[str, str]:
     records = control_topic.current(settings.kafka).values()
-    return {name: model.mode for name, model in learner_promotion.online_models(records).items()}
+    return {name: model.mode for name, model in learners_in_force.online_models(records).items()}
 
 
 def test_a_learner_goes_from_its_snapshot_to_champion_and_back(kafka: Settings) -> None:

@@ -6,7 +6,8 @@ import msgspec
 import pytest
 from recommend_builders import NOON_MS, catalogue, history
 
-from infra.promotion import Force, promote
+from infra.force import Force
+from infra.promotion import promote
 from jobs.evaluate_recommend import last_part
 from jobs.evaluate_recommend.split import stratified
 from jobs.train_recommend import held_out, register

@@ -10,7 +10,8 @@ from click.testing import CliRunner
 
 from infra import control_topic
 from infra.cli import control as commands
-from infra.learner_promotion import By, online_models, roll_back
+from infra.learner_changes import roll_back
+from infra.learners_in_force import online_models
 from schemas import control
 from schemas.control import (
     Blocklist,
@@ -26,6 +27,7 @@ from schemas.control import (
     Thresholds,
     Variant,
 )
+from schemas.control_records import By
 from schemas.errors import InputError, NotFoundError
 from schemas.events import ControlRecord
 from schemas.settings import Settings
@@ -137,8 +139,9 @@ def test_flags_and_removal(log):
         _run("remove", "flag", "shadow")
 
 
+@pytest.mark.usefixtures("log")
 @pytest.mark.parametrize("kind", control.PAYLOADS)
-def test_every_kind_can_be_removed_but_pointers_to_models_and_audit_records(log, kind):
+def test_every_kind_can_be_removed_but_pointers_to_models_and_audit_records(kind):
     refusal = UsageError if kind in {"model", "audit"} else NotFoundError
     with pytest.raises(refusal):
         commands.command.main(["remove", kind, "nobody"], obj=Settings(), standalone_mode=False)

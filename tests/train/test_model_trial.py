@@ -9,7 +9,8 @@ import pytest
 from example_builders import START_MS, add, files, signature
 from onnx import TensorProto, helper
 
-from infra.promotion import Force, promote
+from infra.force import Force
+from infra.promotion import promote
 from schemas.control import ModelPointer
 from schemas.errors import SignatureError
 from schemas.events import ControlRecord

@@ -9,7 +9,8 @@ from example_builders import START_MS, add, files, metrics, onnx
 
 from infra import publish
 from infra.cli import models
-from infra.promotion import Force, promote, roll_back
+from infra.force import Force
+from infra.promotion import promote, roll_back
 from schemas import control
 from schemas.control import Audit, ModelPointer
 from schemas.errors import GateError, InputError, MissingPartError, NotFoundError, SignatureError
