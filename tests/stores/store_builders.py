@@ -22,6 +22,7 @@ from serving.stores.online import Catalogue
 NOON_MS = 1_700_049_600_000  # 2023-11-15 12:00 UTC
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
+HOUR_S = HOUR_MS // 1000
 DAY_MS = 24 * HOUR_MS
 
 CATALOGUE = Catalogue(

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import redis
 
 
 def free_port() -> int:
@@ -42,6 +43,17 @@ class PrivateRedis:
                 return
             assert time.monotonic() < deadline, "the private Redis did not start"
             time.sleep(0.02)
+
+    def age(self, pattern: str, ms: int) -> None:
+        """Let so many ms pass for the keys of the pattern: each that has a time to live is left with less of it."""
+        with redis.Redis(port=self.port) as client, client.pipeline() as reads, client.pipeline() as writes:
+            keys = client.keys(pattern)
+            for key in keys:
+                reads.pttl(key)
+            for key, left_ms in zip(keys, reads.execute(), strict=True):
+                if left_ms >= 0:
+                    writes.pexpire(key, left_ms - ms)
+            writes.execute()
 
     def stop(self) -> None:
         if self._process is not None:
