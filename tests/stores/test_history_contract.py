@@ -7,11 +7,12 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as how
 from hypothesis import strategies as st
-from store_builders import DAY_MS, HOUR_MS, NOON_MS, decision
+from store_builders import DAY_MS, HOUR_MS, NOON_MS
 
 from schemas.errors import InvalidError
 from schemas.events import RuleHit, SourcePosition
 from serving.stores.history import MAX_DAYS, MAX_LIMIT, PREFERRED_MERCHANTS, MerchantCount, Totals
+from tests.decisions import decision
 
 KINDS = ["APPROVE", "REVIEW", "CHALLENGE", "BLOCK"]
 

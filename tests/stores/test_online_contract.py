@@ -9,10 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as how
 from hypothesis import strategies as st
-from store_builders import CATALOGUE, HOUR_MS, HOUR_S, MINUTE_MS, NOON_MS, decision, update
+from store_builders import CATALOGUE, HOUR_MS, HOUR_S, MINUTE_MS, NOON_MS, update
 
 from schemas.errors import InvalidError
 from serving.stores.online import RECENT_DECISIONS, RECENT_WINDOW_MS, Catalogue, Freshness
+from tests.decisions import decision
 
 STRANGE_IDS = ["a:b:c", "ключ-✓-🦊", "nul\0inside", "\0", " ", "x" * 64, "é" * 64, "..", "/", "'; --"]
 
