@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import msgspec
 
-from infra import control_topic
+from infra import control_topic, wall_clock
 from infra.author import author
 from schemas import control
 from schemas.errors import OperatorError
@@ -22,7 +21,7 @@ def flag(name: str) -> str:
 
 def tell(kafka: Kafka, name: str) -> None:
     """Tell it of a job of `jobs/names.py`, or of a process by its name at Prometheus. Raises OperatorError."""
-    now_ms = time.time_ns() // 1_000_000
+    now_ms = wall_clock.now_ms()
     record = ControlRecord(
         event_id=f"stopped-{name}-{now_ms}",
         event_time_ms=now_ms,

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import time
 from datetime import UTC, datetime
 from typing import Any
 
 import click
 import msgspec
 
-from infra import dead_letters
+from infra import dead_letters, wall_clock
 from infra.dead_letters import Choice
 from schemas.errors import InputError
 from schemas.events import DeadLetter
@@ -125,7 +124,7 @@ def replay(
     if not (reason or since or ids or everything):
         raise InputError("nothing is chosen; give --reason, --since, --id or --all")
     choice = Choice(reason, _since_ms(since), frozenset(ids))
-    done = dead_letters.replay(settings.kafka, choice, _now_ms(), rekey=rekey, dry_run=dry_run)
+    done = dead_letters.replay(settings.kafka, choice, wall_clock.now_ms(), rekey=rekey, dry_run=dry_run)
     to = ", ".join(f"{count} to {topic}" for topic, count in sorted(done.sent.items()))
     click.echo(f"{'would play back' if dry_run else 'played back'} {done.sent.total()}{f': {to}' if to else ''}")
     for cause, count in sorted(done.left.items()):
@@ -167,11 +166,7 @@ def _described(letter: DeadLetter, found: dead_letters.Overview) -> dict[str, An
 
 
 def _since_ms(since: int | None) -> int:
-    return 0 if since is None else _now_ms() - since
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
+    return 0 if since is None else wall_clock.now_ms() - since
 
 
 def _instant(time_ms: int) -> str:

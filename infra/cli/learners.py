@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import suppress
 from datetime import UTC, datetime
 
 import click
 import msgspec
 
-from infra import control_topic, learner_promotion
+from infra import control_topic, learner_promotion, wall_clock
 from infra.author import author
 from infra.cli.bounds import Finite
 from infra.learner_promotion import By
@@ -158,7 +157,7 @@ def _modes(records: dict[str, ControlRecord]) -> dict[str, str]:
 
 
 def _by(note: str) -> By:
-    return By(author(), time.time_ns() // 1_000_000, note)
+    return By(author(), wall_clock.now_ms(), note)
 
 
 def _day(time_ms: int) -> str:

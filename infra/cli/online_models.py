@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import time
-
 import click
 
-from infra import control_topic, learner_promotion
+from infra import control_topic, learner_promotion, wall_clock
 from infra.author import author
 from infra.learner_promotion import By
 from schemas.control import OnlineModel
@@ -16,6 +14,6 @@ from schemas.settings import Settings
 def publish(settings: Settings, name: str, wanted: OnlineModel | None, note: str) -> None:
     """Send the record and its audit record. Raises InputError for a champion, and what `control_topic.send` raises."""
     present = learner_promotion.online_models(control_topic.current(settings.kafka).values())
-    by = By(author(), time.time_ns() // 1_000_000, note)
+    by = By(author(), wall_clock.now_ms(), note)
     control_topic.send(settings.kafka, learner_promotion.set_one(present, name, wanted, by))
     click.echo(f"online_model/{name} " + ("is in force" if wanted is not None else "is removed"))

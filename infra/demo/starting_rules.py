@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import time
-
 import msgspec
 
-from infra import control_topic
+from infra import control_topic, wall_clock
 from infra.author import author
 from schemas import control
 from schemas.events import ControlRecord
@@ -20,7 +18,7 @@ def ensure(settings: Settings) -> tuple[int, bool]:
     there = [record for record in known if record.kind == "rule" and control.payload(record) is not None]
     if there:
         return len(there), False
-    now_ms = time.time_ns() // 1_000_000
+    now_ms = wall_clock.now_ms()
     records = [
         ControlRecord(
             event_id=f"rule-{name}-{now_ms}",
