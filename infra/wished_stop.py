@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
-from infra import control_topic
+from infra import control_topic, wall_clock
 from infra.author import author
 from schemas import control
 from schemas.control_records import By, control_record, of_type
@@ -20,7 +19,7 @@ def flag(name: str) -> str:
 
 def tell(kafka: Kafka, name: str) -> None:
     """Tell it of a job of `jobs/names.py`, or of a process by its name at Prometheus. Raises OperatorError."""
-    now_ms = time.time_ns() // 1_000_000
+    now_ms = wall_clock.now_ms()
     stopped = control.Flag(enabled=True)
     control_topic.send(kafka, [control_record("flag", flag(name), stopped, By(author(), now_ms))])
 

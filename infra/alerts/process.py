@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
+from infra import wall_clock
 from infra.alerts import probes, sender, state_file
 from infra.alerts.alertmanager_client import Webhook
 from infra.alerts.delivery_writer import DeliveryWriter
@@ -17,7 +18,7 @@ from infra.alerts.notice import Message
 from infra.alerts.probes import Probe
 from infra.alerts.receiver import create_app
 from infra.alerts.router import Router
-from infra.alerts.stream import Stream, wall_ms
+from infra.alerts.stream import Stream
 from schemas.settings import Settings
 from serving.stores import cassandra_deliveries
 from serving.stores.deliveries import Delivery, DeliveryStore, Status
@@ -40,7 +41,7 @@ class Process:
         echo: Callable[[str], None],
         report: Callable[[str], None],
         asked: Mapping[str, Probe],
-        clock: Callable[[], int] = wall_ms,
+        clock: Callable[[], int] = wall_clock.now_ms,
     ) -> None:
         place = Path(settings.alerts.state)
         self.metrics = RouterMetrics()

@@ -6,7 +6,6 @@ A thread of its own. While the broker does not answer, it tries again and people
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -248,8 +247,3 @@ def _record(message: Message) -> Record:
     assert partition is not None, "a record of no partition"
     assert offset is not None, "a record without a place"
     return Record(topic, partition, offset, message.timestamp()[1], message.key(), message.value())
-
-
-def wall_ms() -> int:
-    """The time, for a process at its door."""
-    return time.time_ns() // 1_000_000

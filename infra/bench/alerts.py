@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 import uvicorn
 
-from infra import publish
+from infra import publish, wall_clock
 from infra.alerts import probes
 from infra.alerts.process import Process
 from infra.bench.percentiles import Percentiles, percentiles
@@ -45,7 +45,7 @@ class AlertLatency(msgspec.Struct, frozen=True):
 
 def measure(settings: Settings, *, count: int) -> AlertLatency:
     """Publish critical alerts, one a second. Raises OperatorError when a part is down, or when no alert arrives."""
-    run = f"bench-{time.time_ns() // 1_000_000}"
+    run = f"bench-{wall_clock.now_ms()}"
     arrived: dict[str, float] = {}
     with _receiver(arrived) as url, tempfile.TemporaryDirectory() as folder, _router(settings, url, folder):
         client = publish.connect(settings.kafka)
@@ -69,7 +69,7 @@ def measure(settings: Settings, *, count: int) -> AlertLatency:
 
 
 def _publish(client: publish.Client, trial: str, run: str, *, opening: bool, over: bool) -> None:
-    now_ms = time.time_ns() // 1_000_000
+    now_ms = wall_clock.now_ms()
     alert = Alert(
         event_id=f"{trial}-over" if over else trial,
         event_time_ms=now_ms,

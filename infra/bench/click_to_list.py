@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 import msgspec
 import numpy as np
 
-from infra import flink_client, publish
+from infra import flink_client, publish, wall_clock
 from infra.bench import throughput
 from infra.bench.latency import Timeline, timeline
 from infra.bench.percentiles import Percentiles, percentiles
@@ -126,5 +125,5 @@ def _timeline(
 
 
 def _tell_items(settings: Settings, *, stock: int | None) -> None:
-    items = catalogue(time.time_ns() // 1_000_000, stock=stock)
+    items = catalogue(wall_clock.now_ms(), stock=stock)
     publish.publish(publish.records(items), publish.connect(settings.kafka), publish.Pace())

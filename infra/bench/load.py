@@ -11,7 +11,7 @@ import time
 import msgspec
 from confluent_kafka import Producer
 
-from infra import publish
+from infra import publish, wall_clock
 from infra.bench.child import READY
 from infra.bench.workload import Kind, Workload
 from schemas.errors import SluiceError
@@ -56,7 +56,7 @@ class Sent(msgspec.Struct, frozen=True):
 
 def start_ms(count: int) -> int:
     """A start that leaves the load time to encode `count` payments."""
-    return time.time_ns() // 1_000_000 + round(1000 * (LEAD_S + count / ENCODED_PER_S))
+    return wall_clock.now_ms() + round(1000 * (LEAD_S + count / ENCODED_PER_S))
 
 
 def send(load: Load) -> Sent:

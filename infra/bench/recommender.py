@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from infra import control_topic
+from infra import control_topic, wall_clock
 from infra.bench.workload import acts, catalogue
 from infra.demo import champion
 from infra.demo.steps import Tell
@@ -49,7 +48,7 @@ def in_force(settings: Settings, users: int, tell: Tell) -> Iterator[str]:
 
 def _made(registry: Registry, users: int, tell: Tell) -> str:
     """Train on what the shop of the bench sees, and register."""
-    now_ms = time.time_ns() // 1_000_000
+    now_ms = wall_clock.now_ms()
     past = [
         msgspec.structs.replace(act, event_id=f"past-{number}", event_time_ms=now_ms - users + number)
         for number, act in enumerate(acts(users))
@@ -67,5 +66,5 @@ def _made(registry: Registry, users: int, tell: Tell) -> str:
 
 
 def _point(settings: Settings, pointer: ModelPointer | None) -> None:
-    by = By("bench", time.time_ns() // 1_000_000, "for the time of a measurement")
+    by = By("bench", wall_clock.now_ms(), "for the time of a measurement")
     control_topic.send(settings.kafka, [control_record("model", NAME, pointer, by)])

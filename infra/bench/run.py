@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -12,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from infra import control_topic, flink_client
+from infra import control_topic, flink_client, wall_clock
 from infra.bench import (
     alerts,
     caught_up,
@@ -224,7 +223,7 @@ LIVE = WARM | {"recommend"}
 def run(settings: Settings, names: list[str], scale: Scale, steps: Steps, told: Told) -> dict[str, Any]:
     """The results by name, with time, machine and model. Ends the jobs and deletes the topics that it made."""
     _require_slots(settings, names)
-    facts: dict[str, Any] = {"at_ms": time.time_ns() // 1_000_000, "machine": _machine()}
+    facts: dict[str, Any] = {"at_ms": wall_clock.now_ms(), "machine": _machine()}
     with ExitStack() as ended:
         with steps.step("model, rules and jobs") as tell:
             signature = first_model.present(settings) or first_model.make(settings, tell)

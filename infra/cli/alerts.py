@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import socket
-import time
 
 import click
 import uvicorn
 
-from infra import publish
+from infra import publish, wall_clock
 from infra.alerts import alertmanager_client, process
 from infra.cli.span import Span
 from infra.stack.part import LOOPBACK
@@ -68,7 +67,7 @@ def list_firing(settings: Settings) -> None:
 @click.pass_obj
 def deliveries(settings: Settings, person: str | None, since: int, limit: int) -> None:
     """What was sent to people, over which channel, and what became of it."""
-    now_ms = time.time_ns() // 1_000_000
+    now_ms = wall_clock.now_ms()
     store = cassandra_deliveries.connect(settings.cassandra)
     try:
         for name in [person] if person else [p.name for p in settings.alerts.people]:
@@ -93,7 +92,7 @@ def test(settings: Settings, name: str, *, over: bool) -> None:
         raise NotFoundError(f"no alert {name}; the alerts are on docs/alerts.md")
     if not settings.kafka.bootstrap:
         raise InputError("no Kafka is set; give kafka.bootstrap")
-    now_ms = time.time_ns() // 1_000_000
+    now_ms = wall_clock.now_ms()
     trial = Alert(
         event_id=f"trial-{now_ms}",
         event_time_ms=now_ms,

@@ -18,7 +18,7 @@ import msgspec
 import uvicorn
 from uvicorn.server import HANDLED_SIGNALS
 
-from infra import dead_letters, wished_stop
+from infra import dead_letters, wall_clock, wished_stop
 from infra.dead_letters import Choice
 from infra.stack.part import LOOPBACK
 from infra.stack.ports import refused
@@ -71,7 +71,7 @@ def command(settings: Settings, port: int | None) -> None:
         for feed in feeds:
             feed.start()
             closing.callback(feed.stop)
-        console, streams = Console(_wall_ms), Streams(lambda line: click.echo(line, err=True))
+        console, streams = Console(wall_clock.now_ms), Streams(lambda line: click.echo(line, err=True))
         for watching in _watching(settings, console):
             watching.start()
             closing.callback(watching.stop)
@@ -80,12 +80,12 @@ def command(settings: Settings, port: int | None) -> None:
             lists=lists,
             items=items,
             history=history,
-            scorer=OnDemand(control, feeds[0], _wall_ms, lambda: time.perf_counter_ns() // 1000, _report),
+            scorer=OnDemand(control, feeds[0], wall_clock.now_ms, lambda: time.perf_counter_ns() // 1000, _report),
             log=log,
             policy=PolicyFeed(feeds[1], _report),
             defaults=defaults_by_name(),
             lives_s=lives_by_name(),
-            clock=_wall_ms,
+            clock=wall_clock.now_ms,
             new_id=lambda: uuid4().hex,
             console=console,
             streams=streams,
@@ -137,7 +137,7 @@ def _watching(settings: Settings, console: Console) -> tuple[TopicFeed, Poller]:
 
 def replay_letter(settings: Settings, letter_id: str, rekey: bool) -> ReplayAnswer:
     """Play one dead letter back and say what became of it. Raises NotFoundError for an id that no letter has."""
-    done = dead_letters.replay(settings.kafka, Choice(ids=frozenset({letter_id})), _wall_ms(), rekey=rekey)
+    done = dead_letters.replay(settings.kafka, Choice(ids=frozenset({letter_id})), wall_clock.now_ms(), rekey=rekey)
     return ReplayAnswer(next(iter(done.sent), None), done.before > 0, next(iter(done.left), None))
 
 
@@ -148,10 +148,6 @@ def _runbook(name: str) -> str | None:
 
 def _report(refused: str) -> None:
     click.echo(f"control record or snapshot refused, the state before stays: {refused}", err=True)
-
-
-def _wall_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 def _bound(port: int) -> socket.socket:

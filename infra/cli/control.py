@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TypeVar, cast, get_args
 import click
 import msgspec
 
-from infra import control_topic
+from infra import control_topic, wall_clock
 from infra.author import author
 from infra.cli import online_models
 from infra.cli.bounds import DAYS, SHARE, Finite
@@ -360,7 +359,7 @@ def _parameter(text: str) -> tuple[str, float | str]:
 
 def _publish(settings: Settings, kind: ControlKind, name: str, payload: control.Payload | None, note: str) -> None:
     """Try the record on a control state of our own, as the job will, and publish it if it is taken."""
-    made = control_record(kind, name, payload, By(author(), time.time_ns() // 1_000_000, note))
+    made = control_record(kind, name, payload, By(author(), wall_clock.now_ms(), note))
     try:
         record = codec.decode(ControlRecord, codec.encode(made))
         Control(_no_model).apply(record)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import click
 import msgspec
 
-from infra import dead_letters
+from infra import dead_letters, wall_clock
 from infra.cli.span import Span
 from infra.dead_letters import Choice
 from schemas.errors import InputError
@@ -111,7 +110,7 @@ def replay(
     if not (reason or since or ids or everything):
         raise InputError("nothing is chosen; give --reason, --since, --id or --all")
     choice = Choice(reason, _since_ms(since), frozenset(ids))
-    done = dead_letters.replay(settings.kafka, choice, _now_ms(), rekey=rekey, dry_run=dry_run)
+    done = dead_letters.replay(settings.kafka, choice, wall_clock.now_ms(), rekey=rekey, dry_run=dry_run)
     to = ", ".join(f"{count} to {topic}" for topic, count in sorted(done.sent.items()))
     click.echo(f"{'would play back' if dry_run else 'played back'} {done.sent.total()}{f': {to}' if to else ''}")
     for cause, count in sorted(done.left.items()):
@@ -153,8 +152,4 @@ def _described(letter: DeadLetter, found: dead_letters.Overview) -> dict[str, An
 
 
 def _since_ms(since: int | None) -> int:
-    return 0 if since is None else _now_ms() - since
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
+    return 0 if since is None else wall_clock.now_ms() - since

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
-from infra import publish
+from infra import publish, wall_clock
 from infra.cli import publishing
 from infra.cli.bounds import Finite
 from schemas import instants
@@ -76,7 +75,7 @@ class Order:
 
         `quiet` is the rate of the quietest time as a share of the mean.
         """
-        now_ms = time.time_ns() // 1_000_000
+        now_ms = wall_clock.now_ms()
         if self.start == "now":
             return now_ms
         if self.start is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import click
 import msgspec
 from prometheus_client import start_http_server
 
-from infra import wished_stop
+from infra import wall_clock, wished_stop
 from infra.promoter import Promoter
 from infra.stack.home import Home
 from infra.stack.ports import refused
@@ -100,7 +99,7 @@ class _Told(Told):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings.kafka)
-        self._promoter = Promoter(settings.kafka, settings.promotion, lambda: time.time_ns() // 1_000_000, super().tell)
+        self._promoter = Promoter(settings.kafka, settings.promotion, wall_clock.now_ms, super().tell)
 
     def tell(self, events: list[Event]) -> None:
         """Hand events to the client, then look at the verdicts among them."""

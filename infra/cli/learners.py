@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import suppress
 
 import click
 import msgspec
 
-from infra import control_topic, learner_changes, learner_policy
+from infra import control_topic, learner_changes, learner_policy, wall_clock
 from infra.author import author
 from infra.cli.bounds import Finite
 from infra.force import Force
@@ -158,4 +157,4 @@ def _modes(records: dict[str, ControlRecord]) -> dict[str, str]:
 
 
 def _by(note: str) -> By:
-    return By(author(), time.time_ns() // 1_000_000, note)
+    return By(author(), wall_clock.now_ms(), note)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -10,7 +9,7 @@ from typing import cast
 import click
 import msgspec
 
-from infra import control_topic, promotion
+from infra import control_topic, promotion, wall_clock
 from infra.author import author
 from infra.cli.bounds import Finite
 from infra.force import Force
@@ -36,10 +35,6 @@ def command() -> None:
 
 def _registry(settings: Settings) -> Registry:
     return Registry(Path(settings.registry.path))
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 @command.command(name="list")
@@ -108,7 +103,7 @@ def show(settings: Settings, name: str, version: str | None) -> None:
 @click.pass_obj
 def promote(settings: Settings, *, name: str, version: str, stage: str, yes: bool, force: bool, note: str) -> None:
     """Put a version into a stage. Production must pass the gate, and reaches the running jobs within seconds."""
-    wanted = Promotion(version, cast("Stage", stage), _now_ms(), author(), note)
+    wanted = Promotion(version, cast("Stage", stage), wall_clock.now_ms(), author(), note)
     judgement = promotion.promote(
         _registry(settings),
         partial(control_topic.send, settings.kafka),
@@ -130,7 +125,7 @@ def rollback(settings: Settings, name: str, note: str) -> None:
         partial(control_topic.send, settings.kafka),
         name,
         author=author(),
-        at_ms=_now_ms(),
+        at_ms=wall_clock.now_ms(),
         note=note,
     )
     click.echo(f"{name}@{version} is in Production again")

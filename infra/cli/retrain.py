@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from contextlib import nullcontext
 from functools import partial
@@ -13,7 +12,7 @@ import click
 import msgspec
 from rich.console import Console
 
-from infra import control_topic, decision_log, retraining
+from infra import control_topic, decision_log, retraining, wall_clock
 from infra.author import author
 from infra.cli.bounds import THREADS
 from infra.cli.train import DECISIONS, report
@@ -56,7 +55,7 @@ def _ask_and_train(
     settings: Settings, history: str, parameters: Path | None, *, dry_run: bool, threads: int, as_json: bool
 ) -> None:
     policy, registry = settings.retrain, Registry(Path(settings.registry.path))
-    trees, now_ms = tree_parameters.read(parameters), _now_ms()
+    trees, now_ms = tree_parameters.read(parameters), wall_clock.now_ms()
     console = Console(stderr=True)
     with console.status("reading what is known"):
         records = control_topic.current(settings.kafka)
@@ -82,7 +81,7 @@ def _ask_and_train(
                 trees,
                 data="The decision log with the features recorded in it" if history == DECISIONS else history,
                 author=author(),
-                clock=_now_ms,
+                clock=wall_clock.now_ms,
                 code_version=version("sluice"),
                 threads=threads,
                 tell=line.update,
@@ -119,7 +118,3 @@ def _history(settings: Settings, history: str) -> Iterable[Event]:
             cassandra_history.connect(settings.cassandra), decision_log.readable_labels(settings.kafka)
         )
     return log_file.read(Path(history))
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
@@ -11,7 +10,7 @@ import click
 import msgspec
 from rich.console import Console
 
-from infra import decision_log
+from infra import decision_log, wall_clock
 from infra.author import author
 from infra.cli.bounds import DAYS, THREADS
 from infra.cli.train_recommend import command as recommend
@@ -130,7 +129,7 @@ def fraud(
         data=_data(history, mapping, seed, users, days),
         code_version=version("sluice"),
         author=author(),
-        at_ms=time.time_ns() // 1_000_000,
+        at_ms=wall_clock.now_ms(),
     )
     report(trained, number, registry)
     if as_json:

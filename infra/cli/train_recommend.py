@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from importlib.metadata import version
 from pathlib import Path
 from typing import get_args
@@ -11,7 +10,7 @@ import click
 import msgspec
 from rich.console import Console
 
-from infra import shop_log
+from infra import shop_log, wall_clock
 from infra.author import author
 from infra.cli.bounds import THREADS
 from jobs.evaluate_recommend import data_set, last_part
@@ -71,7 +70,7 @@ def command(
         data=named,
         code_version=version("sluice"),
         author=author(),
-        at_ms=time.time_ns() // 1_000_000,
+        at_ms=wall_clock.now_ms(),
         measured=measured,
     )
     built = fitted.built

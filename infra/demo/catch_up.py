@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain, islice
 from typing import NamedTuple
 
+from infra import wall_clock
 from infra.demo import history, jobs
 from infra.demo.steps import Steps, Tell
 from jobs.names import MATERIALIZE
@@ -38,7 +38,7 @@ def catch_up(
         tell(f"runs as {job_id}")
     # Submitting takes seconds that the past needs, too.
     materialize = pool.submit(jobs.ensure, settings, MATERIALIZE)
-    now_ms = time.time_ns() // 1_000_000
+    now_ms = wall_clock.now_ms()
     since_ms = max(jobs.known_until_ms(settings, job_id, world.people, asked.job), world.since_ms)
     with steps.step(world.title) as tell:
         events = iter(world.history(since_ms, now_ms))

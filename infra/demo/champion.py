@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from functools import partial
 from pathlib import Path
 
-from infra import control_topic, promotion
+from infra import control_topic, promotion, wall_clock
 from infra.author import author
 from infra.force import Force
 from schemas.models import Promotion
@@ -19,7 +18,7 @@ def present(settings: Settings, name: str) -> str | None:
     champion = Registry(Path(settings.registry.path)).champion(name)
     if champion is not None and f"model/{name}" not in control_topic.current(settings.kafka):
         # The topics of a stack that was wiped are new, the registry is not.
-        promote(settings, name, champion, time.time_ns() // 1_000_000, "announced again")
+        promote(settings, name, champion, wall_clock.now_ms(), "announced again")
     return champion
 
 

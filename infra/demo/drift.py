@@ -16,7 +16,7 @@ import click
 import numpy as np
 from rich.console import Console
 
-from infra import control_topic
+from infra import control_topic, wall_clock
 from infra.cli import learn
 from infra.demo import customers, history, jobs, live
 from infra.demo.catch_up import check
@@ -86,7 +86,7 @@ def run(settings: Settings, rate: float, seconds: float, learner: str, console: 
             with steps.step(f"job {JOIN}") as tell:
                 tell(f"runs as {jobs.ensure(settings, JOIN)}")
             with _steered(settings, learner):
-                start_ms = time.time_ns() // 1_000_000 + LEAD_MS
+                start_ms = wall_clock.now_ms() + LEAD_MS
                 board = DriftBoard(start_ms, thresholds)
                 boards.append(board)
                 say(console, f"{rate:g} payments a second for {seconds:g} s; the fraud changes after {switch_s} s")
@@ -182,7 +182,7 @@ def _steered(settings: Settings, learner: str) -> Iterator[None]:
 
 
 def _send(settings: Settings, online: OnlineModel | None, maturity: Maturity | None) -> None:
-    now_ms = time.time_ns() // 1_000_000
+    now_ms = wall_clock.now_ms()
     present = online_models(control_topic.current(settings.kafka).values())
     by = By("sluice", now_ms, NOTE)
     record = control_record("maturity", NAME, maturity, by)

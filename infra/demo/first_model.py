@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from importlib.metadata import version
 from pathlib import Path
 
+from infra import wall_clock
 from infra.author import author
 from infra.demo import champion
 from infra.demo.customers import TRAINING_SEED, TrainingDays
@@ -33,7 +33,7 @@ def make(settings: Settings, tell: Tell) -> Signature:
     """Train a model, register it and promote it; the running job takes it within seconds."""
     registry = Registry(Path(settings.registry.path))
     registry.require_writable(NAME)
-    now_ms = time.time_ns() // 1_000_000
+    now_ms = wall_clock.now_ms()
     days = TrainingDays(now_ms)
     examples = backfill(
         days.events(), since_ms=days.train_from_ms, progress=lambda count, _: tell(f"{count:,} payments and labels")

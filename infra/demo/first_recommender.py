@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from importlib.metadata import version
 from pathlib import Path
 
+from infra import wall_clock
 from infra.author import author
 from infra.demo import champion, shoppers
 from infra.demo.steps import Tell
@@ -36,7 +36,7 @@ def make(settings: Settings, rate: float, from_ms: int, tell: Tell) -> str:
     """
     registry = Registry(Path(settings.registry.path))
     registry.require_writable(NAME)
-    now_ms = time.time_ns() // 1_000_000
+    now_ms = wall_clock.now_ms()
     items, interactions = shoppers.catalogue(from_ms), list(shoppers.history(rate, from_ms, now_ms))
     tell(f"learns from {len(interactions):,} interactions")
     past = interactions[: last_part.learned(interactions)]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import msgspec
 
-from infra import checkpoints, flink_client
+from infra import checkpoints, flink_client, wall_clock
 from infra.stack import flink_jobs
 from infra.stack.home import Home
 from jobs.names import SCORE
@@ -56,7 +55,7 @@ def remember(settings: Settings, job_id: str, customers: int, name: str = SCORE)
     file = _file(settings, name)
     file.parent.mkdir(parents=True, exist_ok=True)
     partial = file.with_suffix(".partial")
-    partial.write_bytes(msgspec.json.encode(Known(job_id, customers, time.time_ns() // 1_000_000)))
+    partial.write_bytes(msgspec.json.encode(Known(job_id, customers, wall_clock.now_ms())))
     partial.replace(file)
 
 

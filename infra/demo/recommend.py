@@ -10,7 +10,7 @@ from threading import Event as Signal
 
 from rich.console import Console
 
-from infra import list_log
+from infra import list_log, wall_clock
 from infra.demo import farewell, first_recommender, history, jobs, list_view, live, parts, shoppers
 from infra.demo.catch_up import World, catch_up
 from infra.demo.list_board import ListBoard, ListPicture
@@ -41,7 +41,7 @@ def run(settings: Settings, rate: float, seconds: float, console: Console) -> No
     """Show it at `rate` interactions a second for `seconds`, or until Ctrl-C. Raises errors of ours only."""
     steps = Steps(console)
     parts.ensure(settings, steps)
-    since_ms = time.time_ns() // 1_000_000 - shoppers.HISTORY_DAYS * DAY_MS
+    since_ms = wall_clock.now_ms() - shoppers.HISTORY_DAYS * DAY_MS
     with steps.step("model") as tell:
         model = first_recommender.present(settings) or first_recommender.make(settings, rate, since_ms, tell)
         tell(f"in Production, {model}")

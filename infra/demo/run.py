@@ -9,6 +9,7 @@ from threading import Event as Signal
 
 from rich.console import Console
 
+from infra import wall_clock
 from infra.demo import customers, decision_view, first_model, history, jobs, live, parts, starting_rules
 from infra.demo.catch_up import World, catch_up
 from infra.demo.farewell import farewell
@@ -66,7 +67,7 @@ def start_jobs(
 ) -> str:
     """The jobs, and the customers' past as far as the job does not know it; returns the scoring job's id."""
     number = customers.customers(rate)
-    since_ms = time.time_ns() // 1_000_000 - DAY_MS
+    since_ms = wall_clock.now_ms() - DAY_MS
     world = World(number, partial(customers.history, rate), since_ms, f"the last day of {number:,} customers")
     return catch_up(settings, world, steps, past, pool, reading)
 

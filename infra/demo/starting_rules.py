@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
-
-from infra import control_topic
+from infra import control_topic, wall_clock
 from infra.author import author
 from schemas import control
 from schemas.control_records import By, control_record
@@ -18,7 +16,7 @@ def ensure(settings: Settings) -> tuple[int, bool]:
     there = [record for record in known if record.kind == "rule" and control.payload(record) is not None]
     if there:
         return len(there), False
-    by = By(author(), time.time_ns() // 1_000_000, "starting rule")
+    by = By(author(), wall_clock.now_ms(), "starting rule")
     records = [control_record("rule", name, rule, by) for name, rule in STARTING_RULES.items()]
     control_topic.send(settings.kafka, records)
     return len(records), True

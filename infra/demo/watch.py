@@ -9,6 +9,7 @@ from functools import partial
 from threading import Event as Signal
 from typing import TypeVar
 
+from infra import wall_clock
 from infra.demo import jobs, live
 from infra.demo.catch_up import check
 from infra.demo.flow import Flow
@@ -40,10 +41,10 @@ def watch(
     reading: Future[None],
 ) -> None:
     """Send what is drawn and show what there is to see. Raises what ended the sending or the reading."""
-    first_ms = time.time_ns() // 1_000_000
+    first_ms = wall_clock.now_ms()
     drawn = draw(first_ms)
     # Drawing takes its time, and nothing may be late before it begins.
-    start_ms = time.time_ns() // 1_000_000 + LEAD_MS
+    start_ms = wall_clock.now_ms() + LEAD_MS
     enough = Signal()
     sending = pool.submit(partial(live.send, settings.kafka, live.moved(drawn, start_ms - first_ms), sent, enough))
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
-import time
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra import topics, wished_stop
+from infra import topics, wall_clock, wished_stop
 from infra.stack import flink_jobs, install, part_state, ports, topology
 from infra.stack.flink_jobs import JobState
 from infra.stack.home import Home
@@ -114,7 +113,7 @@ def _jobs(settings: Settings, wished_ms: Mapping[str, int]) -> Iterator[Finding]
     found = [job for job in flink_jobs.jobs(settings) if job.name not in BENCH_JOB_NAMES]
     if not found:
         yield Finding("no job was submitted, so nothing is decided", f"sluice submit {FRAUD_JOBS[0]}")
-    now_ms = time.time_ns() // 1_000_000
+    now_ms = wall_clock.now_ms()
     for job in found:
         cause = f": {job.root_cause}" if job.root_cause else ""
         if job.state in {"FAILED", "SUSPENDED"}:

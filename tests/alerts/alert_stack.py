@@ -33,13 +33,6 @@ def program(*names: str) -> str:
     return found
 
 
-def unused_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def until(true: Callable[[], Any], what: str, wait_s: float = WAIT_S) -> Any:
     """The first value that is true; fails when none came in time."""
     deadline = time.monotonic() + wait_s

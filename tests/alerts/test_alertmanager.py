@@ -6,12 +6,13 @@ import time
 
 import pytest
 from alert_builders import Receiver
-from alert_stack import running_alertmanager, until, unused_port
+from alert_stack import running_alertmanager, until
 
 from infra.alerts.alertmanager_client import send
 from schemas.alerts.catalogue import DEFINITIONS
 from schemas.settings import Ports
 from schemas.watching import Alert
+from tests.ports import free_port
 
 pytestmark = pytest.mark.stack
 
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.stack
 def told(tmp_path):
     """Tells a fresh Alertmanager of alerts; returns its notifications, each as its pairs of name and about."""
     receiver = Receiver()
-    ports = Ports(alertmanager=unused_port(), alerts=int(receiver.url.rsplit(":", 1)[1]))
+    ports = Ports(alertmanager=free_port(), alerts=int(receiver.url.rsplit(":", 1)[1]))
 
     def tell(*names, expected):
         with running_alertmanager(tmp_path, ports, quick=True):
@@ -90,7 +91,7 @@ def test_features_of_one_model_are_told_together(told):
 def test_that_the_router_is_down_reaches_the_fallback_beside_a_heartbeat_and_nothing_else_does(tmp_path):
     outside = Receiver()
     # Nothing listens at the router's port.
-    ports = Ports(alertmanager=unused_port(), alerts=unused_port())
+    ports = Ports(alertmanager=free_port(), alerts=free_port())
     fallback = f"{outside.url}/outside?key='1"
 
     def came():

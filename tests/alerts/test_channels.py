@@ -1,10 +1,9 @@
 """Each channel gets the shape it wants, over real HTTP, and the next one is tried when it does not take it."""
 
-import socket
 from functools import partial
 
 import pytest
-from alert_builders import NOON_MS, Receiver, notice, person
+from alert_builders import NOON_MS, notice, person
 
 from infra.alerts import sender
 from infra.alerts.channels import payload
@@ -13,6 +12,7 @@ from infra.alerts.wording import MOST_SHOWN, body
 from schemas.settings import Alerts, Channel
 from schemas.units import HOUR_MS
 from schemas.watching import Cause
+from tests.ports import free_port
 
 FULL = notice(
     "FeatureDrift", value=0.31, limit=0.2, since_ms=NOON_MS - HOUR_MS, action="train again",
@@ -27,16 +27,8 @@ def message(*notices, urgent=False, channels=(0, 1)):
 
 
 @pytest.fixture
-def receiver():
-    opened = Receiver({"/busy": 503, "/gone": 404, "/slow-down": 429})
-    yield opened
-    opened.close()
-
-
-def unused_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def broken():
+    return {"/busy": 503, "/gone": 404, "/slow-down": 429}
 
 
 def test_the_text_says_what_how_much_since_when_why_and_what_to_do():
@@ -81,7 +73,7 @@ def test_an_answer_is_one_word(receiver, path, outcome):
 
 
 def test_nobody_there_is_a_failure():
-    outcome, detail = sender.send(Channel("webhook", f"http://127.0.0.1:{unused_port()}/"), message(FULL), print)
+    outcome, detail = sender.send(Channel("webhook", f"http://127.0.0.1:{free_port()}/"), message(FULL), print)
     assert outcome == "failed"
     assert detail
 

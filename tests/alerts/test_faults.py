@@ -21,7 +21,6 @@ from alert_stack import (
     running_prometheus,
     running_router,
     until,
-    unused_port,
 )
 from shortening import Shortening
 
@@ -33,6 +32,7 @@ from schemas.settings import Alerts, Channel, Kafka, Person, Ports, Redis, Setti
 from schemas.units import HOUR_MS
 from schemas.watching import Alert
 from serving.stores.memory_deliveries import MemoryDeliveries
+from tests.ports import free_port
 
 SHORT = Shortening(factor=60, shortest_s=4, longest_s=12, hold_s=2)
 OPERATOR = "flink_taskmanager_job_task_operator_sluice"
@@ -127,7 +127,7 @@ def tell(process: Process, settings: Settings, events: list[object]) -> None:
 def settings_of(folder: Path, ports: Ports, redis_port: int, people: list[Person], per_hour: int) -> Settings:
     return Settings(
         stack=Stack(home=str(folder), ports=ports),
-        kafka=Kafka(bootstrap=f"127.0.0.1:{unused_port()}"),
+        kafka=Kafka(bootstrap=f"127.0.0.1:{free_port()}"),
         redis=Redis(url=f"redis://127.0.0.1:{redis_port}/0"),
         alerts=Alerts(
             people=people, person_per_hour=per_hour, channel_per_hour=10 * per_hour, all_per_hour=100 * per_hour
@@ -138,13 +138,6 @@ def settings_of(folder: Path, ports: Ports, redis_port: int, people: list[Person
 def awake(name: str, url: str) -> Person:
     channels = [Channel("webhook", f"{url}/hook"), Channel("slack", f"{url}/slack")]
     return Person(name, channels, quiet_from_hour=0, quiet_until_hour=0)
-
-
-@pytest.fixture
-def receiver():
-    opened = Receiver()
-    yield opened
-    opened.close()
 
 
 @pytest.fixture
@@ -161,8 +154,8 @@ def names(receiver: Receiver, state: str) -> set[str]:
 
 @pytest.mark.usefixtures("quick")
 def test_every_fault_is_told_and_so_is_its_end(tmp_path, receiver):
-    ports = Ports(alertmanager=unused_port(), prometheus=unused_port(), alerts=unused_port())
-    redis_port, exporter, store = unused_port(), Exporter(), MemoryDeliveries()
+    ports = Ports(alertmanager=free_port(), prometheus=free_port(), alerts=free_port())
+    redis_port, exporter, store = free_port(), Exporter(), MemoryDeliveries()
     settings = settings_of(tmp_path, ports, redis_port, [awake("ada", receiver.url)], per_hour=1_000)
     redis_command = [program("redis-server"), "--port", str(redis_port), "--save", "", "--dir", str(tmp_path)]
     normal(exporter)
@@ -204,8 +197,8 @@ def test_every_fault_is_told_and_so_is_its_end(tmp_path, receiver):
 
 
 def test_a_storm_of_ten_thousand_alerts_reaches_a_person_as_ten_messages_at_most(tmp_path, receiver):
-    ports = Ports(alertmanager=unused_port(), alerts=unused_port())
-    settings = settings_of(tmp_path, ports, unused_port(), [awake("ada", receiver.url)], per_hour=10)
+    ports = Ports(alertmanager=free_port(), alerts=free_port())
+    settings = settings_of(tmp_path, ports, free_port(), [awake("ada", receiver.url)], per_hour=10)
     process = Process(settings, MemoryDeliveries(), print, print, {})
     count, now_ms = 10_000, time.time_ns() // 1_000_000
     storm = [

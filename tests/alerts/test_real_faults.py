@@ -29,7 +29,6 @@ from alert_stack import (
     running_prometheus,
     running_router,
     until,
-    unused_port,
 )
 from test_faults import SHORT, awake
 
@@ -44,6 +43,7 @@ from schemas.alerts.expression import rate
 from schemas.metrics import EVENTS
 from schemas.settings import Alerts, Ports, Redis, Settings
 from serving.stores.memory_deliveries import MemoryDeliveries
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
@@ -78,13 +78,6 @@ def paused(settings: Settings, name: str) -> Iterator[None]:
 
 
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    opened = Receiver()
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
 def payments(stack: Settings) -> Iterator[Payments]:
     flowing = Payments(stack.kafka.bootstrap)
     yield flowing
@@ -96,8 +89,8 @@ def test_faults_of_the_running_stack_are_told_and_so_is_their_end(stack, payment
     monkeypatch.setattr("infra.alerts.probes.EVERY_S", 1.0)
     # The broker is everybody's: what rules with short windows find must change no threshold, nor be told to others.
     monkeypatch.setattr(Stream, "publish", lambda *_: None)
-    ports = Ports(alertmanager=unused_port(), prometheus=unused_port(), alerts=unused_port())
-    redis_port = unused_port()
+    ports = Ports(alertmanager=free_port(), prometheus=free_port(), alerts=free_port())
+    redis_port = free_port()
     settings = msgspec.structs.replace(
         stack,
         stack=msgspec.structs.replace(stack.stack, ports=ports),

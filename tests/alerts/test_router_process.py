@@ -6,27 +6,25 @@ import urllib.error
 import urllib.request
 
 import pytest
-from alert_builders import Receiver
-from alert_stack import running_router, until, unused_port
+from alert_stack import running_router, until
 
 from infra.alerts.process import Process
 from schemas.settings import Alerts, Channel, Kafka, Person, Ports, Settings, Stack
 from schemas.units import HOUR_MS
 from serving.stores.memory_deliveries import MemoryDeliveries
+from tests.ports import free_port
 
 
 @pytest.fixture
-def receiver():
-    opened = Receiver({"/busy": 503})
-    yield opened
-    opened.close()
+def broken():
+    return {"/busy": 503}
 
 
 def process_in(folder, *channels):
     person = Person("ada", list(channels), quiet_from_hour=0, quiet_until_hour=0)
     settings = Settings(
-        stack=Stack(home=str(folder), ports=Ports(alerts=unused_port())),
-        kafka=Kafka(bootstrap=f"127.0.0.1:{unused_port()}"),
+        stack=Stack(home=str(folder), ports=Ports(alerts=free_port())),
+        kafka=Kafka(bootstrap=f"127.0.0.1:{free_port()}"),
         alerts=Alerts(people=[person]),
     )
     store = MemoryDeliveries()

@@ -18,8 +18,9 @@ from serving.stores.memory_items import MemoryItems
 from serving.stores.memory_lists import MemoryLists
 from serving.stores.memory_online import MemoryOnline
 from serving.stores.online import Catalogue
+from tests.decisions import NOON_MS
 
-NOW_MS = 1_700_049_600_000
+NOW_MS = NOON_MS
 DEFAULTS = {"user": {"user_count_1h": 0.0, "user_mean": -1.5}, "merchant": {"merchant_risk": 0.25}}
 LIVES = {"user": {"user_count_1h": 3600}}
 CATALOGUE = Catalogue("fs-1", {e: list(d.values()) for e, d in DEFAULTS.items()}, dict.fromkeys(DEFAULTS, 3600))
@@ -117,11 +118,6 @@ class Client:
 
     def get(self, path, **options):
         return self.request("GET", path, **options)
-
-
-def decision(event_id="e1", at_ms=NOW_MS, **given):
-    fields = {"user_id": "u1", "merchant_id": "m1", "amount": 12.5, "decision": "APPROVE", "score": 0.25}
-    return Decision(event_id=event_id, event_time_ms=at_ms, **(fields | given))
 
 
 def refusal(response, status):

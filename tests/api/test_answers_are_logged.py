@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 
 from api_builders import NOW_MS, Log
-from test_api_command import free_port
 from test_recommendations import Shop, listing
 
 from schemas import codec
 from schemas.events import RecommendationList
 from serving import event_writer
 from serving.event_writer import EventWriter
+from tests.ports import free_port
 
 
 def shop() -> tuple[Shop, Log]:

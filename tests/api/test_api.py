@@ -6,7 +6,7 @@ import json
 
 import msgspec
 import pytest
-from api_builders import CATALOGUE, DEFAULTS, LIVES, NOW_MS, Broken, Client, Doubling, app, decision, refusal
+from api_builders import CATALOGUE, DEFAULTS, LIVES, NOW_MS, Broken, Client, Doubling, app, refusal
 
 from schemas import codec
 from schemas.errors import ModelError, StoreError
@@ -16,6 +16,7 @@ from serving.stores.memory_history import MemoryHistory
 from serving.stores.memory_lists import MemoryLists
 from serving.stores.memory_online import MemoryOnline
 from serving.stores.online import Freshness
+from tests.decisions import decision
 
 
 def stored(at_ms):

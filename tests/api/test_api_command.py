@@ -13,12 +13,7 @@ import httpx
 import pytest
 
 from infra import control_topic, wished_stop
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+from tests.ports import free_port
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 import schemathesis
-from api_builders import CATALOGUE, NOW_MS, Doubling, app, decision
+from api_builders import CATALOGUE, NOW_MS, Doubling, app
 from hypothesis import HealthCheck
 from hypothesis import settings as how
 from test_openapi import CONFIG, as_written
@@ -16,6 +16,7 @@ from infra.cli.api import replay_letter
 from schemas import settings
 from schemas.events import EntityFeatures
 from serving.stores import cassandra_history, redis_items, redis_lists, redis_online
+from tests.decisions import decision
 
 pytestmark = pytest.mark.stack
 

@@ -13,12 +13,13 @@ from confluent_kafka import Producer
 from console_scene import drift_reports, snapshots
 from page_server import CHROMIUM, browsing, photograph, watched
 from playwright.sync_api import expect
-from test_api_command import answered, free_port, serving_with
+from test_api_command import answered, serving_with
 
 from infra.topic_tail import Tail
 from schemas import codec, topics
 from schemas.events import DeadLetter, Decision, Label, SourcePosition, Transaction
 from schemas.watching import Alert
+from tests.ports import free_port
 
 pytestmark = [
     pytest.mark.stack,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 import pytest
-from api_builders import Log, app, decision
+from api_builders import Log, app
 from axe_playwright_python.sync_playwright import Axe
 from console_scene import RUNBOOK, fill
 from page_server import CHROMIUM, browsing, photograph, serving, watched
@@ -21,6 +21,7 @@ from serving.api.answers import ReplayAnswer
 from serving.console.console import Console
 from serving.console.jobs import PartShown
 from serving.console.models import ModelShown, VersionShown
+from tests.decisions import decision
 
 # What is there once a view is drawn whole.
 WHOLE = {

@@ -6,7 +6,7 @@ import math
 
 import msgspec
 import pytest
-from api_builders import NOW_MS, Client, app, decision, refusal
+from api_builders import NOW_MS, Client, app, refusal
 from console_scene import dead_letters, drift_reports, everything, fill
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,6 +22,7 @@ from serving.console.alerts import Alerts, AlertShown
 from serving.console.console import SECTIONS, Console
 from serving.console.jobs import Jobs
 from serving.console.traffic import KINDS, SHOWN_S, Traffic
+from tests.decisions import decision
 
 READ = st.tuples(st.sampled_from(KINDS), st.integers(0, SHOWN_S * 1000 + 4000), st.integers(0, 5000))
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 from confluent_kafka import Consumer, TopicPartition
-from test_api_command import free_port
 
 from schemas import codec
 from schemas.errors import PartFailedError
 from schemas.events import Interaction
 from schemas.topics import INTERACTIONS
 from serving.event_writer import EventWriter
+from tests.ports import free_port
 
 CLICK = Interaction(event_id="writer-1", event_time_ms=1, user_id="writer", item_id="i1", kind="click")
 

@@ -10,7 +10,7 @@ import time
 
 import httpx
 import pytest
-from api_builders import NOW_MS, app, decision
+from api_builders import NOW_MS, app
 from console_scene import fill
 from page_server import serving
 
@@ -19,6 +19,7 @@ from schemas.topics import DECISIONS
 from serving.api import live
 from serving.api.live import Streams
 from serving.console.console import SECTIONS, Console
+from tests.decisions import decision
 
 
 def now_ms():

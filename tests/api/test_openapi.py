@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import schemathesis
-from api_builders import CATALOGUE, NOW_MS, Doubling, app, decision
+from api_builders import CATALOGUE, NOW_MS, Doubling, app
 from console_scene import fill
 from hypothesis import settings
 from test_recommendations import entry, listing, ranking
@@ -15,6 +15,7 @@ from serving.stores.memory_history import MemoryHistory
 from serving.stores.memory_items import MemoryItems
 from serving.stores.memory_lists import MemoryLists
 from serving.stores.memory_online import MemoryOnline
+from tests.decisions import decision
 
 
 def filled():

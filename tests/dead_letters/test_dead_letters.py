@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -27,6 +26,7 @@ from schemas.events import DeadLetter, SourcePosition, Transaction
 from schemas.settings import Ports, Settings, Stack
 from schemas.topics import DEAD_LETTERS, DECISIONS, TRANSACTIONS
 from schemas.units import HOUR_MS
+from tests.ports import free_port
 
 pytestmark = pytest.mark.stack
 NOON_MS = 1_700_000_000_000
@@ -39,7 +39,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """A Kafka that nobody else uses; it shares only the jars with the default stack."""
     home = tmp_path_factory.mktemp("dead-letters")
     (home / "lib").symlink_to(Path(Settings().stack.home).resolve() / "lib")
-    settings = Settings(stack=Stack(home=str(home), ports=Ports(kafka=_free_port(), kafka_controller=_free_port())))
+    settings = Settings(stack=Stack(home=str(home), ports=Ports(kafka=free_port(), kafka_controller=free_port())))
     local_stack.start_part(settings, "kafka")
     topics.create(settings)
     _wait_for_leaders(settings)
@@ -68,12 +68,6 @@ def _wait_for_leaders(settings: Settings) -> None:
         for partition in range(topic.partitions):
             producer.produce(topic.name, b"", partition=partition)
     assert producer.flush(30) == 0
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def payment(number: int, user: str = "ada") -> bytes:

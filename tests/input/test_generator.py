@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import subprocess
-import sys
 from collections import Counter
+from dataclasses import replace
 from itertools import islice
 
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from stream_hashes import hash_in_a_process, hash_of
 
 from infra.generator.payments.config import Config
 from infra.generator.payments.stream import events, payments
@@ -23,34 +21,11 @@ from schemas.units import DAY_MS, HOUR_MS
 
 SMALL = Config(seed=5, users=300, merchants=100, days=10, fraud_share=0.02)
 
-HASH_OF_A_STREAM = """
-import hashlib
-from infra.generator.payments.config import Config
-from infra.generator.payments.stream import events
-from schemas.codec import encode
-digest = hashlib.sha256()
-for event in events(Config(seed={seed}, users=300, merchants=100, days=10, fraud_share=0.02)):
-    digest.update(encode(event))
-print(digest.hexdigest())
-"""
-
-
-def hash_in_a_process(seed: int, hash_seed: str) -> str:
-    return subprocess.run(
-        [sys.executable, "-c", HASH_OF_A_STREAM.format(seed=seed)],
-        env=os.environ | {"PYTHONHASHSEED": hash_seed},
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout.strip()
-
 
 def test_the_same_seed_gives_the_same_bytes_in_any_process_and_another_seed_others() -> None:
-    here = hashlib.sha256()
-    for event in events(SMALL):
-        here.update(encode(event))
-    assert hash_in_a_process(5, "1") == hash_in_a_process(5, "2") == here.hexdigest()
-    assert hash_in_a_process(6, "1") != here.hexdigest()
+    here = hash_of(events(SMALL))
+    assert hash_in_a_process(SMALL, "1") == hash_in_a_process(SMALL, "2") == here
+    assert hash_in_a_process(replace(SMALL, seed=6), "1") != here
 
 
 @settings(max_examples=15, deadline=None)

@@ -51,7 +51,7 @@ def test_by_default_the_stream_ends_about_now_and_not_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, length: tuple[str, str]
 ) -> None:
     now_ms = 1_750_000_000_000
-    monkeypatch.setattr("infra.cli.generation.time.time_ns", lambda: now_ms * 1_000_000)
+    monkeypatch.setattr("infra.wall_clock.now_ms", lambda: now_ms)
     call(*SMALL, *length, "--out", tmp_path / "log.jsonl")
     last_ms = [event.event_time_ms for event in log_file.read(tmp_path / "log.jsonl")][-1]
     assert now_ms - 2 * DAY_MS < last_ms <= now_ms

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import subprocess
-import sys
 import time
 from collections import Counter
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -16,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from stream_hashes import hash_in_a_process, hash_of
 
 from infra.cli import sluice
 from infra.generator.shoppers.config import Config
@@ -28,27 +26,6 @@ from serving.history import log_file
 
 SMALL = Config(seed=5, users=300, items=200, sessions_per_user_day=2, days=12)
 
-HASH_OF_A_STREAM = """
-import hashlib
-from infra.generator.shoppers.config import Config
-from infra.generator.shoppers.stream import events
-from schemas.codec import encode
-digest = hashlib.sha256()
-for event in events(Config(seed={seed}, users=300, items=200, sessions_per_user_day=2, days=12)):
-    digest.update(encode(event))
-print(digest.hexdigest())
-"""
-
-
-def hash_in_a_process(seed: int, hash_seed: str) -> str:
-    return subprocess.run(
-        [sys.executable, "-c", HASH_OF_A_STREAM.format(seed=seed)],
-        env=os.environ | {"PYTHONHASHSEED": hash_seed},
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout.strip()
-
 
 @pytest.fixture(scope="module")
 def small() -> list[Item | Interaction]:
@@ -58,11 +35,9 @@ def small() -> list[Item | Interaction]:
 def test_the_same_seed_gives_the_same_bytes_in_any_process_and_another_seed_others(
     small: list[Item | Interaction],
 ) -> None:
-    here = hashlib.sha256()
-    for event in small:
-        here.update(encode(event))
-    assert hash_in_a_process(5, "1") == hash_in_a_process(5, "2") == here.hexdigest()
-    assert hash_in_a_process(6, "1") != here.hexdigest()
+    here = hash_of(small)
+    assert hash_in_a_process(SMALL, "1") == hash_in_a_process(SMALL, "2") == here
+    assert hash_in_a_process(replace(SMALL, seed=6), "1") != here
 
 
 @settings(max_examples=15, deadline=None)
@@ -250,7 +225,7 @@ def test_by_default_the_stream_ends_about_now_and_not_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, length: tuple[str, str]
 ) -> None:
     now_ms = 1_750_000_000_000
-    monkeypatch.setattr("infra.cli.generation.time.time_ns", lambda: now_ms * 1_000_000)
+    monkeypatch.setattr("infra.wall_clock.now_ms", lambda: now_ms)
     call(*COMMAND, *length, "--bots-per-day", 0, "--out", tmp_path / "log.jsonl")
     last_ms = [event.event_time_ms for event in log_file.read(tmp_path / "log.jsonl")][-1]
     assert now_ms - 25 * 24 * HOUR_MS < last_ms <= now_ms

@@ -17,6 +17,7 @@ from schemas.settings import Settings
 from serving.entity_cache import Writes
 from serving.inflight import Message, Output, Record, Verdict, pack, unpack
 from tests.jobs.test_job_metrics import Group
+from tests.step.runs import merge
 
 SETTINGS = Settings()
 
@@ -96,14 +97,6 @@ def door(state: dict[str, bytes]) -> Door:
     return Door(state.get, JobMetrics(Group()), SETTINGS, clock_us=lambda: 0, now_ms=lambda: 0)
 
 
-def save(state: dict[str, bytes], writes: Writes) -> None:
-    for key, raw in writes.items():
-        if raw is None:
-            state.pop(key, None)
-        else:
-            state[key] = raw
-
-
 def opened(state: dict[str, bytes]) -> Fused:
     """As it comes to the cluster: pickled before it is opened."""
     fused: Fused = pickle.loads(pickle.dumps(Fused((Tally(), Total()))))  # our own bytes
@@ -139,9 +132,9 @@ def test_fused_stages_answer_and_write_what_they_do_in_a_row(given_batches, rest
         messages: Sequence[Message] = row[0].step(records(words))
         wanted = list(row[1].step(unpack(pack(list(messages)))))
         assert answers == wanted
-        save(state, fused.take_writes())
+        merge(state, fused.take_writes())
         for stage, own in zip(row, states, strict=True):
-            save(own, stage.take_writes())
+            merge(own, stage.take_writes())
         assert state == states[0] | states[1]
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
 from promoted_recommender import gauges, promoted
 
 from infra import control_topic, flink_client
@@ -26,6 +26,8 @@ from schemas.topics import DEAD_LETTERS, INTERACTIONS, ITEMS, RANKINGS, RECOMMEN
 ITEMS_SENT = 60
 PARTS = 4
 ANSWERED_S = 120
+# Many times the time between two checkpoints.
+KEPT_S = 120
 BOT_EVENTS = 10_000
 TENTH = 0.1
 # Flink asks its TaskManagers for metrics when it is asked, but not twice within 10 s, and answers with what it has.
@@ -41,8 +43,14 @@ class Shop:
         self.given = given
         self.name = secrets.token_hex(4)
         self._sent = 0
+        self._ends: dict[tuple[str, int], int] = {}
         self._producer = Producer({"bootstrap.servers": given.kafka.bootstrap, "linger.ms": 5})
         self._consumers = {topic.name: self._at_end(topic) for topic in (RECOMMENDATIONS, RANKINGS, DEAD_LETTERS)}
+        # Only asks where the job's group stands: one that subscribes to nothing is no member of it.
+        group = f"sluice-{RECOMMEND}-recommend{given.job.group_suffix}"
+        self._job = Consumer(
+            {"bootstrap.servers": given.kafka.bootstrap, "group.id": group, "enable.auto.commit": False}
+        )
 
     def item(self, number: int, **fields: object) -> None:
         now_ms = time.time_ns() // 1_000_000
@@ -70,7 +78,7 @@ class Shop:
     def send(self, topic: Topic, key: str, value: bytes) -> None:
         while True:
             try:
-                self._producer.produce(topic.name, value, key.encode())
+                self._producer.produce(topic.name, value, key.encode(), on_delivery=self._delivered)
             except BufferError:
                 self._producer.poll(TENTH)
             else:
@@ -78,6 +86,19 @@ class Shop:
 
     def flush(self) -> None:
         assert self._producer.flush(30) == 0
+
+    def wait_kept(self, topic: Topic) -> None:
+        """Until a checkpoint covers what the shop sent to the topic: the job has read it, and keeps what it learned.
+
+        With a completed checkpoint Flink commits the offsets that the checkpoint holds.
+        """
+        self.flush()
+        ends = {partition: end for (name, partition), end in self._ends.items() if name == topic.name}
+        places = [TopicPartition(topic.name, partition) for partition in ends]
+        deadline = time.monotonic() + KEPT_S
+        while any(place.offset < ends[place.partition] for place in self._job.committed(places, timeout=30)):
+            assert time.monotonic() < deadline, f"no checkpoint covered what was sent to {topic.name} within {KEPT_S} s"
+            time.sleep(TENTH)
 
     def lists(self, causes: set[str]) -> dict[str, RecommendationList]:
         """The lists that these interactions caused, the first of each."""
@@ -112,8 +133,16 @@ class Shop:
 
     def close(self) -> None:
         self.flush()
-        for consumer in self._consumers.values():
+        for consumer in (*self._consumers.values(), self._job):
             consumer.close()
+
+    def _delivered(self, error: KafkaError | None, message: Message) -> None:
+        assert error is None, error
+        topic, partition, offset = message.topic(), message.partition(), message.offset()
+        assert topic is not None
+        assert partition is not None
+        assert offset is not None
+        self._ends[topic, partition] = max(offset + 1, self._ends.get((topic, partition), 0))
 
     def _read(self, topic: Topic, done) -> Iterator[bytes]:
         deadline = time.monotonic() + ANSWERED_S
@@ -198,9 +227,8 @@ class TestTheRecommenderOnTheRealParts:
     def test_an_item_that_is_banned_or_sold_out_is_in_no_list_from_then_on(self, shop):
         shop.item(20, flags=["banned"])
         shop.item(24, stock=0)
-        shop.flush()
         # Items and interactions are two topics: what was sent just before need not be read before.
-        time.sleep(2)
+        shop.wait_kept(ITEMS)
         causes = {shop.act(f"buyer{n}", n % 4) for n in range(20)}
         listed = set().union(*(chosen(answer) for answer in shop.lists(causes).values()))
         assert listed
@@ -250,8 +278,7 @@ class TestTheRecommenderOnTheRealParts:
             cause = shop.act("follower", 3)
             assert f"{shop.name}-i{last}" in chosen(shop.lists({cause})[cause])
             shop.item(later)
-            shop.flush()
-            time.sleep(2)
+            shop.wait_kept(ITEMS)
             # What is new is told of first, after one of the next events.
             for _ in range(5):
                 answer_to(shop)
@@ -264,8 +291,8 @@ class TestTheRecommenderOnTheRealParts:
         home, given = Home.of(shop.given), shop.given
         numbers = range(5, 20)
         shop.lists({shop.act("loyal", number, "purchase") for number in numbers})
-        # A checkpoint later, what was bought is state and no longer log.
-        time.sleep(given.job.checkpoint_ms / 1000 + 2)
+        # From then on, what was bought is state and no longer log.
+        shop.wait_kept(INTERACTIONS)
         victim = flink_jobs.runner(given, flink_client.running(given)[RECOMMEND])
         assert victim is not None
         running = process.find(home, victim)

@@ -28,7 +28,8 @@ from serving.features.catalogue import CALENDAR, CYCLES_MS, FEATURE_SET, NAMES
 from serving.registry import Registry
 from serving.stores.memory_deliveries import MemoryDeliveries
 from tests.alerts.alert_builders import Receiver
-from tests.alerts.alert_stack import running_alertmanager, running_router, until, unused_port
+from tests.alerts.alert_stack import running_alertmanager, running_router, until
+from tests.ports import free_port
 
 ANSWERED_S = 120
 # The first hour is as in training; in the second, the first feature has moved.
@@ -127,7 +128,7 @@ def receiver(given: Settings, tmp_path_factory: pytest.TempPathFactory) -> Itera
     folder = tmp_path_factory.mktemp("router")
     opened = Receiver()
     person = Person("tester", [Channel("webhook", f"{opened.url}/hook")], quiet_from_hour=0, quiet_until_hour=0)
-    ports = Ports(alertmanager=unused_port(), alerts=unused_port())
+    ports = Ports(alertmanager=free_port(), alerts=free_port())
     told = msgspec.structs.replace(
         given,
         stack=msgspec.structs.replace(given.stack, ports=ports),

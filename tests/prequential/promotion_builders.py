@@ -26,10 +26,11 @@ def snapshot_of(
     opponent: str = "",
     *,
     defends: bool = False,
+    examples: int = 9000,
 ) -> Snapshot:
     compared = Comparison(
         verdict=verdict or "wait",
-        examples=9000,
+        examples=examples,
         positives=300,
         blocks=20,
         champion=0.5,
@@ -39,12 +40,12 @@ def snapshot_of(
         defends=defends,
     )
     return Snapshot(
-        event_id=learner,
-        event_time_ms=1,
+        event_id=f"{learner}-{examples}",
+        event_time_ms=examples,
         learner=learner,
         task=task,
         kind="linear",
-        examples=9000,
+        examples=examples,
         feature_set="fraud-2",
         payload=msgspec.Raw(b"{}"),
         sha256="",

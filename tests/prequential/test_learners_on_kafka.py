@@ -8,12 +8,12 @@ from pathlib import Path
 import msgspec
 import pytest
 from click.testing import CliRunner
+from promotion_builders import snapshot_of
 
 from infra import control_topic, learners_in_force, stack, topics
 from infra.cli import learners as commands
 from infra.promoter import Promoter
 from online_learning.log_edge import Told
-from online_learning.promotion import Comparison
 from schemas.events import Snapshot
 from schemas.settings import Ports, Promotion, Settings, Stack
 
@@ -32,32 +32,6 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     topics.create(settings)
     yield settings
     stack.stop_part(settings, "kafka")
-
-
-def _snapshot(learner: str, examples: int, gain: float) -> Snapshot:
-    verdict = "promote" if gain > 0.02 else "wait"
-    compared = Comparison(
-        verdict=verdict,
-        examples=examples,
-        positives=200,
-        blocks=20,
-        champion=0.5,
-        challenger=0.5 * (1 + gain),
-        gain=gain,
-        log_evidence=4.0,
-    )
-    return Snapshot(
-        event_id=f"{learner}-{examples}",
-        event_time_ms=examples,
-        learner=learner,
-        task="fraud",
-        kind="linear",
-        examples=examples,
-        feature_set="fraud-2",
-        payload=msgspec.Raw(b"{}"),
-        sha256="",
-        metrics=compared.metrics(),
-    )
 
 
 def _tell(settings: Settings, *snapshots: Snapshot) -> None:
@@ -79,7 +53,7 @@ def _modes(settings: Settings) -> dict[str, str]:
 
 def test_a_learner_goes_from_its_snapshot_to_champion_and_back(kafka: Settings) -> None:
     # The newest snapshot of a learner counts: the first one had not won.
-    _tell(kafka, _snapshot("fraud-tree", 1000, 0.0), _snapshot("fraud-tree", 9000, 0.1))
+    _tell(kafka, snapshot_of("fraud-tree", "wait", 0.0, examples=1000), snapshot_of("fraud-tree"))
     assert "+10.0%" in _run(kafka, "show", "fraud-tree")
     _run(kafka, "promote", "fraud-tree", "--mode", "member")
     _run(kafka, "promote", "fraud-tree", "--note", "it won")
@@ -93,7 +67,7 @@ def test_a_learner_goes_from_its_snapshot_to_champion_and_back(kafka: Settings) 
 
 
 def test_by_policy_the_larger_gain_becomes_champion_as_its_snapshot_leaves(kafka: Settings) -> None:
-    events = [_snapshot("fraud-forest", 9000, 0.2), _snapshot("fraud-logistic", 9000, 0.1)]
+    events = [snapshot_of("fraud-forest", gain=0.2), snapshot_of("fraud-logistic", gain=0.1)]
     _tell(kafka, *events)
     promoter = Promoter(kafka.kafka, Promotion(mode="automatic", least_shadow_hours=0), lambda: 10**12)
     assert promoter.consider(events) == ["fraud-forest"]

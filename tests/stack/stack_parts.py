@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import sys
 from pathlib import Path
 
@@ -28,14 +27,6 @@ time.sleep(600)
 def settings_in(folder: Path, start_timeout_s: int = 20) -> Settings:
     """Settings whose stack lives in the folder."""
     return Settings(stack=Stack(home=str(folder), start_timeout_s=start_timeout_s))
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe_socket:
-        probe_socket.bind(("127.0.0.1", 0))
-        port: int = probe_socket.getsockname()[1]
-        return port
 
 
 def part(name: str, *words: str, port: int = 0) -> Part:

@@ -19,7 +19,7 @@ from infra.stack import doctor, flink_jobs, part_state
 from infra.stack.flink_jobs import Checkpoint
 from infra.stack.part_state import PartState
 from schemas.settings import Flink, Job, Ports, Settings, Stack
-from tests.stack.stack_parts import free_port
+from tests.ports import free_port
 
 TRACE = """org.apache.flink.runtime.JobException: Recovery is suppressed
 \tat org.apache.flink.A.b(A.java:1)

@@ -20,7 +20,7 @@ from jobs.names import SCORE
 from schemas import control
 from schemas.errors import NotFoundError, PartFailedError, UnansweredError
 from schemas.settings import Flink, Kafka, Settings
-from tests.stack.stack_parts import free_port
+from tests.ports import free_port
 
 ALL = {"total": 3, "running": 3}
 RUNNING = {"jobs": [{"jid": "a", "name": "score", "state": "RUNNING", "start-time": 2, "tasks": ALL}]}

@@ -10,7 +10,8 @@ import pytest
 from infra.stack import install, launcher, process, topology
 from infra.stack.home import Home
 from schemas.errors import MissingPartError, NotFoundError, PartFailedError, PortInUseError
-from tests.stack.stack_parts import free_port, part, server, settings_in
+from tests.ports import free_port
+from tests.stack.stack_parts import part, server, settings_in
 
 
 @pytest.fixture

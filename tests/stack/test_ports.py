@@ -6,13 +6,14 @@ import errno
 import socket
 
 import pytest
-from stack_parts import free_port, server
+from stack_parts import server
 
 from infra.cli import alerts, api, learn
 from infra.stack import doctor, ports
 from infra.stack.part_state import PartState
 from schemas.errors import PortInUseError, SettingsError
 from schemas.settings import Ports, Settings, Stack
+from tests.ports import free_port
 
 ROOTS = "can not be bound: Permission denied.* \\(ports below 1024 are root's\\); "
 

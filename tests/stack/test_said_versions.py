@@ -21,7 +21,7 @@ from infra.stack.part import Running
 from infra.stack.part_state import PartState
 from infra.stack.process import jar_version
 from schemas.settings import Ports, Settings, Stack
-from tests.stack.stack_parts import free_port
+from tests.ports import free_port
 
 NOBODY = Running("x", 0, 0.0)
 

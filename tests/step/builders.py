@@ -18,6 +18,7 @@ from serving.entity_cache import AllInMemory
 from serving.inflight import Output, Record
 from serving.outcomes import Outcomes
 from serving.pipeline import Pipeline
+from serving.rules.catalogue import STARTING_RULES
 
 _numbers = itertools.count()
 
@@ -64,6 +65,11 @@ def scoring(*changes: ControlRecord) -> Control:
     for one in changes:
         control.apply(one)
     return control
+
+
+def starting() -> Control:
+    """A control state with the model Amounts and the rules that a new stack starts with."""
+    return scoring(*(change("rule", name, rule) for name, rule in STARTING_RULES.items()))
 
 
 class Desk:

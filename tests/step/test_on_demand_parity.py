@@ -6,7 +6,7 @@ import math
 
 import msgspec
 import pytest
-from builders import change, decisions, scoring
+from builders import decisions, starting
 from histories import NOON_MS, Step, histories, label_record, labelled, transaction_record
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -16,14 +16,12 @@ from schemas.errors import EventError
 from schemas.events import Decision, FeatureUpdate, Label, Transaction
 from schemas.topics import DEAD_LETTERS, FEATURE_UPDATES
 from schemas.units import DAY_MS
-from serving.control import Control
 from serving.entity_cache import EntityCache
 from serving.features.catalogue import NAMES
 from serving.inflight import Output
 from serving.on_demand import OnDemand
 from serving.outcomes import Outcomes
 from serving.pipeline import Pipeline
-from serving.rules.catalogue import STARTING_RULES
 from serving.stored_catalogue import stored_catalogue
 from serving.stores.memory_online import MemoryOnline
 
@@ -41,11 +39,11 @@ class Both:
     """The stream with its store, and an endpoint that reads the store."""
 
     def __init__(self) -> None:
-        self._control = control()
+        self._control = starting()
         self.state: dict[str, bytes] = {}
         self._online = MemoryOnline(stored_catalogue(), lambda: 0)
         self._now_ms = 0
-        self._endpoint = OnDemand(control(), NoFeed(), lambda: self._now_ms, clock_us, pytest.fail)  # type: ignore[arg-type]  # it raises
+        self._endpoint = OnDemand(starting(), NoFeed(), lambda: self._now_ms, clock_us, pytest.fail)  # type: ignore[arg-type]  # it raises
 
     def ask(self, tx: Transaction, now_ms: int) -> Decision | None:
         """What the endpoint says at that time; None when it refuses."""
@@ -65,10 +63,6 @@ class Both:
             if output.topic == FEATURE_UPDATES.name:
                 self._online.write(msgspec.json.decode(output.value, type=FeatureUpdate).entities)
         return outputs
-
-
-def control() -> Control:
-    return scoring(*(change("rule", name, rule) for name, rule in STARTING_RULES.items()))
 
 
 def said(decision: Decision) -> tuple[object, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import msgspec
-from builders import change, decisions, scoring
+from builders import decisions, starting
 from histories import histories
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -11,14 +11,9 @@ from runs import cached, in_memory, split, staged
 
 from schemas.events import FeatureUpdate
 from serving.inflight import Output
-from serving.rules.catalogue import STARTING_RULES
 
 some = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 sizes = st.lists(st.integers(1, 9), min_size=1, max_size=4)
-
-
-def control():
-    return scoring(*(change("rule", name, rule) for name, rule in STARTING_RULES.items()))
 
 
 def by_topic(outputs: list[Output]) -> dict[str, list[bytes]]:
@@ -49,16 +44,16 @@ def answers(outputs: list[Output]) -> dict[str, list[bytes]]:
 @given(histories(), sizes, st.integers(1, 9))
 def test_the_same_log_twice_gives_the_same_bytes(steps, cuts, limit):
     records = [step.record for step in steps]
-    first = cached(split(records, cuts), control(), limit)
-    assert first == cached(split(records, cuts), control(), limit)
-    assert first == cached(split(records, cuts), control(), limit, restart=True)
+    first = cached(split(records, cuts), starting(), limit)
+    assert first == cached(split(records, cuts), starting(), limit)
+    assert first == cached(split(records, cuts), starting(), limit, restart=True)
 
 
 @some
 @given(histories(), sizes, sizes)
 def test_any_cut_of_the_log_gives_the_same_answers_and_the_same_stores(steps, cuts, other_cuts):
     records = [step.record for step in steps]
-    first, second = (cached(split(records, c), control(), 50) for c in (cuts, other_cuts))
+    first, second = (cached(split(records, c), starting(), 50) for c in (cuts, other_cuts))
     assert answers(first) == answers(second)
     assert stored(first) == stored(second)
 
@@ -67,14 +62,14 @@ def test_any_cut_of_the_log_gives_the_same_answers_and_the_same_stores(steps, cu
 @given(histories(), sizes, st.integers(1, 9))
 def test_stages_with_state_of_their_own_give_the_same_bytes(steps, cuts, limit):
     batches = split([step.record for step in steps], cuts)
-    assert by_topic(staged(batches, control(), limit)) == by_topic(cached(batches, control(), 50))
+    assert by_topic(staged(batches, starting(), limit)) == by_topic(cached(batches, starting(), 50))
 
 
 @some
 @given(histories(), sizes, st.integers(1, 9))
 def test_a_backfill_in_memory_gives_the_answers_of_the_stream(steps, cuts, limit):
     records = [step.record for step in steps]
-    stream, backfill = cached(split(records, cuts), control(), limit), in_memory([records], control())
+    stream, backfill = cached(split(records, cuts), starting(), limit), in_memory([records], starting())
     assert answers(stream) == answers(backfill)
     plain = {key: held[:2] for key, held in stored(stream).items()}
     assert plain == {key: held[:2] for key, held in stored(backfill).items()}
@@ -83,7 +78,7 @@ def test_a_backfill_in_memory_gives_the_answers_of_the_stream(steps, cuts, limit
 @some
 @given(histories())
 def test_a_decision_states_the_features_that_the_updates_state(steps):
-    outputs = cached([[step.record] for step in steps], control(), 50)
+    outputs = cached([[step.record] for step in steps], starting(), 50)
     answers = {d.event_id: d for d in decisions(outputs) if not d.repeat}
     for output in outputs:
         if output.topic == "feature-updates":

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import itertools
-import time
 from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from store_builders import CATALOGUE
 from store_servers import PrivateRedis
+from stores_in_time import SteppedClock, Stores
 
 from schemas import settings
 from serving.stores import cassandra_history, redis_items, redis_lists, redis_online
@@ -22,13 +24,9 @@ from serving.stores.memory_lists import MemoryLists
 from serving.stores.memory_online import MemoryOnline
 from serving.stores.online import Catalogue, OnlineStore
 
-NewOnline = Callable[..., OnlineStore]
-NewLists = Callable[..., ListStore]
-NewItems = Callable[..., ItemStore]
-
-
-def wall_ms() -> int:
-    return time.time_ns() // 1_000_000
+NewOnline = Stores[OnlineStore]
+NewLists = Stores[ListStore]
+NewItems = Stores[ItemStore]
 
 
 @pytest.fixture(scope="session")
@@ -39,11 +37,21 @@ def private_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateR
     server.stop()
 
 
+@pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[PrivateRedis]:
+    """One that the test may break."""
+    server = PrivateRedis(tmp_path)
+    server.start()
+    yield server
+    server.stop()
+
+
 @pytest.fixture(scope="session", params=["memory", "redis"])
 def new_online(request: pytest.FixtureRequest) -> Iterator[NewOnline]:
     """Makes an empty online store; each has a namespace of its own."""
     if request.param == "memory":
-        yield lambda catalogue=CATALOGUE: MemoryOnline(catalogue, wall_ms)
+        clock = SteppedClock()
+        yield Stores(lambda catalogue=CATALOGUE: MemoryOnline(catalogue, clock), clock.step)
         return
     server: PrivateRedis = request.getfixturevalue("private_redis")
     opened = []
@@ -54,7 +62,7 @@ def new_online(request: pytest.FixtureRequest) -> Iterator[NewOnline]:
         opened.append(redis_online.connect(config, catalogue, namespace=f"test{next(names)}"))
         return opened[-1]
 
-    yield new
+    yield Stores(new, partial(server.age, "test*"))
     for store in opened:
         store.close()
 
@@ -68,7 +76,8 @@ def online(new_online: NewOnline) -> OnlineStore:
 def new_lists(request: pytest.FixtureRequest) -> Iterator[NewLists]:
     """Makes an empty store of lists; each has a namespace of its own."""
     if request.param == "memory":
-        yield lambda ttl_s=LIST_TTL_S: MemoryLists(wall_ms, ttl_s)
+        clock = SteppedClock()
+        yield Stores(lambda ttl_s=LIST_TTL_S: MemoryLists(clock, ttl_s), clock.step)
         return
     server: PrivateRedis = request.getfixturevalue("private_redis")
     opened = []
@@ -79,7 +88,7 @@ def new_lists(request: pytest.FixtureRequest) -> Iterator[NewLists]:
         opened.append(redis_lists.connect(config, namespace=f"lists{next(names)}", ttl_s=ttl_s))
         return opened[-1]
 
-    yield new
+    yield Stores(new, partial(server.age, "lists*"))
     for store in opened:
         store.close()
 
@@ -88,7 +97,8 @@ def new_lists(request: pytest.FixtureRequest) -> Iterator[NewLists]:
 def new_items(request: pytest.FixtureRequest) -> Iterator[NewItems]:
     """Makes an empty store of items; each has a namespace of its own."""
     if request.param == "memory":
-        yield lambda ttl_s=ITEM_TTL_S: MemoryItems(wall_ms, ttl_s, ttl_s)
+        clock = SteppedClock()
+        yield Stores(lambda ttl_s=ITEM_TTL_S: MemoryItems(clock, ttl_s, ttl_s), clock.step)
         return
     server: PrivateRedis = request.getfixturevalue("private_redis")
     opened = []
@@ -100,7 +110,7 @@ def new_items(request: pytest.FixtureRequest) -> Iterator[NewItems]:
         opened.append(redis_items.connect(config, namespace=namespace, item_ttl_s=ttl_s, ranking_ttl_s=ttl_s))
         return opened[-1]
 
-    yield new
+    yield Stores(new, partial(server.age, "items*"))
     for store in opened:
         store.close()
 
@@ -128,7 +138,7 @@ def cassandra_settings() -> settings.Cassandra:
 def history(request: pytest.FixtureRequest) -> Iterator[HistoryStore]:
     """One history store for all tests; each test uses ids of its own."""
     if request.param == "memory":
-        yield MemoryHistory(180 * 24 * 3600, wall_ms)
+        yield MemoryHistory(180 * 24 * 3600, SteppedClock())
         return
     store = cassandra_history.connect(request.getfixturevalue("cassandra_settings"))
     yield store

@@ -7,7 +7,6 @@ from typing import Any
 import msgspec
 
 from schemas.events import (
-    Decision,
     EntityFeatures,
     Item,
     RankedItem,
@@ -18,8 +17,9 @@ from schemas.events import (
 )
 from schemas.online_scores import OnlineScores
 from serving.stores.online import Catalogue
+from tests.decisions import NOON_MS
 
-NOON_MS = 1_700_049_600_000  # 2023-11-15 12:00 UTC
+HOUR_S = 3600
 
 CATALOGUE = Catalogue(
     feature_set="test-1",
@@ -37,11 +37,6 @@ def update(
     **state: bytes | None,
 ) -> EntityFeatures:
     return EntityFeatures(entity, entity_id, at_ms, list(values), state)
-
-
-def decision(event_id: str = "e1", at_ms: int = NOON_MS, **given: Any) -> Decision:
-    fields = {"user_id": "u1", "merchant_id": "m1", "amount": 12.5, "decision": "APPROVE", "score": 0.25}
-    return Decision(event_id=event_id, event_time_ms=at_ms, **(fields | given))
 
 
 def listing(

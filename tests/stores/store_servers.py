@@ -13,12 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import redis
 
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+from tests.ports import free_port
 
 
 class PrivateRedis:
@@ -42,6 +39,17 @@ class PrivateRedis:
                 return
             assert time.monotonic() < deadline, "the private Redis did not start"
             time.sleep(0.02)
+
+    def age(self, pattern: str, ms: int) -> None:
+        """Let so many ms pass for the keys of the pattern: each that has a time to live is left with less of it."""
+        with redis.Redis(port=self.port) as client, client.pipeline() as reads, client.pipeline() as writes:
+            keys = client.keys(pattern)
+            for key in keys:
+                reads.pttl(key)
+            for key, left_ms in zip(keys, reads.execute(), strict=True):
+                if left_ms >= 0:
+                    writes.pexpire(key, left_ms - ms)
+            writes.execute()
 
     def stop(self) -> None:
         if self._process is not None:

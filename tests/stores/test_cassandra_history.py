@@ -7,12 +7,14 @@ import time
 import msgspec
 import pytest
 from cassandra.cluster import Cluster
-from store_builders import NOON_MS, decision
-from store_servers import free_port, gate
+from store_builders import NOON_MS
+from store_servers import gate
 
 from schemas import settings
 from schemas.errors import StoreError
 from serving.stores import cassandra_history
+from tests.decisions import decision
+from tests.ports import free_port
 
 
 def calls(store):

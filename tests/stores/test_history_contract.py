@@ -7,12 +7,13 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as how
 from hypothesis import strategies as st
-from store_builders import NOON_MS, decision
+from store_builders import NOON_MS
 
 from schemas.errors import InvalidError
 from schemas.events import RuleHit, SourcePosition
 from schemas.units import DAY_MS, HOUR_MS
 from serving.stores.history import MAX_DAYS, MAX_LIMIT, PREFERRED_MERCHANTS, MerchantCount, Totals
+from tests.decisions import decision
 
 KINDS = ["APPROVE", "REVIEW", "CHALLENGE", "BLOCK"]
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as how
 from hypothesis import strategies as st
-from store_builders import NOON_MS, entry, ranking
+from store_builders import HOUR_S, NOON_MS, entry, ranking
 
 from schemas.errors import InvalidError
+from schemas.units import HOUR_MS
 from serving.stores.items import MAX_RANKED_ITEMS
 
 STRANGE_IDS = ["a:b:c", "ключ-✓-🦊", "nul\0inside", " ", "x" * 64, "../..", "trending"]
@@ -86,10 +85,13 @@ def test_a_ranking_is_bounded_in_its_items(items):
 
 
 def test_both_expire_and_an_older_one_may_then_follow(new_items):
-    items = new_items(ttl_s=1)
+    items = new_items(ttl_s=2 * HOUR_S)
     items.write_entries([entry()])
     items.write_rankings([ranking()])
-    time.sleep(1.2)
+    new_items.age(HOUR_MS)
+    assert items.read_entries(["i1"]) == [entry()]
+    assert items.read_rankings([("similar", "i1")]) == [ranking()]
+    new_items.age(HOUR_MS)
     assert items.read_entries(["i1"]) == [None]
     assert items.read_rankings([("similar", "i1")]) == [None]
     items.write_entries([entry(at_ms=NOON_MS - 1)])

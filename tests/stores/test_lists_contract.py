@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as how
 from hypothesis import strategies as st
-from store_builders import NOON_MS, listing
+from store_builders import HOUR_S, NOON_MS, listing
 
 from schemas.errors import InvalidError
 from schemas.events import SourcePosition
+from schemas.units import HOUR_MS
 from serving.stores.lists import MAX_LIST_ITEMS, shown
 from serving.stores.online import Freshness
 
@@ -81,10 +80,11 @@ def test_a_list_is_bounded_in_its_items(lists):
 
 
 def test_a_list_expires_and_an_older_one_may_then_follow(new_lists):
-    lists = new_lists(ttl_s=1)
+    lists = new_lists(ttl_s=2 * HOUR_S)
     lists.write_lists([listing(at_ms=NOON_MS)])
+    new_lists.age(HOUR_MS)
     assert lists.read_list("u1") is not None
-    time.sleep(1.2)
+    new_lists.age(HOUR_MS)
     assert lists.read_list("u1") is None
     lists.write_lists([listing(at_ms=NOON_MS - 1)])
     assert lists.read_list("u1").event_time_ms == NOON_MS - 1

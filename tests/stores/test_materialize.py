@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from store_builders import CATALOGUE, NOON_MS, decision, update
+from store_builders import CATALOGUE, NOON_MS, update
 
 from schemas import codec
 from schemas.events import DeadLetter, EntityFeatures, FeatureUpdate, SourcePosition
@@ -14,6 +14,7 @@ from schemas.topics import DEAD_LETTERS, DECISIONS, FEATURE_UPDATES
 from serving.inflight import Record
 from serving.materialize import Writes, coalesce, step
 from serving.stores.memory_online import MemoryOnline
+from tests.decisions import decision
 
 
 def record(event, offset=0):

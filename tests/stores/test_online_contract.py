@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import itertools
 import math
-import time
 
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as how
 from hypothesis import strategies as st
-from store_builders import CATALOGUE, NOON_MS, decision, update
+from store_builders import CATALOGUE, HOUR_S, NOON_MS, update
 
 from schemas.errors import InvalidError
 from schemas.units import HOUR_MS, MINUTE_MS
 from serving.stores.online import RECENT_DECISIONS, RECENT_WINDOW_MS, Catalogue, Freshness
+from tests.decisions import decision
 
 STRANGE_IDS = ["a:b:c", "ключ-✓-🦊", "nul\0inside", "\0", " ", "x" * 64, "é" * 64, "..", "/", "'; --"]
 
@@ -171,12 +171,16 @@ def test_an_update_outside_the_catalogue_is_refused(online):
 
 
 def test_features_state_and_decisions_expire(new_online):
-    short = Catalogue("short", {"user": [0.0], "merchant": [0.0]}, {"user": 1, "merchant": 60}, decisions_ttl_s=1)
+    lives = {"user": 2 * HOUR_S, "merchant": 4 * HOUR_S}
+    short = Catalogue("short", {"user": [0.0], "merchant": [0.0]}, lives, decisions_ttl_s=2 * HOUR_S)
     online = new_online(short)
     online.write([update(values=(1.0,), k=b"1"), update("m", values=(1.0,), entity="merchant")])
     online.write_decisions([decision()])
+    new_online.age(HOUR_MS)
     assert values_of(online) == [1.0]
-    time.sleep(1.2)
+    assert online.read_state(["k"]) == {"k": b"1"}
+    assert [d.event_id for d in online.recent_decisions("u1")] == ["e1"]
+    new_online.age(HOUR_MS)
     assert values_of(online) == [0.0]
     assert online.read_state(["k"]) == {}
     assert online.recent_decisions("u1") == []

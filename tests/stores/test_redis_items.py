@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 import redis
 from store_builders import entry, ranking
-from store_servers import free_port
 
 from schemas import settings
 from schemas.errors import StateVersionError, StoreError
 from serving.stores import redis_items
 from serving.stores.items import ITEM_TTL_S, RANKING_TTL_S
 from serving.stores.lists import LIST_TTL_S
+from tests.ports import free_port
 
 
 def connected(url, **options):

@@ -7,26 +7,19 @@ import time
 import pytest
 import redis
 from store_builders import NOON_MS, listing
-from store_servers import PrivateRedis, free_port, gate
+from store_servers import gate
 
 from schemas import settings
 from schemas.errors import SettingsError, StateVersionError, StoreError
 from serving.stores import redis_lists
 from serving.stores.lists import LIST_TTL_S
+from tests.ports import free_port
 
 TIMEOUT_MS = 300
 
 
 def connected(url, **options):
     return redis_lists.connect(settings.Redis(url=url, timeout_ms=TIMEOUT_MS), **options)
-
-
-@pytest.fixture
-def own_redis(tmp_path):
-    server = PrivateRedis(tmp_path)
-    server.start()
-    yield server
-    server.stop()
 
 
 def test_a_redis_that_is_down_is_named_by_every_method():

@@ -6,13 +6,15 @@ import time
 
 import pytest
 import redis
-from store_builders import CATALOGUE, NOON_MS, decision, update
-from store_servers import PrivateRedis, free_port, gate
+from store_builders import CATALOGUE, NOON_MS, update
+from store_servers import gate
 
 from schemas import settings
 from schemas.errors import SettingsError, StateVersionError, StoreError
 from serving.stores import redis_online
 from serving.stores.online import Catalogue, Freshness
+from tests.decisions import decision
+from tests.ports import free_port
 
 TIMEOUT_MS = 300
 
@@ -32,14 +34,6 @@ def calls(store):
         "freshness": store.freshness,
         "check": store.check,
     }
-
-
-@pytest.fixture
-def own_redis(tmp_path):
-    server = PrivateRedis(tmp_path)
-    server.start()
-    yield server
-    server.stop()
 
 
 def test_a_store_that_is_down_is_named_quickly_by_every_method(own_redis):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from store_builders import NOON_MS, decision, listing
+from store_builders import NOON_MS, listing
 
 from schemas import codec
 from schemas.errors import InvalidError, StateVersionError
 from serving.labels.words import Word, Words
 from serving.stores.listed import pack_whole, unpack_whole, whole
 from serving.stores.words import Spoken
+from tests.decisions import decision
 
 
 def test_decisions_and_lists_are_read_by_many_ids_and_those_that_are_unknown_are_left_out(history, fresh):

@@ -246,7 +246,7 @@ def test_the_history_is_left_alone_while_its_payments_can_not_change_the_answer(
     monkeypatch.setattr(command, "_payments", untouched)
     add(Registry(tmp_path))
     for policy in (QUIET, msgspec.structs.replace(QUIET, new_samples=1, min_interval_days=365)):
-        monkeypatch.setattr(command.time, "time_ns", lambda: (START_MS + DAY_MS) * 1_000_000)
+        monkeypatch.setattr("infra.wall_clock.now_ms", lambda: START_MS + DAY_MS)
         settings = Settings(registry=SettingsRegistry(str(tmp_path)), retrain=policy)
         done = CliRunner().invoke(command.command, ["--json"], obj=settings, catch_exceptions=False)
         assert not msgspec.json.decode(done.stdout.splitlines()[-1])["train"]
