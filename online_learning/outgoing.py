@@ -25,18 +25,19 @@ _CHANGED: dict[str, str] = {
 }
 
 
-def snapshot(course: Course) -> Snapshot:
-    """The last good model. Raises InvalidError when no reader could use it."""
-    kind, payload, sha256 = pack(course.last_good.model())
+def snapshot(course: Course, *, between: bool = False) -> Snapshot:
+    """The last good model, or `between` two of them that of now. Raises InvalidError when no reader could use it."""
+    model, examples = (course.learner, course.learned) if between else (course.last_good, course.last_good_examples)
+    kind, payload, sha256 = pack(model.model())
     figures = course.figures
     metrics = {f"rolling_{name}": value for name, value in figures.rolling.items()} | figures.overall
     return Snapshot(
-        event_id=f"{course.definition.name[:40]}-s-{course.last_good_examples}",
+        event_id=f"{course.definition.name[:40]}-s-{examples}",
         event_time_ms=course.now_ms,
         learner=course.definition.name,
         task=course.definition.task,
         kind=kind,
-        examples=course.last_good_examples,
+        examples=examples,
         feature_set=course.definition.feature_set,
         payload=payload,
         sha256=sha256,
