@@ -237,6 +237,8 @@ class Course:
     def _pass(self) -> list[Event]:
         """A snapshot if the holdout slice lets the model pass; else the last good one is back in force."""
         self._asked_ms = self.now_ms
+        if not self.learner.ready:
+            return []
         if refused := self._refusal():
             return refused
         if self._loss is not None:
@@ -258,7 +260,7 @@ class Course:
         It is not the last good one: held against one of a few examples ago no model would ever be much worse.
         """
         began, self._asked_ms = self._asked_ms is None, self.now_ms
-        if began or self.learned < YOUNG:
+        if began or self.learned < YOUNG or not self.learner.ready:
             return []
         if not self.last_good_examples:
             return self._pass()

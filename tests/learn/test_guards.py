@@ -415,3 +415,22 @@ def test_a_model_that_left_before_its_turn_is_replaced_by_the_last_good_one_when
     course.learner._weights[:] = math.nan
     (alert,) = course.take(_one(event_id="and next"))
     assert isinstance(alert, Alert), "it is in force already"
+
+
+def test_a_learner_that_says_nothing_yet_sends_no_snapshot() -> None:
+    course = _course("fraud-anomaly")
+    examples = list(labelled(4_000, seed=2))
+    told = [event for one in examples[:900] for event in course.take(one)]
+    assert course.learner.ready is False
+    course.learned = 999
+    told += [event for one in examples[900:910] for event in course.take(one)]
+    assert not [event for event in told if isinstance(event, Snapshot)]
+    told = [event for one in examples[910:] for event in course.take(one)]
+    good = course.last_good_examples
+    assert good > 0
+    # As its reaction to a drift does it.
+    course.start_fresh()
+    course.learned = 4_999
+    course.take(_one(event_id="next"))
+    assert course.learned == 5_000
+    assert (course.last_good_examples, course.last_good.ready) == (good, True)
