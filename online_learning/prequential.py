@@ -225,10 +225,13 @@ class _Meter:
         return [*self._named.values(), *([] if self._ranking is None else [self._ranking])]
 
     def figures(self) -> dict[str, float]:
-        found: dict[str, float] = {}
-        for name, metric in self._named.items():
-            found |= metric.figures() if name == "classes" else {name: float(metric.get())}
-        return found if self._ranking is None else found | self._ranking.figures()
+        if self._ranking is None:
+            return {name: float(metric.get()) for name, metric in self._named.items()}
+        found: dict[str, float] = self._ranking.figures()
+        if classes := self._named.get("classes"):
+            # What is a class above 0.5 is a probability.
+            found |= classes.figures() | self._ranking.calibration()
+        return found
 
 
 def _over(kind: type[Any], window: int | None) -> Any:

@@ -251,3 +251,30 @@ def test_a_checkpoint_with_a_matrix_for_each_of_the_two_goes_on():
         older.take(float(label), said, weight=weight)
     assert older.take_back("x190") == meter.take_back("x190") is not None
     assert older.figures() == meter.figures()
+
+
+@given(st.lists(st.tuples(st.booleans(), st.floats(1e-6, 1 - 1e-6)), min_size=1, max_size=60), st.integers(1, 30))
+def test_log_loss_and_calibration_are_those_of_the_scores_within_the_stated_bounds(rows, window):
+    meter = Prequential("classification", rolling=window)
+    for label, said in rows:
+        meter.take(float(label), said)
+    found = meter.figures()
+    for figures, kept in ((found.overall, rows), (found.rolling, rows[-window:])):
+        losses = [-math.log(said if label else 1 - said) for label, said in kept]
+        assert figures["log_loss"] == pytest.approx(np.mean(losses), abs=0.005)
+        # Away from the borders of tenths, of which a bin may lie on both sides.
+        if all(0.02 < said * 10 % 1 < 0.98 for _, said in kept):
+            frauds, said = np.array([label for label, _ in kept]), np.array([said for _, said in kept])
+            assert figures["calibration_error"] == pytest.approx(quality.calibration_error(frauds, said), abs=0.00125)
+
+
+def test_a_weight_counts_in_the_calibration_and_a_score_of_no_scale_has_none():
+    meter = Prequential("classification")
+    meter.take(1.0, 0.75, weight=3.0)
+    meter.take(0.0, 0.75)
+    assert meter.figures().overall["calibration_error"] == pytest.approx(0.0, abs=0.00125)
+    meter.take(0.0, 1.0)
+    assert meter.figures().overall["log_loss"] == pytest.approx((20 + 3 * 0.2877 + 1.3863) / 5, abs=0.01)
+    bounds = Prequential("ranking")
+    bounds.take(1.0, 0.4)
+    assert "log_loss" not in bounds.figures().overall
