@@ -45,6 +45,8 @@ class Course:
 
     # When it last went back to its last good model; checkpoints were written that do not say it.
     fell_back_ms: int | None = None
+    # Whether it has learned by other limits than those of now: a replay would give another model.
+    relimited = False
     # When it was last asked for a snapshot, and of how many examples the newest one was that left before its turn.
     _asked_ms: int | None = None
     _between_examples = 0
@@ -91,7 +93,8 @@ class Course:
 
     def limit_by(self, limits: Limits) -> None:
         """Follow the settings of now."""
-        self._meter.limit_by(limits)
+        if self._meter.limit_by(limits) and self.counts["examples"]:
+            self.relimited = True
 
     @property
     def figures(self) -> Figures:

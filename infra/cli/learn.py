@@ -53,6 +53,12 @@ def command(
     wanted = tuple(definition(name) for name in dict.fromkeys(learners)) or LEARNERS
     limits = Limits(source_per_hour=settings.learn.source_per_hour, user_per_hour=settings.learn.user_per_hour)
     loop = Loop(wanted, NAMES, _folder(settings), afresh=from_beginning, promotion=settings.promotion, limits=limits)
+    for name in loop.relimited:
+        click.echo(
+            f"{name} learned a part of the log by other limits (learn.source_per_hour, learn.user_per_hour): "
+            f"`sluice learn {name} --from-beginning` would give another model",
+            err=True,
+        )
     metrics = ProcessMetrics()
     log = LabelledLog(settings.kafka, to_end=to_end)
     try:
