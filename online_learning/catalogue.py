@@ -102,6 +102,15 @@ LEARNERS = (
         reactions=("reset", "alert"),
     ),
     Definition(
+        name="click-logistic",
+        task="recommend",
+        feature_set=CLICK_SET,
+        make=_logistic,
+        description="Logistic regression: what the other learners of clicks have to beat.",
+        detector="page_hinkley",
+        reactions=("raise_rate", "alert"),
+    ),
+    Definition(
         name="click-machine",
         task="recommend",
         feature_set=CLICK_SET,

@@ -14,8 +14,8 @@ from online_learning.challenge import Challenge
 from online_learning.contradictions import Change, Quarantine, Waiting, contradicts
 from online_learning.definition import Definition
 from online_learning.detectors import Watch
-from online_learning.holdout import Holdout, Loss, loss, squared_error
-from online_learning.learner import Row
+from online_learning.holdout import Holdout, Loss, Verdict, loss, squared_error
+from online_learning.learner import Learner, Row
 from online_learning.limits import Limits, Meter
 from online_learning.past import Past, copy
 from online_learning.prequential import Figures, Prequential
@@ -33,6 +33,9 @@ MOST_SEEN = 20_000
 SETTLED = 5_000
 # The holdout slice may refuse so many snapshots in a row.
 MOST_REFUSED = 2
+# Where labels are few a snapshot leaves after so much event time; before so many examples a model says little.
+BETWEEN_MS = 10 * MINUTE_MS
+YOUNG = 200
 
 
 class Course:
@@ -43,6 +46,11 @@ class Course:
 
     # When it last went back to its last good model; checkpoints were written that do not say it.
     fell_back_ms: int | None = None
+    # Whether it has learned by other limits than those of now: a replay would give another model.
+    relimited = False
+    # When it was last asked for a snapshot, and of how many examples the newest one was that left before its turn.
+    _asked_ms: int | None = None
+    _between_examples = 0
 
     def __init__(
         self,
@@ -86,7 +94,8 @@ class Course:
 
     def limit_by(self, limits: Limits) -> None:
         """Follow the settings of now."""
-        self._meter.limit_by(limits)
+        if self._meter.limit_by(limits) and self.counts["examples"]:
+            self.relimited = True
 
     @property
     def figures(self) -> Figures:
@@ -95,9 +104,12 @@ class Course:
 
     def snapshot(self) -> Snapshot:
         """The last good model, and how the learner stands now. Raises InvalidError when no reader could use it."""
+        return self._told_of(self.last_good, self.last_good_examples)
+
+    def _told_of(self, model: Learner, learned: int) -> Snapshot:
         standing = outgoing.Standing(
-            model=self.last_good,
-            learned=self.last_good_examples,
+            model=model,
+            learned=learned,
             figures=self.figures,
             duel=self.challenge.metrics(),
             opponent=self.challenge.opponent.name,
@@ -123,8 +135,7 @@ class Course:
         row = self._validation.row(example)
         prediction = self.learner.predict_row(row)
         if not isfinite(prediction):
-            self._fall_back()
-            return [outgoing.fell_back(self._place, "a prediction was not finite")]
+            return [*self._fall_back(), outgoing.fell_back(self._place, "a prediction was not finite")]
         self._measure(example, row, prediction)
         if Holdout.holds(example.example_id):
             self.counts["held_out"] += 1
@@ -179,9 +190,9 @@ class Course:
     def _react(self) -> list[Event]:
         """A minute after the drift: by then a burst of wrong labels is in quarantine, and is no reason to react."""
         self._drifted_ms = None
-        if (refused := self._refusal()) is not None:
+        if refused := self._refusal():
             # It was better before on the same examples: the learner is at fault, not the world.
-            return [refused]
+            return refused
         self._holdout.turned()
         action = react(self, self.definition.reactions)
         self.counts["reactions"] += 1
@@ -219,6 +230,8 @@ class Course:
                 self._replay()
             if self.learned % self.definition.snapshot_every == 0:
                 told += self._pass()
+            elif self._asked_ms is None or self.now_ms >= self._asked_ms + BETWEEN_MS:
+                told += self._between()
         return told
 
     def _replay(self) -> None:
@@ -248,8 +261,11 @@ class Course:
 
     def _pass(self) -> list[Event]:
         """A snapshot if the holdout slice lets the model pass; else the last good one is back in force."""
-        if (refused := self._refusal()) is not None:
-            return [refused]
+        self._asked_ms = self.now_ms
+        if not self.learner.ready:
+            return []
+        if refused := self._refusal():
+            return refused
         if self._loss is not None:
             self.forgetting = self._holdout.forgetting(self.learner.expected_row, self._loss)
         before = self.last_good, self.last_good_examples
@@ -258,33 +274,58 @@ class Course:
             told: list[Event] = [self.snapshot()]
         except InvalidError as error:
             self.last_good, self.last_good_examples = before
-            self._fall_back()
-            return [outgoing.fell_back(self._place, str(error))]
+            return [*self._fall_back(), outgoing.fell_back(self._place, str(error))]
         self._refused = 0
         self.counts["snapshots"] += 1
         return told
 
-    def _refusal(self) -> Event | None:
+    def _between(self) -> list[Event]:
+        """A snapshot before its turn, for labels that are few, unless the holdout slice speaks against the model.
+
+        It is not the last good one: held against one of a few examples ago no model would ever be much worse.
+        """
+        began, self._asked_ms = self._asked_ms is None, self.now_ms
+        if began or self.learned < YOUNG or not self.learner.ready:
+            return []
+        if not self.last_good_examples:
+            return self._pass()
+        if not self._verdict().good:
+            return []
+        try:
+            told: list[Event] = [self._told_of(self.learner, self.learned)]
+        except InvalidError:
+            # Its turn will say so.
+            return []
+        self._between_examples = self.learned
+        self.counts["snapshots"] += 1
+        return told
+
+    def _refusal(self) -> list[Event]:
         """Back to the last good model, when the holdout slice says that it is better."""
-        if self._loss is None:
-            return None
-        verdict = self._holdout.verdict(self.learner.expected_row, self.last_good.expected_row, self._loss)
-        if verdict.good:
-            return None
-        self._fall_back()
+        if (verdict := self._verdict()).good:
+            return []
+        told = self._fall_back()
         self._refused += 1
         if self._refused == MOST_REFUSED:
             # Nothing gets any better: it is the slice that is of another time.
             self._holdout.turned()
-        return outgoing.got_worse(self._place, verdict)
+        return [*told, outgoing.got_worse(self._place, verdict)]
+
+    def _verdict(self) -> Verdict:
+        if self._loss is None:
+            return Verdict(True, 0.0, 0.0, 0)
+        return self._holdout.verdict(self.learner.expected_row, self.last_good.expected_row, self._loss)
 
     @property
     def _loss(self) -> Loss | None:
         """By what the holdout slice judges; an anomaly score has no loss."""
         return {"classifier": loss, "bandit": squared_error, "anomaly": None}[self.definition.kind]
 
-    def _fall_back(self) -> None:
+    def _fall_back(self) -> list[Event]:
+        """The last good model is back, and told again where a later one is in force."""
         self.learner = copy(self.last_good)
         self.fell_back_ms = self.now_ms
         self._background = None
         self.counts["fallbacks"] += 1
+        later, self._between_examples = self._between_examples > self.last_good_examples, 0
+        return [self.snapshot()] if later else []

@@ -21,7 +21,8 @@ class Definition:
     `make` takes the names of its features, in vector order, and a seed. `features` narrows the set to some names; empty
     is all of it but those of `without`. `kind` says what a prediction is: a probability, an anomaly score, or the bound
     of a reward. `metric` judges it, in its figures as in duels; `detector` watches its errors, and each of `reactions`
-    is asked when they drift. A snapshot leaves every `snapshot_every` examples.
+    is asked when they drift. A snapshot leaves every `snapshot_every` examples, and where labels are few every ten
+    minutes of event time in which something was learned.
 
     With `replay` a share of what is learned is followed by an older example from the reservoir, against forgetting.
     """

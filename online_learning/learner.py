@@ -51,6 +51,11 @@ class Learner(ABC):
         """`learn` for features in the learner's order."""
         self._learn(self._named(row), y, weight)
 
+    @property
+    def ready(self) -> bool:
+        """Whether its answers say something yet; what is not ready does not leave."""
+        return True
+
     def raise_rate(self, factor: float) -> bool:  # noqa: ARG002  learners that have a rate read it
         """Learn `factor` times as fast for a while; False for a learner that has no rate."""
         return False

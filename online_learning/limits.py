@@ -30,9 +30,10 @@ class Meter:
         self._sources: dict[str, tuple[int, int]] = {}
         self._users: OrderedDict[str, tuple[int, int]] = OrderedDict()
 
-    def limit_by(self, limits: Limits) -> None:
-        """Follow the settings of now; what was counted counts."""
-        self._limits = limits
+    def limit_by(self, limits: Limits) -> bool:
+        """Follow the settings of now, and say whether they are others; what was counted counts."""
+        changed, self._limits = limits != self._limits, limits
+        return changed
 
     def allows(self, source: str, user_id: str, now_ms: int) -> bool:
         """Whether an example may be learned; `now_ms` never falls. One that may not counts nowhere."""

@@ -89,6 +89,11 @@ class Loop:
         """The course of each learner."""
         return [student.course for student in self.students]
 
+    @property
+    def relimited(self) -> list[str]:
+        """Learners that have learned by other limits than those of now."""
+        return [course.definition.name for course in self.courses if course.relimited]
+
     def start(self, partitions: Sequence[int], held: Mapping[int, Held] | None = None) -> dict[int, Position]:
         """Where the log has to be read from; `held` is what it holds by partition.
 

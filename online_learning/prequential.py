@@ -36,8 +36,25 @@ MOST_SEGMENTS: Final = 64
 MOST_ANSWERS: Final = 20_000
 OTHER_SEGMENTS: Final = "other"
 
+
+class _Classes:
+    """River's accuracy and F1 of one confusion matrix. `update` and `revert` are those of a River metric."""
+
+    def __init__(self) -> None:
+        self.cm = metrics.ConfusionMatrix()
+
+    def update(self, y_true: bool, y_pred: bool, w: float = 1.0) -> None:
+        self.cm.update(y_true, y_pred, w)
+
+    def revert(self, y_true: bool, y_pred: bool, w: float = 1.0) -> None:
+        self.cm.revert(y_true, y_pred, w)
+
+    def figures(self) -> dict[str, float]:
+        return {"accuracy": float(metrics.Accuracy(self.cm).get()), "f1": float(metrics.F1(self.cm).get())}
+
+
 _NAMED: Final[dict[Goal, dict[str, type[Any]]]] = {
-    "classification": {"accuracy": metrics.Accuracy, "f1": metrics.F1},
+    "classification": {"classes": _Classes},
     "ranking": {},
     "regression": {"mae": metrics.MAE, "rmse": metrics.RMSE},
 }
@@ -163,6 +180,9 @@ class _Meter:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
+        if "accuracy" in self._named:
+            # Checkpoints were written with a matrix for each of the two.
+            self._named = {"classes": _of_one_matrix(self._named["accuracy"])}
         if "_numbers" not in state:
             # Checkpoints were written without them; what is in the window then can not be taken back.
             over = self._all()[0]
@@ -205,10 +225,25 @@ class _Meter:
         return [*self._named.values(), *([] if self._ranking is None else [self._ranking])]
 
     def figures(self) -> dict[str, float]:
-        found = {name: float(metric.get()) for name, metric in self._named.items()}
-        return found if self._ranking is None else found | self._ranking.figures()
+        if self._ranking is None:
+            return {name: float(metric.get()) for name, metric in self._named.items()}
+        found: dict[str, float] = self._ranking.figures()
+        if classes := self._named.get("classes"):
+            # What is a class above 0.5 is a probability.
+            found |= classes.figures() | self._ranking.calibration()
+        return found
 
 
 def _over(kind: type[Any], window: int | None) -> Any:
     # A window passes everything but `update` on to what it holds.
     return kind() if window is None else utils.Rolling(kind, window_size=window)
+
+
+def _of_one_matrix(accuracy: Any) -> Any:
+    """What counts both from now on; a window stays what it is."""
+    classes, rolls = _Classes(), isinstance(accuracy, utils.Rolling)
+    classes.cm = accuracy.cm
+    if not rolls:
+        return classes
+    accuracy.obj = classes
+    return accuracy

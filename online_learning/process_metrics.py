@@ -13,8 +13,8 @@ from online_learning.course import Course
 ROLLING = ("average_precision", "roc_auc", "recall_at_1pct_fpr", "accuracy", "f1")
 
 
-# The count of what sources and users brought beyond their limits.
-LIMITED = "limited"
+# What alerts look at the growth of.
+FROM_ZERO = ("limited", "examples", "snapshots")
 
 
 class ProcessMetrics:
@@ -77,8 +77,9 @@ class ProcessMetrics:
         for course in courses:
             name = course.definition.name
             before = self._told.setdefault(name, Counts(course.counts))
-            # From 0 on, or the first ones that are left out would show no growth.
-            self._events.labels(name, LIMITED)
+            # Or the first ones would show no growth.
+            for what in FROM_ZERO:
+                self._events.labels(name, what)
             for what, count in course.counts.items():
                 self._events.labels(name, what).inc(count - before[what])
                 before[what] = count

@@ -1,5 +1,7 @@
 """How well scores rank, with bounded memory: average precision, ROC AUC, recall at a false positive rate.
 
+The same bins say how far scores are from probabilities: log loss and calibration error.
+
 River has no average precision, and its streamed ROC AUC looks at ten thresholds, which says little where one example in
 a hundred is positive. Here scores are counted in bins that are narrow where scores are near 0 or 1; scores of one bin
 count as equal.
@@ -17,7 +19,12 @@ from numpy.typing import NDArray
 BINS: Final = 4000
 LARGEST_LOGIT: Final = 20.0
 FALSE_POSITIVE_RATE: Final = 0.01
-
+# Calibration is compared within each tenth of the probabilities.
+CALIBRATION_BINS: Final = 10
+# The odds in the middle of each bin, which is at most half a percent from any in it.
+_LOGITS: Final = (np.arange(BINS) + 0.5) * (2 * LARGEST_LOGIT / BINS) - LARGEST_LOGIT
+_MIDDLES: Final = 1 / (1 + np.exp(-_LOGITS))
+_TENTHS: Final = (_MIDDLES * CALIBRATION_BINS).astype(np.int64)
 
 Numbers = NDArray[np.float64]
 
@@ -52,6 +59,20 @@ class Ranking:
             "roc_auc": float(np.sum(steps / hits[-1] * (misses[-1] - misses + falls / 2)) / misses[-1]),
             "recall_at_1pct_fpr": float(np.max(hits[allowed], initial=0) / hits[-1]),
         }
+
+    def calibration(self) -> dict[str, float]:
+        """Log loss, and expected calibration error: |mean score - share of positives| over tenths, by weight.
+
+        Each score counts as the middle of its bin: the log loss is at most 0.005 off, the error 0.00125 but where a
+        bin lies across the border of two tenths. Scores beyond odds of e**20 lose no more than 20.
+        """
+        negatives, positives = self._counts
+        whole = int(self._counts.sum())
+        if whole == 0:
+            return {}
+        lost = positives @ np.log1p(np.exp(-_LOGITS)) + negatives @ np.log1p(np.exp(_LOGITS))
+        off = np.bincount(_TENTHS, _MIDDLES * (negatives + positives) - positives, CALIBRATION_BINS)
+        return {"log_loss": float(lost / whole), "calibration_error": float(np.abs(off).sum() / whole)}
 
 
 def figures(labels: Numbers, scores: Numbers, weights: Numbers) -> dict[str, float]:

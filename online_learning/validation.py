@@ -46,7 +46,8 @@ class Validation:
 
     def row(self, example: LabelledExample) -> Row:
         """The learner's features, in its order."""
-        found: Row = np.array(example.features)[self._places]
+        # Of a list twice as fast as np.array, which looks for the type of each value.
+        found: Row = np.fromiter(example.features, np.float64, self._width)[self._places]
         return found
 
 

@@ -168,15 +168,26 @@ class Promotion(_Section, frozen=True):
 class Learn(_Section, frozen=True):
     """The learning process. `path` is the folder of its checkpoints; empty: `learners` in the home.
 
-    `port` shows its metrics; a second process on one machine needs another. In an hour of event time a learner learns
-    no more than `source_per_hour` examples of one source of labels, and `user_per_hour` of one user.
+    `port` is the first of those that show metrics: each process on one machine takes the next one that is free, up to
+    `processes` of them. In an hour of event time a learner learns no more than `source_per_hour` examples of one source
+    of labels, and `user_per_hour` of one user.
     """
 
     path: str = ""
     port: Port = 8001
+    processes: Annotated[int, Meta(ge=1, le=64)] = 4
     checkpoint_ms: Millis = 10_000
     source_per_hour: Annotated[int, Meta(ge=1, le=100_000_000)] = 200_000
     user_per_hour: Annotated[int, Meta(ge=1, le=1_000_000)] = 60
+
+    def __post_init__(self) -> None:
+        if self.ports[-1] > MAX_PORT:
+            raise ValueError(f"port {self.ports[-1]} of learn.processes is above {MAX_PORT}; set learn.port lower")
+
+    @property
+    def ports(self) -> range:
+        """Where the metrics of learning processes may be."""
+        return range(self.port, self.port + self.processes)
 
 
 class Retrain(_Section, frozen=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 from functools import partial
 from pathlib import Path
@@ -22,7 +23,7 @@ from online_learning.loop import Loop
 from online_learning.process import run
 from online_learning.process_metrics import ProcessMetrics
 from schemas.events import Event
-from schemas.settings import Settings
+from schemas.settings import Learn, Settings
 from serving.features import catalogue as fraud_features
 from serving.recommend.features import catalogue as recommend_features
 
@@ -51,10 +52,16 @@ def command(
     wanted = tuple(definition(name) for name in dict.fromkeys(learners)) or LEARNERS
     limits = Limits(source_per_hour=settings.learn.source_per_hour, user_per_hour=settings.learn.user_per_hour)
     loop = Loop(wanted, NAMES, _folder(settings), afresh=from_beginning, promotion=settings.promotion, limits=limits)
+    for name in loop.relimited:
+        click.echo(
+            f"{name} learned a part of the log by other limits (learn.source_per_hour, learn.user_per_hour): "
+            f"`sluice learn {name} --from-beginning` would give another model",
+            err=True,
+        )
     metrics = ProcessMetrics()
     log = LabelledLog(settings.kafka, to_end=to_end)
     try:
-        server = None if to_end else _serve(metrics, settings.learn.port)
+        server = None if to_end else _serve(metrics, settings.learn)
         stop = _Stop()
         click.echo(f"learning: {', '.join(one.name for one in wanted)}; Ctrl-C ends it", err=True)
         run(loop, log, _Told(settings), metrics, checkpoint_s=settings.learn.checkpoint_ms / 1000, stopped=stop)
@@ -86,12 +93,20 @@ def _figures(course: Any) -> dict[str, Any]:
     }
 
 
-def _serve(metrics: ProcessMetrics, port: int) -> Any:
-    """Raises PortInUseError that names the holder, SettingsError for what can not be bound."""
-    try:
-        return start_http_server(port, addr="127.0.0.1", registry=metrics.registry)[0]
-    except OSError as error:
-        raise refused(port, "metrics of the learners", error, "give another as `learn.port` in the settings") from error
+def _serve(metrics: ProcessMetrics, given: Learn) -> Any:
+    """At the first port that is free: another learning process has the one before.
+
+    Raises PortInUseError that names the holder of the last one, SettingsError for what can not be bound.
+    """
+    for port in given.ports:
+        try:
+            return start_http_server(port, addr="127.0.0.1", registry=metrics.registry)[0]
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE and port != given.ports[-1]:
+                continue
+            way_out = "give another `learn.port` or more `learn.processes` in the settings"
+            raise refused(port, "metrics of the learners", error, way_out) from error
+    raise AssertionError("there is a port at least")
 
 
 class _Told(Told):

@@ -15,6 +15,8 @@ from infra.learner_gate import told
 from infra.learners_in_force import online_models, passed_over
 from infra.topic_reader import read
 from online_learning import catalogue
+from online_learning.course import BETWEEN_MS
+from online_learning.definition import Definition
 from schemas.codec import decode
 from schemas.control import Audit, OnlineModel
 from schemas.control_records import By, of_type
@@ -64,7 +66,7 @@ def show(settings: Settings, name: str) -> None:
         catalogue.definition(name)
     for entry in catalogue.LEARNERS:
         if entry.name == name:
-            click.echo(f"{entry.description}\nfeature set {entry.feature_set}, judged by {entry.metric}")
+            click.echo(_defined(entry))
     click.echo(f"mode: {_modes(records).get(name, 'none')}")
     if snapshot is not None:
         click.echo(f"snapshot of {snapshot.examples:,} examples until {minute(snapshot.event_time_ms)}")
@@ -129,6 +131,18 @@ def settle(settings: Settings) -> None:
     for name in asked:
         way = "--mode shadow" if modes.get(name) == "champion" else "--yes"
         click.echo(f"waits for an answer: sluice learners promote {name} {way}")
+
+
+def _defined(entry: Definition) -> str:
+    features = ", ".join(entry.features) or f"all{''.join(f' but {name}' for name in sorted(entry.without))}"
+    return (
+        f"{entry.description}\n"
+        f"task {entry.task}, kind {entry.kind}, judged by {entry.metric}\n"
+        f"feature set {entry.feature_set}, features {features}\n"
+        f"errors are watched by {entry.detector}; when they drift: {', '.join(entry.reactions) or 'nothing'}\n"
+        f"a snapshot leaves every {entry.snapshot_every:,} examples, "
+        f"and every {BETWEEN_MS // 60_000} minutes in which fewer came; replay {entry.replay:.0%}, seed {entry.seed}"
+    )
 
 
 def _records(settings: Settings) -> dict[str, ControlRecord]:

@@ -65,7 +65,7 @@ def configuration(settings: Settings) -> dict[str, Any]:
         "scrape_configs": [
             {"job_name": "flink", "static_configs": [_targets(flink)]},
             {"job_name": "api", "static_configs": [_targets([ports.api])]},
-            {"job_name": "learn", "static_configs": [_targets([settings.learn.port])]},
+            {"job_name": "learn", "static_configs": [_targets([*settings.learn.ports])]},
             {"job_name": "alerts", "static_configs": [_targets([ports.alerts])]},
             {"job_name": "prometheus", "static_configs": [_targets([ports.prometheus])]},
         ],

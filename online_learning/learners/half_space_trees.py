@@ -33,6 +33,11 @@ class HalfSpaceTreesLearner(Learner):
             for node in nodes:
                 node.l_mass = 0
 
+    @property
+    def ready(self) -> bool:
+        """Whether the first window is full; before, every payment is as usual as any."""
+        return not self.detector._first_window
+
     def _predict(self, x: Features) -> float:
         return float(self.detector.score_one(self._scaled(x)))
 
@@ -55,7 +60,7 @@ class HalfSpaceTreesLearner(Learner):
             trees=[_columns(tree, places) for tree in detector.trees],
             height=detector.height,
             window=detector.window_size,
-            ready=not detector._first_window,
+            ready=self.ready,
             scaling=range_scaling(self.scaler, self.features),
         )
 

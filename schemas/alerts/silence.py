@@ -5,6 +5,7 @@ from __future__ import annotations
 from schemas.alerts.definition import Case, Definition, Expected, Rule, Told
 from schemas.alerts.expression import increase, of, of_job
 from schemas.alerts.jobs import ON_SCORE, RUNNING
+from schemas.alerts.processes import LEARNER_EVENTS
 from schemas.metrics import EVENTS, LABELS
 from schemas.units import MINUTE_MS
 
@@ -14,6 +15,11 @@ TOPIC_AGE_SECONDS = "sluice_alerts_topic_age_seconds"
 EVENTS_OF = of_job(EVENTS.exported)
 # Always fires, and is told to nobody.
 WATCHDOG = "Watchdog"
+
+
+def _of_learner(learner: str, what: str) -> str:
+    return of(LEARNER_EVENTS, learner=learner, what=what)
+
 
 SILENCE = (
     Definition(
@@ -139,6 +145,44 @@ SILENCE = (
                         of(TOPIC_AGE_SECONDS, topic="labelled-examples"): "20x60",
                     },
                     at="12m",
+                ),
+            ),
+        ),
+    ),
+    Definition(
+        name="LearnerStandsStill",
+        ids=("MON-4",),
+        severity="high",
+        owner="fraud",
+        limit=4000,
+        unit="examples in two hours",
+        summary="{value:.0f} examples came to {learner} in two hours, and no snapshot of it left",
+        action="sluice learners show NAME; then the log of the process that learns: what does it refuse?",
+        runbook="learner",
+        signal=Rule(
+            # So many are four times what a snapshot leaves after; two refusals by the holdout slice are among them.
+            expr=f"""sum by (learner) (increase({LEARNER_EVENTS}{{what="examples"}}[2h])) > LIMIT
+                unless sum by (learner) (increase({LEARNER_EVENTS}{{what="snapshots"}}[2h])) > 0""",
+            hold="5m",
+            cases=(
+                Case(
+                    "one of two that learn from the same",
+                    {
+                        _of_learner("fraud-tree", "examples"): "0+10x560",
+                        _of_learner("fraud-tree", "snapshots"): "0x560",
+                        _of_learner("fraud-forest", "examples"): "0+10x560",
+                        _of_learner("fraud-forest", "snapshots"): "0x280 1x280",
+                    },
+                    at="135m",
+                    fires=(Expected({"learner": "fraud-tree"}, 4800),),
+                ),
+                Case(
+                    "few examples",
+                    {
+                        _of_learner("fraud-tree", "examples"): "0+5x560",
+                        _of_learner("fraud-tree", "snapshots"): "0x560",
+                    },
+                    at="135m",
                 ),
             ),
         ),

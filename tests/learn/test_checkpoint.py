@@ -260,3 +260,27 @@ def test_a_restart_judges_by_the_settings_of_now(tmp_path: Path) -> None:
     again = Loop([definition("fraud-logistic")], FEATURES, tmp_path, promotion=Promotion(least_gain=0.5), limits=limits)
     assert again.courses[0].challenge._policy.least_gain == 0.5
     assert again.courses[0]._meter._limits == limits
+
+
+def test_a_learner_that_learned_by_other_limits_says_so_at_each_start(tmp_path: Path) -> None:
+    def start(limits: Limits, records: Sequence[Record] = ()) -> list[str]:
+        loop = Loop([definition("fraud-logistic")], FEATURES, tmp_path, limits=limits)
+        loop.take(records)
+        loop.save()
+        return loop.relimited
+
+    # Nothing was learned by the first ones.
+    assert start(Limits(user_per_hour=4)) == []
+    assert start(Limits(user_per_hour=5), _records(50)) == []
+    assert start(Limits(user_per_hour=5)) == []
+    assert start(Limits(user_per_hour=6)) == ["fraud-logistic"]
+    # A part of the model stays what it is.
+    assert start(Limits(user_per_hour=5)) == ["fraud-logistic"]
+    assert Loop([definition("fraud-logistic")], FEATURES, tmp_path, afresh=True).relimited == []
+
+
+def test_a_checkpoint_of_before_the_limits_were_kept_says_nothing_of_them(saved: CheckpointFile) -> None:
+    found = saved.load(definition("fraud-logistic"), NAMES)
+    assert found is not None
+    assert "relimited" not in found.course.__dict__
+    assert found.course.relimited is False

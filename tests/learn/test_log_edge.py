@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,7 +21,8 @@ TOPIC = "labelled-examples"
 class _Consumer:
     """A client of a topic that a test changes."""
 
-    def __init__(self, _config: dict[str, Any]) -> None:
+    def __init__(self, config: dict[str, Any]) -> None:
+        self.committed = config["isolation.level"] == "read_committed"
         self.partitions = [0, 1]
         self.ends: dict[int, tuple[int, int]] = {0: (0, 9), 1: (0, 9)}
         self.error: KafkaError | None = None
@@ -44,20 +46,22 @@ class _Consumer:
 
 
 class _Message:
-    def __init__(self, offset: int = 0, error: KafkaError | None = None) -> None:
-        self._offset, self._error = offset, error
+    def __init__(
+        self, offset: int = 0, error: KafkaError | None = None, *, partition: int = 0, stamp_ms: int = 5
+    ) -> None:
+        self._offset, self._error, self._partition, self._stamp_ms = offset, error, partition, stamp_ms
 
     def error(self) -> KafkaError | None:
         return self._error
 
     def partition(self) -> int:
-        return 0
+        return self._partition
 
     def offset(self) -> int:
         return self._offset
 
     def timestamp(self) -> tuple[int, int]:
-        return 1, 5
+        return 1, self._stamp_ms
 
     def key(self) -> bytes:
         return b"k"
@@ -115,3 +119,18 @@ def test_partitions_that_come_while_it_reads_end_the_reading(log: LabelledLog, m
     monkeypatch.setattr(log_edge, "COUNT_EVERY_S", 0.0)
     with pytest.raises(PartFailedError, match=r"has 3 partitions now, and had 2; .*--from-beginning"):
         log.read()
+
+
+def test_what_an_open_transaction_holds_is_read_at_its_place_in_the_order(log: LabelledLog) -> None:
+    """Learned when it is committed it would come after what is later, and a replay would have another order."""
+    client, now_ms = _client(log), int(time.time() * 1000)
+    client.ends = {0: (0, 6), 1: (0, 1)}
+    opened = _Message(offset=5, partition=0, stamp_ms=now_ms - 2_000)
+    later = _Message(offset=0, partition=1, stamp_ms=now_ms - 1_000)
+    if client.committed:
+        # To such a reader the partition ends at its last stable offset.
+        client.ends[0], client.messages = (0, 5), [later]
+    else:
+        client.messages = [later, opened]
+    found = [record for _ in range(2) for record in log.read() or []]
+    assert [record.partition for record in found] == [0, 1]

@@ -45,7 +45,13 @@ def test_counts_lag_and_rolling_metrics_are_there_and_counts_go_on_after_a_check
     name = "fraud-logistic"
     assert shown["sluice_learner_events_total", name, "examples"] == 1_001
     assert shown["sluice_learner_events_total", name, "repeats"] == 1
-    # Its alert looks at growth, which begins at 0.
+    # Their alerts look at growth, which begins at 0.
+    fresh = ProcessMetrics()
+    fresh.show([Course(definition("fraud-tree"), NAMES)], lag=0, disordered=0)
+    assert [_shown(fresh)["sluice_learner_events_total", "fraud-tree", what] for what in ("examples", "snapshots")] == [
+        0,
+        0,
+    ]
     assert shown["sluice_learner_events_total", name, "limited"] == 0
     assert shown["sluice_learner_learned", name] == course.learned
     assert shown["sluice_learner_lag",] == 0

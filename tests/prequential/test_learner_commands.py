@@ -90,3 +90,12 @@ def test_one_unusable_payload_stops_nobody_who_waits_for_a_day_as_a_shadow(log):
     assert promoter.consider([snapshot_of("fraud-tree")]) == []
     now_ms[0] += 25 * HOUR_MS
     assert promoter.consider([snapshot_of("fraud-tree")]) == ["fraud-tree"]
+
+
+def test_a_learner_is_shown_as_it_is_defined(log, monkeypatch):
+    shown = _run(monkeypatch, [snapshot_of("fraud-anomaly")], "show", "fraud-anomaly")
+    assert "task fraud, kind anomaly, judged by average_precision" in shown
+    assert "feature set fraud-2, features all but day_of_month but month" in shown
+    assert "errors are watched by kswin; when they drift: reset, alert" in shown
+    assert "a snapshot leaves every 1,000 examples, and every 10 minutes in which fewer came" in shown
+    assert "replay 0%, seed 1" in shown

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+import pickle
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from river import metrics, utils
 
 from jobs.train_fraud import quality
-from online_learning.prequential import MOST_SEGMENTS, OTHER_SEGMENTS, Asked, Prequential, ask_then_learn
+from online_learning.prequential import MOST_SEGMENTS, OTHER_SEGMENTS, Asked, Prequential, _Answer, ask_then_learn
 from online_learning.ranking import BINS, Ranking, bin_of
 
 scores = st.floats(0, 1)
@@ -202,3 +204,77 @@ def test_an_answer_counts_as_often_as_it_stands_for():
         newest.take(label, said, weight=weight)
     assert heavy.figures().rolling == pytest.approx(newest.figures().overall)
     assert heavy.figures().examples == 4
+
+
+def _weighted(count: int) -> list[tuple[bool, float, float]]:
+    rng = np.random.default_rng(3)
+    return [(rng.random() < 0.3, float(rng.random()), float(rng.choice([1.0, 2.5, 10.0]))) for _ in range(count)]
+
+
+def test_accuracy_and_f1_are_rivers_to_the_last_bit_and_share_one_matrix():
+    meter, rows = Prequential("classification", rolling=50), _weighted(300)
+    own = [metrics.Accuracy(), metrics.F1()]
+    window = [utils.Rolling(metrics.Accuracy, window_size=50), utils.Rolling(metrics.F1, window_size=50)]
+    for label, said, weight in rows:
+        meter.take(float(label), said, weight=weight)
+        for metric in (*own, *window):
+            metric.update(label, said > 0.5, weight)
+    found = meter.figures()
+    assert [found.overall["accuracy"], found.overall["f1"]] == [metric.get() for metric in own]
+    assert [found.rolling["accuracy"], found.rolling["f1"]] == [metric.get() for metric in window]
+    assert list(meter._overall._named) == ["classes"], "one matrix is updated for each answer"
+
+
+def test_a_checkpoint_with_a_matrix_for_each_of_the_two_goes_on():
+    rows = _weighted(300)
+    meter, older = Prequential("classification", rolling=50), Prequential("classification", rolling=50)
+    for one in (older._overall, older._rolling):
+        one._named = {
+            name: metric() if one is older._overall else utils.Rolling(metric, window_size=50)
+            for name, metric in (("accuracy", metrics.Accuracy), ("f1", metrics.F1))
+        }
+    for number, (label, said, weight) in enumerate(rows[:200]):
+        meter.take(float(label), said, weight=weight, example_id=f"x{number}")
+        answer = _Answer(number + 1, float(label), said, "", weight)
+        for one in (older._overall, older._rolling):
+            for metric in one._named.values():
+                metric.update(*one._told(answer))
+            one._ranking.update(label, said, weight)
+            if one._numbers is not None:
+                one._numbers.append(answer.number)
+        older._examples = older._number = number + 1
+        older._answers[f"x{number}"] = answer
+    older = pickle.loads(pickle.dumps(older))
+    assert older.figures() == meter.figures()
+    for label, said, weight in rows[200:]:
+        meter.take(float(label), said, weight=weight)
+        older.take(float(label), said, weight=weight)
+    assert older.take_back("x190") == meter.take_back("x190") is not None
+    assert older.figures() == meter.figures()
+
+
+@given(st.lists(st.tuples(st.booleans(), st.floats(1e-6, 1 - 1e-6)), min_size=1, max_size=60), st.integers(1, 30))
+def test_log_loss_and_calibration_are_those_of_the_scores_within_the_stated_bounds(rows, window):
+    meter = Prequential("classification", rolling=window)
+    for label, said in rows:
+        meter.take(float(label), said)
+    found = meter.figures()
+    for figures, kept in ((found.overall, rows), (found.rolling, rows[-window:])):
+        losses = [-math.log(said if label else 1 - said) for label, said in kept]
+        assert figures["log_loss"] == pytest.approx(np.mean(losses), abs=0.005)
+        # Away from the borders of tenths, of which a bin may lie on both sides.
+        if all(0.02 < said * 10 % 1 < 0.98 for _, said in kept):
+            frauds, said = np.array([label for label, _ in kept]), np.array([said for _, said in kept])
+            assert figures["calibration_error"] == pytest.approx(quality.calibration_error(frauds, said), abs=0.00125)
+
+
+def test_a_weight_counts_in_the_calibration_and_a_score_of_no_scale_has_none():
+    meter = Prequential("classification")
+    meter.take(1.0, 0.75, weight=3.0)
+    meter.take(0.0, 0.75)
+    assert meter.figures().overall["calibration_error"] == pytest.approx(0.0, abs=0.00125)
+    meter.take(0.0, 1.0)
+    assert meter.figures().overall["log_loss"] == pytest.approx((20 + 3 * 0.2877 + 1.3863) / 5, abs=0.01)
+    bounds = Prequential("ranking")
+    bounds.take(1.0, 0.4)
+    assert "log_loss" not in bounds.figures().overall
