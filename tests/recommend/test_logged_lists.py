@@ -228,6 +228,20 @@ def test_items_that_views_leave_out_do_not_count_towards_the_bound(monkeypatch: 
         join(lists, [event("view", f"l{number}", "a") for number in range(4)])
 
 
+def test_items_that_no_answer_showed_do_not_count_towards_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logged_lists, "MAX_ROWS", 3)
+    lists = [a_list(f"l{number}", "u1", "a", "b", "c") for number in range(4)]
+    found = join([*lists, *(shown_of(f"l{number}", "a") for number in range(3))], [])
+    assert (len(found.log.reward), found.unseen_rows) == (3, 9)
+    with pytest.raises(InputError, match="more than 3 shown items"):
+        join([*lists, *(shown_of(f"l{number}", "a") for number in range(4))], [])
+
+
+def test_lists_that_can_be_gone_through_only_once_are_refused() -> None:
+    with pytest.raises(TypeError, match="give a collection, no iterator"):
+        join(iter([a_list("l1", "u1", "a")]), [])
+
+
 def test_a_list_of_any_type_with_these_names_is_read() -> None:
     class Place(msgspec.Struct):
         item_id: str
