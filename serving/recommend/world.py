@@ -106,7 +106,7 @@ class World:
         self._keep(item, time_ms)
         most = policy.most_per_minute
         # Few users keep so many at all: counting those of the minute is for them.
-        limited = 0 < most <= user.recent_size and user.since(time_ms - MINUTE_MS, time_ms) >= most
+        limited = 0 < most <= user.recent_size and user.is_busy(time_ms - MINUTE_MS, time_ms, most)
         weight = 0.0 if limited else interest(event, policy)
         if not limited and event.position is not None and (event.impression or event.kind in _CLICKED):
             look(items.clicks, items.looks, item, event.position, event.kind in _CLICKED)

@@ -175,6 +175,21 @@ def test_a_minute_later_a_user_teaches_again():
     assert world([*before, *bot(1, NOON_MS + MINUTE_MS + 60)]).items.totals[7] == 61
 
 
+@pytest.mark.parametrize(("apart_ms", "late_ms"), [(1, DAY_MS), (MINUTE_MS, 63 * MINUTE_MS - 1)])
+def test_what_is_dated_before_the_newest_of_a_user_passes_no_limit(apart_ms, late_ms):
+    newest = [act("bot", 3, NOON_MS + n * apart_ms, event_id=f"new-{n}") for n in range(64)]
+    made = world([*newest, *bot(1000, newest[-1].event_time_ms - late_ms)])
+    assert (made.items.totals[3], made.items.totals[7]) == (60 if apart_ms == 1 else 64, 0)
+
+
+def test_an_interaction_that_comes_late_teaches_as_long_as_its_minute_is_known():
+    newest = [act("u", 3, NOON_MS + n * MINUTE_MS, event_id=f"new-{n}") for n in range(64)]
+    assert world([*newest, act("u", 7, NOON_MS + MINUTE_MS)]).items.totals[7] == 1
+    assert world([*newest, act("u", 7, NOON_MS + MINUTE_MS - 1)]).items.totals[7] == 0
+    assert world([*newest[1:], act("u", 7, NOON_MS - DAY_MS)]).items.totals[7] == 1
+    assert world([*newest, act("u", 7, NOON_MS)], most_per_minute=0).items.totals[7] == 1
+
+
 def test_what_was_bought_beyond_the_limit_is_not_offered_again():
     made, rules = recommender(ITEMS), control(explore=0.0)
     made.learn([*bot(60), act("bot", 9, NOON_MS + 100, "purchase")], rules.policy)
