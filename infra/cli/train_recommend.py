@@ -115,9 +115,15 @@ def _history(settings: Settings, data: Path | None, log: Path | None) -> tuple[l
         return read.items, read.interactions, f"Data set {read.name}"
     if log is None:
         return *shop_log.read_all(settings.kafka), "Topics items and interactions"
-    events = sorted(log_file.read(log), key=lambda event: event.event_time_ms)
-    return (
-        [event for event in events if isinstance(event, Item)],
-        [event for event in events if isinstance(event, Interaction)],
-        f"File {log.name}",
-    )
+    items: list[Item] = []
+    interactions: dict[str, Interaction] = {}
+    for event in log_file.read(log):
+        if isinstance(event, Item):
+            items.append(event)
+        elif isinstance(event, Interaction):
+            interactions.setdefault(event.event_id, event)
+    return sorted(items, key=_time), sorted(interactions.values(), key=_time), f"File {log.name}"
+
+
+def _time(event: Item | Interaction) -> int:
+    return event.event_time_ms

@@ -102,6 +102,20 @@ def test_a_model_learns_and_is_measured_as_if_there_were_no_impressions():
         item_model.build(catalogue(ITEMS), [event for event in log if event.impression], parameters)
 
 
+@pytest.mark.parametrize("again", ["repeat", "impression"])
+def test_what_makes_no_list_leaves_its_user_the_list_from_before(again):
+    parameters = Parameters(
+        embeddings=Embeddings(dimension=4, rounds=2), policy=RecommendPolicy(answer_impressions=False)
+    )
+    artifact = item_model.unranked(item_model.build(catalogue(ITEMS), CHOSEN, parameters), parameters)
+    once = act("u", 1, NOON_MS)
+    quiet = once if again == "repeat" else act("u", 2, NOON_MS + 2, "view", position=0)
+    run = Run(parameters, artifact, tell=lambda _: None)
+    run.over(catalogue(ITEMS), [once, act("v", 2, NOON_MS + 1), quiet])
+    assert set(run._pending) == {"u", "v"}
+    assert run._pending["u"] is not run._pending["v"]
+
+
 def test_every_kind_has_a_weight_and_a_rating_and_a_purchase_count_whole():
     assert set(DEFAULTS) == set(KINDS)
     assert interest(act("u", 1, NOON_MS, "rating", value=1.0)) == interest(act("u", 1, NOON_MS, "purchase")) == 1.0

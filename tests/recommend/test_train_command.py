@@ -111,6 +111,15 @@ def test_without_a_file_it_learns_what_the_topics_hold_as_the_job_did(train, top
     assert "Topics items and interactions" in (registry / from_topics["version"] / "card.md").read_text()
 
 
+def test_an_interaction_that_stands_twice_in_a_file_is_learned_once(train, tmp_path):
+    items, acts = catalogue(60), history(5, 40, 60, 1500)
+    twice, once = tmp_path / "twice.jsonl", tmp_path / "once.jsonl"
+    log_file.write(twice, [*items, *acts, *acts[::5]])
+    log_file.write(once, [*items, *acts])
+    one, other = train("--log", str(twice))[0], train("--log", str(once))[0]
+    assert (one["held_out"]["sha256"], one["lists"]) == (other["held_out"]["sha256"], other["lists"])
+
+
 def test_topics_that_hold_too_little_are_said_to_in_one_line(train, topics):
     topics[ITEMS.name] = [sent(item) for item in catalogue(3)]
     topics[INTERACTIONS.name] = [sent(act("u", 1, NOON_MS))]
