@@ -76,6 +76,13 @@ def test_looks_and_clicks_count_by_the_place_where_an_item_was_seen_also_of_one_
     assert clicks == [1.0] * 3
 
 
+def test_one_look_that_is_clicked_carted_and_bought_is_one_click():
+    made = recommender(ITEMS)
+    kinds = ("view", "click", "cart", "purchase")
+    made.learn([act("u", 1, NOON_MS + n, kind, position=0, list_id="l") for n, kind in enumerate(kinds)])
+    assert (float(made.world.items.clicks[1]), float(made.world.items.looks[1])) == (1.0, 1.0)
+
+
 def test_one_who_was_shown_a_page_is_still_a_new_user_and_a_policy_says_whether_that_gets_lists():
     page = [act("u", n, NOON_MS + n, "view", position=n, list_id="l") for n in range(20)]
     made = recommender(ITEMS)
