@@ -2,7 +2,7 @@
 
 A list is read by the few names below, so that lists of any release serve. A list that nobody saw says nothing: where
 the log has views that name their list, only the items so seen are rows; where it has none, but tells what the API
-showed of lists, those items are, and a click beside them adds none: rows that a click selects would all be rewarded.
+showed of lists, those items are. A click beside either adds none: rows that a click selects would all be rewarded.
 
 A place's propensity is given the places before it, so a row's weight is the product over the places down to it: what
 stands above may move a click, what stands below may not (reward interaction IPS; McInerney et al., 2020).
@@ -127,8 +127,7 @@ def join(lists: Iterable[ShownList], interactions: Iterable[Interaction], target
     for event in interactions:
         if event.list_id and event.kind in {"click", "view"}:
             (clicked if event.kind == "click" else seen).add((event.list_id, event.item_id))
-    viewed = bool(seen)
-    answered: set[tuple[str, str]] = set() if viewed else _answered(lists)
+    told = seen or _answered(lists)
     columns: tuple[list[float], list[float], list[float], list[int], list[int]] = ([], [], [], [], [])
     reward, propensity, wanted, unit, position = columns
     known: set[str] = set()
@@ -149,7 +148,7 @@ def join(lists: Iterable[ShownList], interactions: Iterable[Interaction], target
             wanted_so_far *= probability
             row = (shown.list_id, item.item_id)
             matched += row in clicked
-            if (viewed and row not in seen and row not in clicked) or (answered and row not in answered):
+            if told and row not in told:
                 unseen += 1
                 continue
             reward.append(float(row in clicked))
