@@ -112,6 +112,7 @@ DASHBOARDS: dict[str, tuple[str, tuple[Panel, ...]]] = {
             Panel("Lists per second", {"{{of}}": rate(metrics.LISTS, "of")}),
             Panel("Rankings told per second", {"{{kind}}": rate(metrics.RANKINGS, "kind")}),
             Panel("Empty lists per second", {JOB: rate(metrics.EMPTY_LISTS)}),
+            Panel("Lists that the sources did not fill, per second", {JOB: rate(metrics.FALLBACK_LISTS)}),
             Panel("Likeness within a list", {JOB: gauge(metrics.LIST_LIKENESS.exported)}, about=PERMILLE, limit=700),
             Panel("Catalogue coverage", {JOB: gauge(metrics.COVERAGE.exported)}, about=PERMILLE),
             Panel("Mean age of listed items", {JOB: gauge(metrics.ITEM_AGE.exported)}, "h"),

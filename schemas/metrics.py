@@ -103,6 +103,9 @@ REPLACED_SEGMENTS = Metric(
     "replaced_segments", "counter", "segments", "Segments that lost their trends to a new one: there are too many."
 )
 REFUSED_ITEMS = Metric("refused_items", "counter", "events", "Catalogue entries beyond the most items that are kept.")
+FALLBACK_LISTS = Metric(
+    "fallback_lists", "counter", "lists", "Recommendation lists for which the sources brought too few items."
+)
 EMPTY_LISTS = Metric("empty_lists", "counter", "lists", "Recommendation lists without any item.")
 LIST_LIKENESS = Metric(
     "intra_list_similarity_permille", "gauge", "permille", "Mean cosine of the terms of the pairs of a list."
@@ -218,6 +221,7 @@ METRICS = (
     LONG_SEGMENTS,
     REPLACED_SEGMENTS,
     REFUSED_ITEMS,
+    FALLBACK_LISTS,
     EMPTY_LISTS,
     LIST_LIKENESS,
     COVERAGE,

@@ -9,8 +9,10 @@ import msgspec
 from click.core import ParameterSource
 from rich.console import Console
 
+from infra import wall_clock
 from infra.cli import off_policy as estimates
 from infra.cli.bounds import THREADS, Finite
+from infra.cli.span import Span
 from jobs.evaluate_recommend import data_set, prequential, random_split
 from jobs.train_recommend import parameters as training
 from schemas.errors import InputError
@@ -23,7 +25,7 @@ _HOME = Path(data_set.__file__).parent
 
 # What only one of the two ways of measuring takes.
 _BY_PROTOCOL = ("protocol", "limit", "validate", "file", "threads")
-_OFF_POLICY = ("target", "clip")
+_OFF_POLICY = ("since", "until", "target", "clip")
 # What only one of the two protocols takes.
 _RANDOM, _PREQUENTIAL = ("validate",), ("limit",)
 
@@ -48,6 +50,12 @@ _RANDOM, _PREQUENTIAL = ("validate",), ("limit",)
     type=click.Path(path_type=Path),
     help="Off-policy: a .jsonl file of the same lists with another policy's propensities.  [default: the log's own]",
 )
+@click.option(
+    "--since", type=Span(), metavar="SPAN", help="Off-policy: lists of the topics that came in the last 30m, 1h, 7d."
+)
+@click.option(
+    "--until", type=Span(), metavar="SPAN", help="Off-policy: only lists that came before the last 30m, 1h, 7d."
+)
 @click.option("--clip", type=Finite(min=1), help="Off-policy: largest weight of a row.  [default: root of the rows]")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on the last line.")
 @click.pass_context
@@ -62,6 +70,8 @@ def command(
     threads: int,
     off_policy: bool,
     target: Path | None,
+    since: int | None,
+    until: int | None,
     clip: float | None,
     as_json: bool,
 ) -> None:
@@ -78,7 +88,9 @@ def command(
     figures: object
     if off_policy:
         settings: Settings = context.obj
-        figures = estimates.run(settings.kafka, data, target, clip)
+        now_ms = wall_clock.now_ms()
+        part = estimates.Part(*(None if span is None else now_ms - span for span in (since, until)))
+        figures = estimates.run(settings.kafka, data, part, target, clip)
     elif data is None:
         raise InputError("give --data FOLDER, or --off-policy for the log of the running stack")
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -10,17 +11,35 @@ from infra import list_log
 from jobs.evaluate_recommend import logged_lists
 from jobs.evaluate_recommend.intervals import LEVEL, Estimate
 from jobs.evaluate_recommend.off_policy import LOGGED, Result, evaluate, evaluate_lists
+from schemas.errors import InputError
 from schemas.settings import Kafka
 
 
-def run(kafka: Kafka, data: Path | None, target: Path | None, clip: float | None) -> Result:
-    """Estimates from the files of a folder, or from the topics; shown as a table."""
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The part of the topics to read: `since_ms` and `until_ms` are wall time, None for all there is."""
+
+    since_ms: int | None = None
+    until_ms: int | None = None
+
+
+def run(kafka: Kafka, data: Path | None, part: Part, target: Path | None, clip: float | None) -> Result:
+    """Estimates from the files of a folder, or from a part of the topics; shown as a table.
+
+    Raises InputError for a part that is none, or one of files.
+    """
     if data is not None:
+        if part != Part():
+            raise InputError("--since and --until choose a part of the topics; leave out --data")
         result = evaluate(data, target, clip=clip)
     else:
         policy = logged_lists.logged if target is None else logged_lists.read_target(target)
         name = LOGGED if target is None else target.name
-        result = evaluate_lists(list_log.lists(kafka), list_log.interactions(kafka), policy, name=name, clip=clip)
+        since_ms = part.since_ms or 0
+        if part.until_ms is not None and part.until_ms <= since_ms:
+            raise InputError("--until ends before --since begins; give it a shorter span, as in --since 2h --until 1h")
+        lists = list_log.Lists(kafka, since_ms, part.until_ms)
+        result = evaluate_lists(lists, list_log.interactions(kafka, since_ms), policy, name=name, clip=clip)
     _show(result)
     return result
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import get_args
@@ -10,19 +11,22 @@ import click
 import msgspec
 from rich.console import Console
 
-from infra import shop_log, wall_clock
+from infra import control_topic, shop_log, wall_clock
 from infra.author import author
 from infra.cli.bounds import THREADS
 from jobs.evaluate_recommend import data_set, last_part
 from jobs.evaluate_recommend.split import stratified
 from jobs.train_recommend import held_out, register
 from jobs.train_recommend import parameters as training
-from schemas.errors import InputError, SignatureError
+from schemas.control import ModelPointer
+from schemas.errors import EventError, InputError, SignatureError
 from schemas.events import Interaction, Item
 from schemas.recommend_models import EmbeddingKind, HeldOut
-from schemas.settings import Settings
+from schemas.settings import Kafka, Settings
 from serving.history import log_file
 from serving.recommend import artifact
+from serving.recommend.control import RecommendControl
+from serving.recommend.interest import DEFAULT_POLICY
 from serving.registry import PRODUCTION, Registry
 
 
@@ -50,14 +54,18 @@ def command(
 ) -> None:
     """Train the recommender: linear item model, embeddings with their index, and a LambdaMART ranker as ONNX.
 
-    It learns from what the topics hold of items and interactions, or from --data or --log.
+    It learns from what the topics hold of items and interactions, or from --data or --log. With the topics holds the
+    recommend policy of control, unless the parameters name one.
     """
-    given = training.read(file)
+    control = _in_force(settings.kafka) if data is None and log is None else None
+    given = training.read(file, DEFAULT_POLICY if control is None else control.policy)
     if embeddings is not None:
         given = msgspec.structs.replace(given, embeddings=msgspec.structs.replace(given.embeddings, kind=embeddings))
     registry = Registry(Path(settings.registry.path))
     registry.require_writable(register.NAME)
     items, interactions, named = _history(settings, data, log)
+    if control is not None and given.policy == control.policy:
+        named += f", recommend policy {control.policy_version} of control"
     with Console(stderr=True).status("training") as line:
         past = interactions[: last_part.learned(interactions)]
         fitted = held_out.fit(items, past, given, stratified, threads=threads, tell=line.update)
@@ -74,6 +82,7 @@ def command(
         measured=measured,
     )
     built = fitted.built
+    click.echo(f"learned from: {named}")
     click.echo(
         f"{built.interactions:,} interactions, {len(built.model.ids):,} items; the ranker learned from "
         f"{fitted.lists:,} lists; recall@10 of the index {built.recall_at_10:.4f}"
@@ -83,6 +92,24 @@ def command(
     if as_json:
         found = {"name": register.NAME, "version": number, "recall_at_10": built.recall_at_10, "lists": fitted.lists}
         click.echo(msgspec.json.encode(found | {"held_out": measured}).decode())
+
+
+def _in_force(kafka: Kafka) -> RecommendControl:
+    """The policy as the job takes it from control: the default where there is none that can be used.
+
+    Raises OperatorError when the broker does not answer.
+    """
+    control = RecommendControl(_no_artifact)
+    for record in control_topic.current(kafka).values():
+        if record.kind == "recommend_policy":
+            # What can not be used is a dead letter to the job, too.
+            with suppress(EventError):
+                control.apply(record)
+    return control
+
+
+def _no_artifact(_: ModelPointer) -> artifact.Artifact:
+    raise AssertionError("models are not asked for")
 
 
 def _champion(registry: Registry) -> artifact.Artifact | None:
@@ -114,9 +141,15 @@ def _history(settings: Settings, data: Path | None, log: Path | None) -> tuple[l
         return read.items, read.interactions, f"Data set {read.name}"
     if log is None:
         return *shop_log.read_all(settings.kafka), "Topics items and interactions"
-    events = sorted(log_file.read(log), key=lambda event: event.event_time_ms)
-    return (
-        [event for event in events if isinstance(event, Item)],
-        [event for event in events if isinstance(event, Interaction)],
-        f"File {log.name}",
-    )
+    items: list[Item] = []
+    interactions: dict[str, Interaction] = {}
+    for event in log_file.read(log):
+        if isinstance(event, Item):
+            items.append(event)
+        elif isinstance(event, Interaction):
+            interactions.setdefault(event.event_id, event)
+    return sorted(items, key=_time), sorted(interactions.values(), key=_time), f"File {log.name}"
+
+
+def _time(event: Item | Interaction) -> int:
+    return event.event_time_ms

@@ -2,7 +2,7 @@
 
 A list is read by the few names below, so that lists of any release serve. A list that nobody saw says nothing: where
 the log has views that name their list, only the items so seen are rows; where it has none, but tells what the API
-showed of lists, those items are, and a click beside them adds none: rows that a click selects would all be rewarded.
+showed of lists, those items are. A click beside either adds none: rows that a click selects would all be rewarded.
 
 A place's propensity is given the places before it, so a row's weight is the product over the places down to it: what
 stands above may move a click, what stands below may not (reward interaction IPS; McInerney et al., 2020).
@@ -117,24 +117,24 @@ class Joined(msgspec.Struct, frozen=True):
 def join(lists: Iterable[ShownList], interactions: Iterable[Interaction], target: Target = logged) -> Joined:
     """Lists with the clicks that name them. A second click on an item, and a list that comes again, count once.
 
-    Raises InputError when no item was seen, there are more than MAX_ROWS items, or something is no probability.
+    `lists` are gone through twice where no view tells what was seen: what no answer showed takes no memory then.
+    Raises InputError when no item was seen, more than MAX_ROWS were, or something is no probability.
     """
+    if iter(lists) is lists:
+        raise TypeError("lists are gone through twice: give a collection, no iterator")
     clicked: set[tuple[str, str]] = set()
     seen: set[tuple[str, str]] = set()
     for event in interactions:
         if event.list_id and event.kind in {"click", "view"}:
             (clicked if event.kind == "click" else seen).add((event.list_id, event.item_id))
-    viewed = bool(seen)
-    answered: set[tuple[str, str]] = set()
-    rows: list[tuple[str, str]] = []
-    columns: tuple[list[float], list[float], list[float], list[str], list[int]] = ([], [], [], [], [])
-    reward, propensity, wanted, of_user, position = columns
+    told = seen or _answered(lists)
+    columns: tuple[list[float], list[float], list[float], list[int], list[int]] = ([], [], [], [], [])
+    reward, propensity, wanted, unit, position = columns
     known: set[str] = set()
+    users: dict[str, int] = {}
     matched = repeated = unseen = 0
     for shown in lists:
         if shown.origin:
-            if shown.of_list:
-                answered.update((shown.of_list, item.item_id) for item in shown.items)
             continue
         if shown.list_id in known:
             repeated += 1
@@ -148,26 +148,27 @@ def join(lists: Iterable[ShownList], interactions: Iterable[Interaction], target
             wanted_so_far *= probability
             row = (shown.list_id, item.item_id)
             matched += row in clicked
-            if viewed and row not in seen and row not in clicked:
+            if told and row not in told:
                 unseen += 1
                 continue
-            rows.append(row)
             reward.append(float(row in clicked))
             propensity.append(logged_so_far)
             wanted.append(wanted_so_far)
-            of_user.append(shown.user_id)
+            unit.append(users.setdefault(shown.user_id, len(users)))
             position.append(item.position)
         if len(reward) > MAX_ROWS:
-            raise InputError(f"more than {MAX_ROWS:,} shown items; give a shorter part of the log")
-    by_answers = bool(answered) and not viewed
-    kept = np.array([not by_answers or row in answered for row in rows], np.bool_)
-    if not kept.any():
+            raise InputError(
+                f"more than {MAX_ROWS:,} shown items; give a shorter part of the log, of the topics with --since"
+            )
+    if not reward:
         raise InputError("no item of a logged list was seen; give lists, and interactions that name their list")
-    users: dict[str, int] = {}
-    unit = [users.setdefault(user, len(users)) for user, row in zip(of_user, kept, strict=True) if row]
-    log = Log(np.array(reward)[kept], np.array(propensity)[kept], np.array(wanted)[kept], np.array(unit))
-    unseen += int(np.count_nonzero(~kept))
-    return Joined(log, np.array(position)[kept], len(known), repeated, unseen, len(clicked) - matched)
+    log = Log(np.array(reward), np.array(propensity), np.array(wanted), np.array(unit))
+    return Joined(log, np.array(position), len(known), repeated, unseen, len(clicked) - matched)
+
+
+def _answered(lists: Iterable[ShownList]) -> set[tuple[str, str]]:
+    """What answers of the API showed of lists, as list and item."""
+    return {(shown.of_list, item.item_id) for shown in lists if shown.origin and shown.of_list for item in shown.items}
 
 
 def _require_probability(shown: ShownList, item: ShownItem, probability: float) -> None:

@@ -104,6 +104,8 @@ class Run:
             # What a list showed, or what speaks for nothing, is no next item that a list should have named.
             if interest(event, self._parameters.policy) > 0:
                 self._compare(event, sampled=number % SAMPLED == 0)
+            # A repeat, or an impression that is not answered, makes none.
+            self._made = None
             self._recommender.step([Arrived(event)], self._control, self._watch)
             if self._made is not None:
                 self._pending[event.user_id] = self._made

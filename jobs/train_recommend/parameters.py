@@ -12,6 +12,7 @@ from msgspec import Meta
 from schemas.control import RecommendPolicy
 from schemas.errors import InputError
 from schemas.recommend_models import ALS, TWO_TOWER, EmbeddingKind
+from serving.recommend.interest import DEFAULT_POLICY
 
 Positive = Annotated[float, Meta(gt=0)]
 Count = Annotated[int, Meta(ge=1)]
@@ -83,13 +84,18 @@ class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.two_tower.dimension if self.embeddings.kind == TWO_TOWER else self.embeddings.dimension
 
 
-def read(path: Path | None) -> Parameters:
-    """The parameters of a file, the defaults for None. Raises InputError that names the file and the key."""
+def read(path: Path | None, policy: RecommendPolicy = DEFAULT_POLICY) -> Parameters:
+    """The parameters of a file, the defaults for None; `policy` holds where the file names none.
+
+    Raises InputError that names the file and the key.
+    """
     if path is None:
-        return Parameters()
+        return Parameters(policy=policy)
     try:
-        return msgspec.convert(tomllib.loads(path.read_text("utf-8")), Parameters)
+        table = tomllib.loads(path.read_text("utf-8"))
+        given = msgspec.convert(table, Parameters)
     except OSError as error:
         raise InputError(f"parameters {path}: {error.strerror}; give a TOML file") from error
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise InputError(f"parameters {path}: {error}") from error
+    return given if "policy" in table else msgspec.structs.replace(given, policy=policy)

@@ -174,8 +174,10 @@ class Finder:
 
     def _say_why(self) -> None:
         """Nothing was offered: raises why, if it is not that there is nothing."""
-        if self._failure is not None:
-            raise self._failure
+        # Taken once: another thread may have been answered meanwhile. One exception is not raised from many threads.
+        failure = self._failure
+        if failure is not None:
+            raise StoreError(str(failure)) from failure
         self._stored.check()
 
     def _ask(self, read: Callable[[], _T]) -> _T | None:

@@ -1,7 +1,8 @@
 """Click rates that do not credit an item for its place: clicks over the attention its places got.
 
 A place is looked at with probability 1 / log2(position + 2) (the discount of DCG); a view at a place of a list counts
-as that much of a look. Looks without a click and clicks are the evidence of a Beta posterior.
+as that much of a look. Looks without a click and clicks are the evidence of a Beta posterior. A cart or a purchase
+with a place is none: it follows a click, and one look must not be clicked three times.
 """
 
 from __future__ import annotations

@@ -58,7 +58,8 @@ class Counts:
     """What a step met: repeats taught nothing and got no list; unknown items taught nothing; refused had no room.
 
     Limited interactions were too many of one user for a minute: they got lists, and taught the shop nothing. A segment
-    with a name too long was left out; one that was replaced lost its trends to a new one.
+    with a name too long was left out; one that was replaced lost its trends to a new one. Fallbacks are lists that the
+    sources could not fill.
     """
 
     interactions: int = 0

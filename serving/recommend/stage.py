@@ -88,6 +88,7 @@ class RecommendStage:
             (metrics.LIMITED_INTERACTIONS, now.limited - before.limited),
             (metrics.LONG_SEGMENTS, now.long_segments - before.long_segments),
             (metrics.REPLACED_SEGMENTS, now.replaced_segments - before.replaced_segments),
+            (metrics.FALLBACK_LISTS, now.fallbacks - before.fallbacks),
             (metrics.REFUSED_ITEMS, now.refused_items - before.refused_items),
         ):
             if by:

@@ -121,10 +121,15 @@ class User:
         """Whether this event id is among the newest; it is remembered from now on."""
         return is_repeat(self.ids, event_id)
 
-    def since(self, from_ms: int, to_ms: int) -> int:
-        """How many of the newest MOST_RECENT interactions are after `from_ms`, up to `to_ms`."""
+    def is_busy(self, from_ms: int, to_ms: int, most: int) -> bool:
+        """Whether so many interactions are after `from_ms`, up to `to_ms`, or might have been.
+
+        Of a time before the newest MOST_RECENT it is not known any more how many there were.
+        """
         times = self.recent[: self.recent_size, 0]
-        return int(np.count_nonzero((times > from_ms) & (times <= to_ms)))
+        if self.recent_size == MOST_RECENT and times[0] > from_ms:
+            return True
+        return int(np.count_nonzero((times > from_ms) & (times <= to_ms))) >= most
 
     def learn(self, item: int, time_ms: int, kind: int, *, liked: bool = True) -> None:
         """Take one interaction in, in any order of time; `liked` = it speaks for the item."""

@@ -32,7 +32,6 @@ MOST_SEGMENT_CHARS = 64
 # touch, are written again so often that they never are. A number that came to mean another item would be wrong in the
 # state of every user.
 KEEP_MS = 10 * DAY_MS
-_CLICKED = frozenset({"click", "cart", "purchase"})
 _KIND_NUMBERS = {kind: number for number, kind in enumerate(KINDS)}
 
 
@@ -106,10 +105,12 @@ class World:
         self._keep(item, time_ms)
         most = policy.most_per_minute
         # Few users keep so many at all: counting those of the minute is for them.
-        limited = 0 < most <= user.recent_size and user.since(time_ms - MINUTE_MS, time_ms) >= most
+        limited = 0 < most <= user.recent_size and user.is_busy(time_ms - MINUTE_MS, time_ms, most)
         weight = 0.0 if limited else interest(event, policy)
-        if not limited and event.position is not None and (event.impression or event.kind in _CLICKED):
-            look(items.clicks, items.looks, item, event.position, event.kind in _CLICKED)
+        # What follows a click, a cart or a purchase, is no second click on the one look.
+        clicked = event.kind == "click"
+        if not limited and event.position is not None and (event.impression or clicked):
+            look(items.clicks, items.looks, item, event.position, clicked)
             self._changed_items[item] = None
         replaced = weight > 0 and self._make_room(user.segment)
         if weight > 0:

@@ -92,7 +92,8 @@ def test_one_unusable_payload_stops_nobody_who_waits_for_a_day_as_a_shadow(log):
     assert promoter.consider([snapshot_of("fraud-tree")]) == ["fraud-tree"]
 
 
-def test_a_learner_is_shown_as_it_is_defined(log, monkeypatch):
+@pytest.mark.usefixtures("log")
+def test_a_learner_is_shown_as_it_is_defined(monkeypatch):
     shown = _run(monkeypatch, [snapshot_of("fraud-anomaly")], "show", "fraud-anomaly")
     assert "task fraud, kind anomaly, judged by average_precision" in shown
     assert "feature set fraud-2, features all but day_of_month but month" in shown

@@ -7,8 +7,7 @@ from promotion_builders import snapshot_of
 
 from schemas.errors import GateError, InputError
 from schemas.settings import Promotion
-
-HOUR_MS = 3_600_000
+from schemas.units import HOUR_MS
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ from promotion_builders import snapshot_of
 from infra.promoter import AGAIN_MS, Promoter
 from schemas.alerts.catalogue import DEFINITIONS
 from schemas.settings import Promotion, Settings
+from schemas.units import HOUR_MS
 from schemas.watching import Alert
 
 AUTOMATIC = Promotion(mode="automatic", least_shadow_hours=0)
-HOUR_MS = 3_600_000
 
 
 @pytest.mark.parametrize(("mode", "promoted"), [("automatic", ["a"]), ("asked", []), ("off", [])])

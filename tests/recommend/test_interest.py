@@ -77,6 +77,13 @@ def test_looks_and_clicks_count_by_the_place_where_an_item_was_seen_also_of_one_
     assert clicks == [1.0] * 3
 
 
+def test_one_look_that_is_clicked_carted_and_bought_is_one_click():
+    made = recommender(ITEMS)
+    kinds = ("view", "click", "cart", "purchase")
+    made.learn([act("u", 1, NOON_MS + n, kind, position=0, list_id="l") for n, kind in enumerate(kinds)])
+    assert (float(made.world.items.clicks[1]), float(made.world.items.looks[1])) == (1.0, 1.0)
+
+
 def test_one_who_was_shown_a_page_is_still_a_new_user_and_a_policy_says_whether_that_gets_lists():
     page = [act("u", n, NOON_MS + n, "view", position=n, list_id="l") for n in range(20)]
     made = recommender(ITEMS)
@@ -101,6 +108,20 @@ def test_a_model_learns_and_is_measured_as_if_there_were_no_impressions():
     assert found.events == len(CHOSEN)
     with pytest.raises(InputError, match="no interactions to learn from"):
         item_model.build(catalogue(ITEMS), [event for event in log if event.impression], parameters)
+
+
+@pytest.mark.parametrize("again", ["repeat", "impression"])
+def test_what_makes_no_list_leaves_its_user_the_list_from_before(again):
+    parameters = Parameters(
+        embeddings=Embeddings(dimension=4, rounds=2), policy=RecommendPolicy(answer_impressions=False)
+    )
+    artifact = item_model.unranked(item_model.build(catalogue(ITEMS), CHOSEN, parameters), parameters)
+    once = act("u", 1, NOON_MS)
+    quiet = once if again == "repeat" else act("u", 2, NOON_MS + 2, "view", position=0)
+    run = Run(parameters, artifact, tell=lambda _: None)
+    run.over(catalogue(ITEMS), [once, act("v", 2, NOON_MS + 1), quiet])
+    assert set(run._pending) == {"u", "v"}
+    assert run._pending["u"] is not run._pending["v"]
 
 
 def test_every_kind_has_a_weight_and_a_rating_and_a_purchase_count_whole():
@@ -174,6 +195,21 @@ def test_a_minute_later_a_user_teaches_again():
     before, after = bot(60), bot(60, NOON_MS + MINUTE_MS - 1)[:1]
     assert world([*before, *after]).items.totals[7] == 60
     assert world([*before, *bot(1, NOON_MS + MINUTE_MS + 60)]).items.totals[7] == 61
+
+
+@pytest.mark.parametrize(("apart_ms", "late_ms"), [(1, DAY_MS), (MINUTE_MS, 63 * MINUTE_MS - 1)])
+def test_what_is_dated_before_the_newest_of_a_user_passes_no_limit(apart_ms, late_ms):
+    newest = [act("bot", 3, NOON_MS + n * apart_ms, event_id=f"new-{n}") for n in range(64)]
+    made = world([*newest, *bot(1000, newest[-1].event_time_ms - late_ms)])
+    assert (made.items.totals[3], made.items.totals[7]) == (60 if apart_ms == 1 else 64, 0)
+
+
+def test_an_interaction_that_comes_late_teaches_as_long_as_its_minute_is_known():
+    newest = [act("u", 3, NOON_MS + n * MINUTE_MS, event_id=f"new-{n}") for n in range(64)]
+    assert world([*newest, act("u", 7, NOON_MS + MINUTE_MS)]).items.totals[7] == 1
+    assert world([*newest, act("u", 7, NOON_MS + MINUTE_MS - 1)]).items.totals[7] == 0
+    assert world([*newest[1:], act("u", 7, NOON_MS - DAY_MS)]).items.totals[7] == 1
+    assert world([*newest, act("u", 7, NOON_MS)], most_per_minute=0).items.totals[7] == 1
 
 
 def test_what_was_bought_beyond_the_limit_is_not_offered_again():

@@ -55,7 +55,7 @@ def test_the_join_is_that_of_a_naive_loop(
             continue
         names.add(name)
         for place, item in enumerate(items):
-            if not views or (name, item) in views or (name, item) in clicks:
+            if not views or (name, item) in views:
                 expected.append(((name, item) in clicks, place))
     if not expected:
         with pytest.raises(InputError, match="no item of a logged list was seen"):
@@ -64,7 +64,8 @@ def test_the_join_is_that_of_a_naive_loop(
     found = join(made, events)
     assert list(zip(found.log.reward.astype(bool).tolist(), found.position.tolist(), strict=True)) == expected
     assert (found.lists, found.repeated_lists) == (len(names), repeated)
-    assert found.stray_clicks == len(set(clicks)) - sum(click for click, _ in expected)
+    listed = {(name, item) for name, items in dict(reversed(lists)).items() for item in items}
+    assert found.stray_clicks == len(set(clicks) - listed)
 
 
 def shown_of(list_id: str, *items: str, origin: str = "list") -> Listed:
@@ -105,9 +106,18 @@ def test_views_say_more_than_answers() -> None:
 
 def test_items_that_nobody_saw_are_left_out_where_views_tell_it() -> None:
     lists = [a_list("l1", "u1", "a", "b"), a_list("l2", "u2", "a", "b")]
-    found = join(lists, [event("view", "l1", "a"), event("click", "l1", "b")])
+    found = join(lists, [event("view", "l1", "a"), event("view", "l2", "b"), event("click", "l2", "b")])
     assert (found.log.reward.tolist(), found.unseen_rows) == ([0.0, 1.0], 2)
     assert len(join(lists, [event("click", "l1", "b")]).log.reward) == 4
+
+
+def test_clicks_select_no_items_where_views_tell_what_was_seen() -> None:
+    """Half of the lists come from where views are not sent: their clicks alone would make the rate 1."""
+    lists = [a_list(f"l{number}", f"u{number}", "a") for number in range(20)]
+    views = [event("view", f"l{number}", "a") for number in range(10)]
+    clicks = [event("click", f"l{number}", "a") for number in range(0, 20, 5)]
+    found = join(lists, [*views, *clicks])
+    assert (len(found.log.reward), found.log.reward.sum(), found.unseen_rows, found.stray_clicks) == (10, 2, 10, 0)
 
 
 def test_a_target_of_other_propensities_moves_the_estimate() -> None:
@@ -226,6 +236,20 @@ def test_items_that_views_leave_out_do_not_count_towards_the_bound(monkeypatch: 
     assert (len(found.log.reward), found.unseen_rows) == (3, 9)
     with pytest.raises(InputError, match="more than 3 shown items"):
         join(lists, [event("view", f"l{number}", "a") for number in range(4)])
+
+
+def test_items_that_no_answer_showed_do_not_count_towards_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logged_lists, "MAX_ROWS", 3)
+    lists = [a_list(f"l{number}", "u1", "a", "b", "c") for number in range(4)]
+    found = join([*lists, *(shown_of(f"l{number}", "a") for number in range(3))], [])
+    assert (len(found.log.reward), found.unseen_rows) == (3, 9)
+    with pytest.raises(InputError, match="more than 3 shown items"):
+        join([*lists, *(shown_of(f"l{number}", "a") for number in range(4))], [])
+
+
+def test_lists_that_can_be_gone_through_only_once_are_refused() -> None:
+    with pytest.raises(TypeError, match="give a collection, no iterator"):
+        join(iter([a_list("l1", "u1", "a")]), [])
 
 
 def test_a_list_of_any_type_with_these_names_is_read() -> None:

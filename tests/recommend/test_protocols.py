@@ -45,6 +45,15 @@ def test_the_funnel_is_the_best_of_four_on_the_first_ratings():
         ([], "give --data FOLDER, or --off-policy for the log of the running stack"),
         (["--off-policy", "--threads", "2"], "--threads does not go with --off-policy"),
         (["--data", "x", "--clip", "3"], "--clip goes only with --off-policy"),
+        (["--data", "x", "--since", "1h"], "--since goes only with --off-policy"),
+        (
+            ["--off-policy", "--data", "x", "--until", "1h"],
+            "--since and --until choose a part of the topics; leave out --data",
+        ),
+        (
+            ["--off-policy", "--since", "1h", "--until", "2h"],
+            "--until ends before --since begins; give it a shorter span, as in --since 2h --until 1h",
+        ),
         (["--data", "x", "--limit", "2000"], "--limit goes only with --protocol prequential"),
         (
             ["--data", "x", "--protocol", "prequential", "--validate"],

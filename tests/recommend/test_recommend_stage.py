@@ -10,11 +10,13 @@ import pytest
 from recommend_builders import NOON_MS, act, catalogue, control, history, item
 
 from schemas import codec, metrics
+from schemas.control import SourceShare
 from schemas.events import DeadLetter, Interaction, RecommendationList
 from schemas.topics import DEAD_LETTERS, INTERACTIONS, ITEMS, RECOMMENDATIONS
 from schemas.units import HOUR_MS, MINUTE_MS
 from serving.inflight import Record
 from serving.recommend.recommender import Recommender
+from serving.recommend.sources.catalogue import NAMES as SOURCES
 from serving.recommend.stage import RecommendStage
 from serving.recommend.trends import GENERAL, MOST_SEGMENTS
 from serving.recommend.world import KEEP_MS
@@ -187,6 +189,16 @@ def test_an_impression_is_no_item_taken_and_a_list_without_items_is_counted():
     made.step([record(act("ann", 28, NOON_MS, "click", position=1, list_id="l"))], control())
     assert made.beyond.serendipity == 1
     assert tally.counts[metrics.EMPTY_LISTS.name, ""] == 1
+
+
+def test_lists_that_the_sources_can_not_fill_are_counted():
+    made, recommender, tally = stage()
+    made.step([record(entry) for entry in catalogue(30)], control())
+    none = {name: SourceShare(0) for name in SOURCES}
+    (answer,) = lists(made.step([record(act("ann", 1, NOON_MS))], control(sources=none)))
+    assert {place.source for place in answer.items} == {"fallback"}
+    made.step([record(act("ann", 2, NOON_MS + 1))], control(sources=none))
+    assert tally.counts[metrics.FALLBACK_LISTS.name, ""] == recommender.counts.fallbacks == 2
 
 
 def test_the_largest_numbers_that_are_taken_are_answered_with_a_list():

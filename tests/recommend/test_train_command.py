@@ -5,24 +5,28 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 from recommend_builders import NOON_MS, act, catalogue, history
 
-from infra import shop_log
+from infra import control_topic, shop_log
 from infra.cli import models, train_recommend
 from infra.topic_reader import Read
+from jobs.train_recommend import held_out, parameters
 from schemas.codec import encode
+from schemas.control import RecommendPolicy
 from schemas.errors import InputError
-from schemas.events import Item
+from schemas.events import ControlRecord, Item
 from schemas.models import Promotion
 from schemas.recommend_models import RecommendMetrics
 from schemas.settings import Registry as SettingsRegistry
 from schemas.settings import Settings
-from schemas.topics import INTERACTIONS, ITEMS
+from schemas.topics import CONTROL, INTERACTIONS, ITEMS
 from schemas.units import DAY_MS
 from serving.gate import judge_recommender
 from serving.history import log_file
+from serving.recommend.control import RecommendControl
 from serving.registry import Registry
 
 
@@ -85,8 +89,9 @@ def test_the_list_of_models_shows_how_a_recommender_did_on_its_held_out_part(tra
 @pytest.fixture
 def topics(monkeypatch):
     """What the topics hold, by name."""
-    held: dict[str, list[Read]] = {ITEMS.name: [], INTERACTIONS.name: []}
-    monkeypatch.setattr(shop_log, "read", lambda _, topic: iter(held[topic]))
+    held: dict[str, list[Read]] = {ITEMS.name: [], INTERACTIONS.name: [], CONTROL.name: []}
+    for reader in (shop_log, control_topic):
+        monkeypatch.setattr(reader, "read", lambda _, topic: iter(held[topic]))
     return held
 
 
@@ -110,6 +115,54 @@ def test_without_a_file_it_learns_what_the_topics_hold_as_the_job_did(train, top
     assert from_topics["held_out"]["sha256"] == from_file["held_out"]["sha256"]
     registry = tmp_path / "registry" / "recommend"
     assert "Topics items and interactions" in (registry / from_topics["version"] / "card.md").read_text()
+
+
+def test_an_interaction_that_stands_twice_in_a_file_is_learned_once(train, tmp_path):
+    items, acts = catalogue(60), history(5, 40, 60, 1500)
+    twice, once = tmp_path / "twice.jsonl", tmp_path / "once.jsonl"
+    log_file.write(twice, [*items, *acts, *acts[::5]])
+    log_file.write(once, [*items, *acts])
+    one, other = train("--log", str(twice))[0], train("--log", str(once))[0]
+    assert (one["held_out"]["sha256"], one["lists"]) == (other["held_out"]["sha256"], other["lists"])
+
+
+def in_control(name: str, policy: bytes) -> Read:
+    fields = {"kind": "recommend_policy", "name": name, "payload": msgspec.Raw(policy)}
+    return Read(b"key", encode(ControlRecord(event_id="c", event_time_ms=NOON_MS, **fields)), NOON_MS)
+
+
+def test_topics_are_learned_from_by_the_policy_that_control_holds_unless_the_parameters_name_one(
+    train, topics, tmp_path, monkeypatch
+):
+    fit, policies = held_out.fit, []
+
+    def kept(items, past, parameters, *rest, **options):
+        policies.append(parameters.policy)
+        return fit(items, past, parameters, *rest, **options)
+
+    monkeypatch.setattr(held_out, "fit", kept)
+    topics[ITEMS.name] = [sent(item) for item in catalogue(60)]
+    topics[INTERACTIONS.name] = [sent(event) for event in history(5, 40, 60, 1500)]
+    topics[CONTROL.name] = [
+        in_control("recommend", b'{"diversity":0.9}'),
+        in_control("recommend", b'{"diversity":0.5}'),
+        in_control("odd", b'{"sources":{"nowhere":{"quota":1}}}'),
+        in_control("unreadable", b'{"diversity":2}'),
+    ]
+    found, _ = train("--threads", "1")
+    assert policies == [RecommendPolicy(diversity=0.5)]
+    signature = json.loads((tmp_path / "registry" / "recommend" / found["version"] / "signature.json").read_text())
+    version = RecommendControl(lambda _: None, policies[0]).policy_version
+    assert signature["training_data"] == f"Topics items and interactions, recommend policy {version} of control"
+
+
+def test_a_policy_in_the_parameters_holds(tmp_path):
+    file = tmp_path / "p.toml"
+    file.write_text("[policy]\ndiversity = 0.3\n")
+    assert parameters.read(file, RecommendPolicy(diversity=0.5)).policy == RecommendPolicy()
+    file.write_text("seed = 8\n")
+    assert parameters.read(file, RecommendPolicy(diversity=0.5)).policy.diversity == 0.5
+    assert parameters.read(None, RecommendPolicy(diversity=0.5)).policy.diversity == 0.5
 
 
 def test_topics_that_hold_too_little_are_said_to_in_one_line(train, topics):
