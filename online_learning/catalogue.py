@@ -22,7 +22,7 @@ CLICK_SET = "recommend-1"
 
 
 def _logistic(features: Sequence[str], seed: int) -> LogisticLearner:  # noqa: ARG001  one shape for all
-    return LogisticLearner(features, rate=0.05, fading=0.001, l2=0.0, clip=5.0)
+    return LogisticLearner(features, rate=0.01, fading=0.001, l2=0.0, clip=5.0)
 
 
 def _tree(features: Sequence[str], seed: int) -> AdaptiveTreeLearner:

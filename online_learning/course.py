@@ -11,6 +11,7 @@ from typing import Any
 from online_learning import outgoing
 from online_learning.background import Background
 from online_learning.challenge import Challenge
+from online_learning.clipping import Clipping
 from online_learning.contradictions import Change, Quarantine, Waiting, contradicts
 from online_learning.definition import Definition
 from online_learning.detectors import Watch
@@ -21,7 +22,7 @@ from online_learning.past import Past, copy
 from online_learning.prequential import Figures, Prequential
 from online_learning.reactions import react
 from online_learning.reservoir import Kept, Reservoir
-from online_learning.validation import Clipping, Validation
+from online_learning.validation import Validation
 from schemas.errors import InvalidError
 from schemas.events import Event, LabelledExample, Snapshot
 from schemas.settings import Promotion

@@ -47,7 +47,6 @@ REPORTED_SHARE = 0.85
 # A review of seconds, and silence that counts after twenty: days in a minute.
 REVIEW_MS = (4_000, 10_000)
 SILENCE_S, SILENT_SHARE = 20.0, 1.0
-WEIGHT = 0.6
 # A learner that never saw these customers needs some thousand examples before it calms down.
 BEFORE_SHARE = 0.4
 LEAD_MS, FRAME_S = 500, 0.5
@@ -85,14 +84,16 @@ def run(settings: Settings, rate: float, seconds: float, learner: str, console: 
             start_jobs(settings, rate, steps, past, pool, reading)
             with steps.step(f"job {JOIN}") as tell:
                 tell(f"runs as {jobs.ensure(settings, JOIN)}")
-            with _steered(settings, learner):
+            with _steered(settings, learner) as answer:
                 start_ms = wall_clock.now_ms() + LEAD_MS
                 board = DriftBoard(start_ms, thresholds)
                 boards.append(board)
                 say(console, f"{rate:g} payments a second for {seconds:g} s; the fraud changes after {switch_s} s")
+                say(console, f"{learner} is a shadow, and has a part in the score from {switch_s - stretch_s} s on")
                 plan = schedule(rate, seconds, switch_s, start_ms)
                 screen = DriftScreen(console, switch_s, PATTERNS)
-                _watch(settings, plan, board, screen, start_ms, pool, (reading, lives))
+                joins = Joins(start_ms / 1000 + switch_s - stretch_s, answer)
+                _watch(settings, plan, board, screen, start_ms, pool, (reading, lives, joins))
         finally:
             stop.set()
     for line in result(board, switch_s, round(seconds)):
@@ -122,7 +123,7 @@ def _watch(
     screen: DriftScreen,
     start_ms: int,
     pool: ThreadPoolExecutor,
-    threads: tuple[Future[None], Lives],
+    beside: tuple[Future[None], Lives, Joins],
 ) -> None:
     """Send what is planned and show the board until the last decision, or until Ctrl-C."""
     enough = Signal()
@@ -133,12 +134,13 @@ def _watch(
             board.sent(payments[event.event_id])
 
     sending = pool.submit(partial(live.send, settings.kafka, _events(plan), sent, enough))
-    reading, lives = threads
+    reading, lives, joins = beside
 
     def frame() -> int:
         screen.show(board, time.time() - start_ms / 1000)
         check(reading)
         lives.check()
+        joins.look(time.time())
         time.sleep(FRAME_S)
         return board.waiting
 
@@ -167,16 +169,29 @@ def _thresholds(settings: Settings) -> Callable[[str], Thresholds]:
     return of
 
 
+class Joins:
+    """Calls `answer` once, when it is time for the online model to have its part."""
+
+    def __init__(self, due_s: float, answer: Callable[[], None]) -> None:
+        self._due_s, self._answer, self._done = due_s, answer, False
+
+    def look(self, now_s: float) -> None:
+        """See whether it is time."""
+        if not self._done and now_s >= self._due_s:
+            self._done = True
+            self._answer()
+
+
 @contextmanager
-def _steered(settings: Settings, learner: str) -> Iterator[None]:
-    """The online model as a member, and silence as a negative within seconds; taken back at the end."""
-    _send(
-        settings,
-        OnlineModel(learner, "member", weight=WEIGHT),
-        Maturity("chargeback", days=SILENCE_S / 86_400, share=SILENT_SHARE),
-    )
+def _steered(settings: Settings, learner: str) -> Iterator[Callable[[], None]]:
+    """The online model as a shadow, and silence as a negative within seconds; taken back at the end.
+
+    What is yielded makes it a member, who weighs what its performance on the newest labels is worth.
+    """
+    maturity = Maturity("chargeback", days=SILENCE_S / 86_400, share=SILENT_SHARE)
+    _send(settings, OnlineModel(learner, "shadow"), maturity)
     try:
-        yield
+        yield lambda: _send(settings, OnlineModel(learner, "member"), maturity)
     finally:
         _send(settings, None, None)
 

@@ -89,12 +89,19 @@ def test_the_demos_member_comes_and_goes_with_an_audit_record_each(monkeypatch):
     log = []
     monkeypatch.setattr(control_topic, "send", lambda _kafka, sent: log.extend(sent))
     monkeypatch.setattr(control_topic, "current", lambda _kafka: {control_topic.key(r): r for r in log})
-    with drift._steered(Settings(), "fraud-logistic"):
-        assert control.payload(log[0]).mode == "member"
-    assert [r.kind for r in log] == ["online_model", "audit", "maturity"] * 2
-    assert [control.payload(r).action for r in log if r.kind == "audit"] == ["set_learner", "remove_learner"]
-    assert "fraud-logistic" in control.payload(log[4]).detail["before"]
-    assert all(control_topic.is_deletion(log[place]) for place in (3, 5))
+    with drift._steered(Settings(), "fraud-logistic") as answer:
+        assert control.payload(log[0]).mode == "shadow"
+        joins = drift.Joins(100.0, answer)
+        joins.look(99.0)
+        assert len(log) == 3
+        joins.look(100.0)
+        joins.look(101.0)
+        assert (control.payload(log[3]).mode, control.payload(log[3]).weight) == ("member", None)
+    assert [r.kind for r in log] == ["online_model", "audit", "maturity"] * 3
+    actions = [control.payload(r).action for r in log if r.kind == "audit"]
+    assert actions == ["set_learner", "set_learner", "remove_learner"]
+    assert "fraud-logistic" in control.payload(log[7]).detail["before"]
+    assert all(control_topic.is_deletion(log[place]) for place in (6, 8))
 
 
 def test_why_the_learning_process_ended_is_one_line(monkeypatch, capsys):

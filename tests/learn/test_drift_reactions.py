@@ -9,7 +9,7 @@ from typing import ClassVar, cast
 import msgspec
 import numpy as np
 import pytest
-from learn_builders import NAMES, labelled
+from learn_builders import NAMES, OTHER_SIDE, labelled, quick_logistic
 
 from online_learning.background import LEAST_EXAMPLES, MOST_EXAMPLES, Background
 from online_learning.catalogue import definition
@@ -28,10 +28,10 @@ TURN = 6_000
 
 
 def _turning(reactions: tuple[str, ...]) -> tuple[Course, list[Event]]:
-    one = replace(definition("fraud-logistic"), reactions=reactions)
+    one = replace(definition("fraud-logistic"), reactions=reactions, make=quick_logistic)
     course = Course(one, NAMES)
     told: list[Event] = []
-    for example in labelled(12_000, seed=2, positives=0.3, turned=lambda number: 3 if number > TURN else 0):
+    for example in labelled(12_000, seed=2, positives=0.3, turned=lambda number: OTHER_SIDE if number > TURN else 0):
         told += course.take(example)
     return course, told
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 import msgspec
 import numpy as np
 import pytest
-from learn_builders import NAMES, labelled
+from learn_builders import NAMES, labelled, quick_logistic
 
 from online_learning.catalogue import definition
 from online_learning.contradictions import _Probe
@@ -22,7 +22,6 @@ from online_learning.outgoing import RECENT_MS
 from online_learning.promotion import FELL_RECENTLY, QUARANTINED
 from online_learning.ranking import Ranking
 from online_learning.reservoir import Kept, Reservoir
-from online_learning.validation import CLIP_DEVIATIONS, SETTLED, Clipping
 from schemas.events import Event, LabelledExample, Snapshot
 from schemas.snapshots import unpack
 from schemas.units import HOUR_MS
@@ -75,18 +74,6 @@ def test_a_repeated_example_is_learned_once() -> None:
         course.take(_one())
     assert (course.learned, course.counts["repeats"]) == (1, 2)
     assert MOST_SEEN >= 10_000
-
-
-def test_an_outlier_is_learned_as_far_as_clipping_allows() -> None:
-    rng = random.Random(1)
-    clipping = Clipping(2)
-    for _ in range(SETTLED):
-        clipping.clipped(np.array([rng.gauss(10, 1), 5.0]))
-    found = clipping.clipped(np.array([1e9, 6.0]))
-    assert 10 < found[0] < 10 + 1.5 * CLIP_DEVIATIONS
-    assert found[1] == 6.0, "a feature that never varied is not held to its value"
-    usual = np.array([10.5, 5.0])
-    assert clipping.clipped(usual) == pytest.approx(usual)
 
 
 def test_a_source_and_a_user_may_bring_so_much_an_hour_and_no_more() -> None:
@@ -253,7 +240,7 @@ def test_the_figure_of_forgetting_rises_with_another_concept_and_falls_when_the_
     def measured(replay: float) -> dict[int, float]:
         """Forgetting at the newest snapshot, by the concept's turn, of three of 4,000 examples."""
         one = replace(definition("fraud-logistic"), replay=replay, reactions=(), snapshot_every=500)
-        course, found = Course(one, NAMES), {}
+        course, found = Course(replace(one, make=quick_logistic), NAMES), {}
         for number, example in enumerate(labelled(10_000, seed=2, positives=0.2, turned=lambda n: n // 4_000 % 2 * 3)):
             course.take(example)
             # Soon after a turn the figure is still that of the turn before.
@@ -262,7 +249,7 @@ def test_the_figure_of_forgetting_rises_with_another_concept_and_falls_when_the_
         return found
 
     first, second, back = measured(replay=0.0).values()
-    assert (first, back) == (0.0, pytest.approx(0.0, abs=0.3))
+    assert (first, back < second / 2) == (0.0, True)
     assert second > 2
     assert measured(replay=0.5)[1] < second / 4
 
