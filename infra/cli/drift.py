@@ -48,7 +48,8 @@ def report(
 ) -> None:
     """What drifted in the last hours, the worst first.
 
-    Reads the topic drift-reports, which the job watch_drift writes.
+    Reads the topic drift-reports, which the job watch_drift writes. Of performance the days are shown that labels
+    were mature for last: they are a month old.
     """
     found = histories(_reports(settings.kafka), since, model)
     if html is not None:

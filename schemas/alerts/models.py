@@ -63,18 +63,6 @@ MODELS = (
         signal=Reports("feature", measures=("kullback_leibler",), above=0.1, levels=("moderate", "significant")),
     ),
     Definition(
-        name="DistributionChanged",
-        ids=("ALR-5", "ALR-26"),
-        severity="warning",
-        owner="data",
-        limit=0,
-        unit="as the report says",
-        summary="feature {name} of {model} changed: {measure} {value:.3f}",
-        action="look at its distribution beside the reference",
-        runbook="feature-drift",
-        signal=Reports("feature", measures=("jensen_shannon", "kolmogorov_smirnov", "wasserstein", "chi_square")),
-    ),
-    Definition(
         name="MissingValuesHigh",
         ids=("ALR-6", "ALR-4"),
         severity="warning",

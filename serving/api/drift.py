@@ -15,6 +15,14 @@ from serving.stores.online import MAX_TIME_MS
 Model = Annotated[str, Query(max_length=128, description="`name@version`, as drift reports have it.")]
 Segment = Annotated[str, Query(max_length=64, description="Empty for everybody.")]
 Span = Annotated[int, Query(ge=0, lt=MAX_TIME_MS, description="Length of the windows in milliseconds.")]
+Every = Annotated[
+    int,
+    Query(
+        ge=0,
+        lt=MAX_TIME_MS,
+        description="From one window to the next in milliseconds; without it they follow each other.",
+    ),
+]
 Word = Annotated[str, Query(max_length=64)]
 End = Annotated[int, Query(ge=0, lt=MAX_TIME_MS, description="Where the window ends, milliseconds.")]
 
@@ -24,15 +32,21 @@ def router(console: Console) -> APIRouter:
     routes = APIRouter(tags=["console"])
 
     @routes.get("/drift", responses=documented(DriftAnswer, 422))
-    def read_map(model: Model, span_ms: Span, segment: Segment = "") -> Response:
+    def read_map(model: Model, span_ms: Span, every_ms: Every = 0, segment: Segment = "") -> Response:
         """What drifted over the last windows, the worst first; empty for a model that nothing was reported of."""
-        return answer(console.drift(model, segment, span_ms))
+        return answer(console.drift(model, segment, span_ms, every_ms))
 
     @routes.get("/drift/reports", responses=documented(DriftReports, 422))
     def read_reports(
-        model: Model, span_ms: Span, subject: Word, name: Word, window_end_ms: End, segment: Segment = ""
+        model: Model,
+        span_ms: Span,
+        subject: Word,
+        name: Word,
+        window_end_ms: End,
+        every_ms: Every = 0,
+        segment: Segment = "",
     ) -> Response:
         """What each measure says of a subject in a window, with the two distributions; empty where nothing does."""
-        return answer(console.drift_reports(model, segment, span_ms, subject, name, window_end_ms))
+        return answer(console.drift_reports(model, segment, span_ms, every_ms, subject, name, window_end_ms))
 
     return routes

@@ -111,17 +111,17 @@ class Console:
                 known = self._encoded[name] = state, msgspec.json.encode(self._view(name, now_ms))
             return known
 
-    def drift(self, model: str, segment: str, span_ms: int) -> DriftAnswer:
-        """The map of drift of that model, segment and length of windows."""
+    def drift(self, model: str, segment: str, span_ms: int, every_ms: int) -> DriftAnswer:
+        """The map of drift of that model, segment, length and pace of windows."""
         with self._lock:
-            return self._drift.answer(model, segment, span_ms)
+            return self._drift.answer(model, segment, span_ms, every_ms)
 
     def drift_reports(
-        self, model: str, segment: str, span_ms: int, subject: str, name: str, window_end_ms: int
+        self, model: str, segment: str, span_ms: int, every_ms: int, subject: str, name: str, window_end_ms: int
     ) -> DriftReports:
         """What all measures say of a subject in a window."""
         with self._lock:
-            return self._drift.reports(model, segment, span_ms, subject, name, window_end_ms)
+            return self._drift.reports(model, segment, span_ms, every_ms, subject, name, window_end_ms)
 
     def _decided(self, raw: bytes, live: bool) -> None:
         payment = read_payment(raw)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
+from hashlib import sha256
 
 import msgspec
 
@@ -75,7 +76,8 @@ class Anomalies:
             return None
         expected, low, high, score = found
         return Anomaly(
-            event_id=f"{name[:20]}-{segment[:8]}-{entity[:16]}-{end_ms}",
+            # Names that begin alike are others: whole, and short enough for an id.
+            event_id=f"{sha256(key.encode()).hexdigest()[:16]}-{end_ms}",
             event_time_ms=end_ms,
             name=name,
             entity=entity,

@@ -1,4 +1,7 @@
-"""The figures of a model on one day, against those of its training (MON-2): estimated, or what labels say."""
+"""The figures of a model on one day, against those of its training (MON-2): estimated, or what labels say.
+
+A segment is compared with itself: frauds may be harder to tell there than in the training of everybody.
+"""
 
 from __future__ import annotations
 
@@ -21,11 +24,22 @@ STANDARD_ERRORS = 3.1
 MIN_POSITIVES = 10
 COMPARED = ("roc_auc", "average_precision")
 
+# A figure of before, and how far chance moves it.
+Known = tuple[float, float]
+
 
 def of_estimates(
-    day: Day, curve: ScoreCurve, baseline: Baseline, off: dict[str, tuple[float, int]], levels: Levels
+    day: Day,
+    curve: ScoreCurve,
+    baseline: Baseline,
+    firsts: dict[str, Known],
+    off: dict[str, tuple[float, int]],
+    levels: Levels,
 ) -> Iterator[DriftReport]:
-    """What scores alone make of a day. `off` are sums and numbers of how far estimates were off, by figure."""
+    """What scores alone make of a day. `off` are sums and numbers of how far estimates were off, by figure.
+
+    `firsts` are figures of the first day of each segment that was told; it is changed.
+    """
     positives = curve.counts[1].sum() / MICRO
     if positives < MIN_POSITIVES:
         return
@@ -33,16 +47,27 @@ def of_estimates(
     for figure, value in curve.estimated()._asdict().items():
         if not math.isnan(value):
             total, count = off.get(f"{day.model}/{figure}", (0.0, 0))
-            level = _level(day, figure, f"{figure}_estimated", value, deviation(value, positives), baseline, levels)
-            yield _told(
-                day, figure, f"{figure}_estimated", value, level, rows, baseline, total / count if count else None
-            )
+            measure = f"{figure}_estimated"
+            known = deviation(value, positives)
+            before = _before(day, figure, measure, (value, known), positives, baseline, firsts)
+            level = _level(day, figure, measure, value, known, before, levels)
+            yield _told(day, figure, measure, value, level, rows, before, total / count if count else None)
 
 
 def of_labels(
-    day: Day, curve: ScoreCurve, baseline: Baseline, off: dict[str, tuple[float, int]], levels: Levels, *, covered: bool
+    day: Day,
+    curve: ScoreCurve,
+    baseline: Baseline,
+    firsts: dict[str, Known],
+    off: dict[str, tuple[float, int]],
+    levels: Levels,
+    *,
+    covered: bool,
 ) -> Iterator[DriftReport]:
-    """What labels say of a day, of frauds alone where they are not `covered`; `off` takes in how estimates did."""
+    """What labels say of a day, of frauds alone where they are not `covered`; `off` takes in how estimates did.
+
+    `firsts` is as of estimates.
+    """
     positives = int(curve.counts[2].sum())
     if positives < MIN_POSITIVES:
         return
@@ -55,26 +80,37 @@ def of_labels(
         total, count = off.get(f"{day.model}/{figure}", (0.0, 0))
         if not math.isnan(estimated[figure]):
             total, count = off[f"{day.model}/{figure}"] = (total + abs(estimated[figure] - value), count + 1)
-        level = _level(day, figure, figure, value, deviations.get(figure, 0.0), baseline, levels)
-        yield _told(day, figure, figure, value, level, rows, baseline, total / count if count else None)
+        known = deviations.get(figure, 0.0)
+        before = _before(day, figure, figure, (value, known), positives, baseline, firsts)
+        level = _level(day, figure, figure, value, known, before, levels)
+        yield _told(day, figure, figure, value, level, rows, before, total / count if count else None)
     if covered:
-        limit = baseline.figures.get(CALIBRATION_ERROR, 0.0)
         error = curve.calibration_error()
+        limit, _ = _before(day, CALIBRATION_ERROR, CALIBRATION_ERROR, (error, 0.0), positives, baseline, firsts)
         yield of_day(day, "performance", CALIBRATION_ERROR, CALIBRATION_ERROR, error, limit, Held(), rows)
 
 
-def _level(day: Day, figure: str, measure: str, value: float, known: float, baseline: Baseline, levels: Levels) -> Held:
-    before = baseline.figures.get(figure)
-    if not before or figure not in COMPARED:
+def _before(
+    day: Day, figure: str, measure: str, now: Known, positives: float, baseline: Baseline, firsts: dict[str, Known]
+) -> Known:
+    """The figure that a day is set against, 0 where there is none: the training's, of a segment its own first day's."""
+    if not day.segment:
+        return baseline.figures.get(figure, 0.0), baseline.deviations.get(figure, 0.0)
+    if figure not in (*COMPARED, CALIBRATION_ERROR):
+        return 0.0, 0.0
+    # A day without an error is not known without one: the next fraud might have been missed.
+    return firsts.setdefault(day.subject(measure), (now[0], max(now[1], 1 / positives)))
+
+
+def _level(day: Day, figure: str, measure: str, value: float, known: float, before: Known, levels: Levels) -> Held:
+    if not before[0] or figure not in COMPARED:
         return Held()
-    fall = max(0.0, 1 - value / before)
-    likely = fall > STANDARD_ERRORS * math.hypot(known, baseline.deviations.get(figure, 0.0)) / before
+    fall = max(0.0, 1 - value / before[0])
+    likely = fall > STANDARD_ERRORS * math.hypot(known, before[1]) / before[0]
     return levels.hold(day.subject(measure), fall, (FALL / 2, FALL), day.end_ms, likely=likely)
 
 
 def _told(
-    day: Day, figure: str, measure: str, value: float, level: Held, rows: int, baseline: Baseline, off: float | None
+    day: Day, figure: str, measure: str, value: float, level: Held, rows: int, before: Known, off: float | None
 ) -> DriftReport:
-    before = baseline.figures.get(figure)
-    limit = (1 - FALL) * before if before else 0.0
-    return of_day(day, "performance", figure, measure, value, limit, level, rows, error=off)
+    return of_day(day, "performance", figure, measure, value, (1 - FALL) * before[0], level, rows, error=off)

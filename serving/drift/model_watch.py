@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import groupby
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -15,6 +16,7 @@ from schemas.watching import DriftReport
 from serving.drift import reports, sketch
 from serving.drift.answers import Answers
 from serving.drift.components import Reconstruction
+from serving.drift.first_day import mixes_of, reference_of
 from serving.drift.grid import Floats, Grid
 from serving.drift.hysteresis import Held, held
 from serving.drift.learned import learned
@@ -24,7 +26,7 @@ from serving.sealed import Read, Writes
 VERSION = 1
 # Everybody's segment.
 ALL = ""
-# A model without a reference needs a first day with so many answers; else the next day is its first.
+# A model or a segment needs a first day with so many answers to be compared with; else the next day is its first.
 LEARNING_ROWS = 2_000
 _NO_COLUMNS = 0
 
@@ -33,7 +35,8 @@ class Kept(msgspec.Struct, array_like=True):
     """What a model's windows have in common, as it is stored. `learned` is the reference of the first day.
 
     `mix` are the shares of kinds in the first day, `heavy` of its heaviest names; `first_ms` is where that day begins;
-    `windows` are those that are kept, by segment and start.
+    `windows` are those that are kept, by segment and start. `firsts` is where the first day of each segment begins that
+    has none yet, `own` are the segments that have one: its sketch is stored beside the windows.
     """
 
     version: int
@@ -45,6 +48,15 @@ class Kept(msgspec.Struct, array_like=True):
     levels: dict[str, Held]
     windows: list[tuple[str, int]]
     closed_ms: int
+    firsts: dict[str, int] = {}
+    own: list[str] = []
+
+
+class Own(NamedTuple):
+    """What a segment is compared with, of its own first day."""
+
+    reference: Reference
+    mixes: reports.Mixes
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -67,7 +79,9 @@ class ModelWatch:
         self._min_samples = min_samples
         self._kept = Kept(VERSION, list(names), None, None, None, {}, {}, [], 0)
         self._sketches: dict[tuple[str, int], Sketch] = {}
+        self._own: dict[str, Own] = {}
         self._dirty: set[tuple[str, int]] = set()
+        self._first_days: Writes = {}
         self._changed = True
         self._use(given)
 
@@ -80,15 +94,18 @@ class ModelWatch:
         if kept.version != VERSION:
             raise StateVersionError(f"watch of {self.model}, version {kept.version}: this release reads {VERSION}")
         self._kept = kept
+        self._changed = False
         self._use(self._given or kept.learned)
+        for segment in list(kept.own):
+            self._restore_own(segment, read)
         for segment, start_ms in kept.windows:
             stored = read(self._window_key(segment, start_ms))
             if stored is None:
                 raise StateVersionError(f"watch of {self.model} lacks the window {start_ms}; restore a whole savepoint")
             found = self._sketches[segment, start_ms] = sketch.from_bytes(stored)
-            if kept.mix is not None and found.named is None:
-                found.name(kept.heavy)  # an earlier release went on estimating
-        self._changed = False
+            mixes = self._mixes(segment)
+            if mixes is not None and found.named is None:
+                found.name(mixes.heavy)  # an earlier release went on estimating
 
     def take(self, segment: str, start_ms: int, answers: Answers) -> None:
         """Count answers of the window that begins at `start_ms`, which must not be closed."""
@@ -96,9 +113,12 @@ class ModelWatch:
         place = (segment, start_ms)
         found = self._sketches.get(place)
         if found is None:
-            found = self._sketches[place] = self._empty()
+            found = self._sketches[place] = self._empty(segment)
             self._kept.windows.append(place)
             self._changed = True
+            if segment != ALL and segment not in self._own and self._reference is not None:
+                # Of answers that come in disorder the earliest, however the log is cut.
+                self._kept.firsts[segment] = min(start_ms, self._kept.firsts.get(segment, start_ms))
         if self._kept.first_ms is None:
             self._kept.first_ms = start_ms
             self._changed = True
@@ -120,6 +140,7 @@ class ModelWatch:
             for segment in sorted({s for s, begun in self._sketches if begun == start}):
                 yield from self._close(segment, start)
             self._learn(start + self._window_ms)
+            self._learn_segments(start + self._window_ms)
         self._forget()
 
     def stale(self, now_ms: int) -> bool:
@@ -139,17 +160,23 @@ class ModelWatch:
         writes: Writes = {
             self._window_key(*place): self._sketches[place].to_bytes() if place in self._sketches else None
             for place in self._dirty
-        }
+        } | self._first_days
         if self._changed:
             writes[self._key()] = _encoder.encode(self._kept)
         self._dirty.clear()
+        self._first_days = {}
         self._changed = False
         return writes
 
     def deleted(self) -> Writes:
         """The writes that forget this model."""
         return dict.fromkeys(
-            [self._key(), *(self._window_key(*place) for place in self._dirty | self._sketches.keys())]
+            [
+                self._key(),
+                *(self._window_key(*place) for place in self._dirty | self._sketches.keys()),
+                *(self._first_key(segment) for segment in self._kept.own),
+                *self._first_days,
+            ]
         )
 
     def _use(self, reference: Reference | None) -> None:
@@ -178,8 +205,28 @@ class ModelWatch:
         chosen = vectors if self._grid is None else vectors[:, self._columns]
         return np.column_stack([chosen, scores, left_over])
 
-    def _empty(self) -> Sketch:
-        named = None if self._kept.mix is None else self._kept.heavy
+    def _restore_own(self, segment: str, read: Read) -> None:
+        stored = read(self._first_key(segment))
+        if stored is None:
+            raise StateVersionError(
+                f"watch of {self.model} lacks the first day of {segment}; restore a whole savepoint"
+            )
+        day = sketch.from_bytes(stored)
+        if self._grid is None or day.counts.shape != self._grid.empty().shape:
+            # Counted in the bins of another reference: the segment begins anew.
+            self._kept.own.remove(segment)
+            self._first_days[self._first_key(segment)] = None
+            self._changed = True
+        else:
+            self._take_own(segment, day)
+
+    def _take_own(self, segment: str, day: Sketch) -> None:
+        assert self._reference is not None, "a first day is counted in the bins of a reference"
+        self._own[segment] = Own(reference_of(day, self._known, self._reference), mixes_of(day))
+
+    def _empty(self, segment: str) -> Sketch:
+        mixes = self._mixes(segment)
+        named = None if mixes is None else mixes.heavy
         if self._grid is None:
             return Sketch(np.zeros((_NO_COLUMNS, 1), np.int64), len(self._names) + 2, named)
         return Sketch(self._grid.empty(), named=named)
@@ -206,14 +253,21 @@ class ModelWatch:
                 return after
 
             described = reports.Window(self.model, segment, from_ms, end_ms, self._window_ms, hold)
-            yield from reports.of_window(found, self._known, self._reference, self._mixes(), described)
+            own = self._own.get(segment)
+            reference = self._reference if own is None else own.reference
+            compared = segment == ALL or own is not None
+            yield from reports.of_window(
+                found, self._known, reference, self._mixes(segment), described, compared=compared
+            )
 
-    def _mixes(self) -> reports.Mixes | None:
-        """What came how often in the first day; None before it is over."""
+    def _mixes(self, segment: str) -> reports.Mixes | None:
+        """What came how often in the segment's first day; None before it is over."""
+        if segment != ALL:
+            return self._own[segment].mixes if segment in self._own else None
         return None if self._kept.mix is None else reports.Mixes(self._kept.mix, self._kept.heavy)
 
     def _day(self, segment: str, end_ms: int) -> Sketch:
-        day = self._empty()
+        day = self._empty(segment)
         for (of, begun), found in sorted(self._sketches.items()):
             if of == segment and end_ms - DAY_MS <= begun < end_ms and found.counts.shape == day.counts.shape:
                 day.merge(found)
@@ -228,8 +282,7 @@ class ModelWatch:
         if day.rows < LEARNING_ROWS:
             self._kept.first_ms = end_ms
             return
-        self._kept.mix = {kind: count / day.rows for kind, count in sorted(day.kinds.items())}
-        self._kept.heavy = {name: count / day.rows for name, count in day.heaviest()}
+        self._kept.mix, self._kept.heavy = mixes_of(day)
         if self._reference is None:
             self._kept.learned = learned(self._names, day)
             # What was counted without a reference can not be compared with it.
@@ -237,9 +290,30 @@ class ModelWatch:
             self._sketches.clear()
             self._kept.windows.clear()
             self._use(self._kept.learned)
-        for found in self._sketches.values():
-            found.name(self._kept.heavy)
-        self._dirty |= self._sketches.keys()
+        self._name(ALL, self._kept.heavy)
+
+    def _learn_segments(self, end_ms: int) -> None:
+        """After the first day of a segment: what it is compared with from here on."""
+        for segment, first_ms in list(self._kept.firsts.items()):
+            if end_ms < first_ms + DAY_MS:
+                continue
+            self._changed = True
+            day = self._day(segment, end_ms)
+            if day.rows < LEARNING_ROWS:
+                self._kept.firsts[segment] = end_ms
+                continue
+            del self._kept.firsts[segment]
+            self._kept.own.append(segment)
+            self._take_own(segment, day)
+            self._first_days[self._first_key(segment)] = day.to_bytes()
+            self._name(segment, self._own[segment].mixes.heavy)
+
+    def _name(self, segment: str, heavy: dict[str, float]) -> None:
+        """From here on the segment's windows count these names alone."""
+        for place, found in self._sketches.items():
+            if place[0] == segment:
+                found.name(heavy)
+                self._dirty.add(place)
 
     def _forget(self) -> None:
         old = [place for place in self._sketches if place[1] < self._kept.closed_ms - DAY_MS]
@@ -251,6 +325,9 @@ class ModelWatch:
 
     def _key(self) -> str:
         return f"watch/{self.model}"
+
+    def _first_key(self, segment: str) -> str:
+        return f"first/{self.model}/{segment}"
 
     def _window_key(self, segment: str, start_ms: int) -> str:
         return f"window/{self.model}/{segment}/{start_ms}"

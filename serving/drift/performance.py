@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -15,7 +16,7 @@ from serving.drift.baseline import Baselines
 from serving.drift.day_report import Day
 from serving.drift.error_reports import of_errors
 from serving.drift.error_rise import Past
-from serving.drift.figure_reports import MIN_POSITIVES, of_estimates, of_labels
+from serving.drift.figure_reports import MIN_POSITIVES, Known, of_estimates, of_labels
 from serving.drift.hysteresis import Held
 from serving.drift.label_share import of_label_share
 from serving.drift.levels import Levels
@@ -36,7 +37,8 @@ class Kept(msgspec.Struct, array_like=True):
 
     `told` is 0 before the estimate is told, 1 after it. `stopped` is by day, too. `shares` are of positives in the
     first day that was told, by model name and segment, with the square of their relative error. `pasts` are errors of
-    calm days, by model and segment.
+    calm days, by model and segment. `firsts` are figures of the first day of each segment that was told, by model,
+    segment and measure.
     """
 
     version: int = VERSION
@@ -48,6 +50,7 @@ class Kept(msgspec.Struct, array_like=True):
     stopped: dict[str, Stopped] = {}
     shares: dict[str, tuple[float, float]] = {}
     pasts: dict[str, Past] = {}
+    firsts: dict[str, Known] = {}
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -121,7 +124,12 @@ class Performance:
                 self._kept.days[name] = 1
                 self._changed = True
                 yield from of_estimates(
-                    day, self._curves[name], self._baselines(model), self._kept.errors, self._levels
+                    day,
+                    self._curves[name],
+                    self._baselines(model),
+                    self._kept.firsts,
+                    self._kept.errors,
+                    self._levels,
                 )
             if self._kept.known_ms >= day.end_ms + self._label_ms:
                 yield from self._mature(day, self._curves[name])
@@ -161,7 +169,7 @@ class Performance:
         """Everything that the labels of a day say."""
         kept, baseline = self._kept, self._baselines(day.model)
         covered = self._covered(curve)
-        yield from of_labels(day, curve, baseline, kept.errors, self._levels, covered=covered)
+        yield from of_labels(day, curve, baseline, kept.firsts, kept.errors, self._levels, covered=covered)
         stopped = kept.stopped.get(_name(day.model, day.segment, day.end_ms // DAY_MS - 1), Stopped())
         goods = int(curve.counts[3].sum())
         yield from of_outcomes(day, stopped, goods, self._levels, covered=covered)
@@ -176,16 +184,20 @@ class Performance:
 
     def _forget(self, model: str) -> None:
         """Drop what is held of a model that has no day left: it has not answered for as long as labels take."""
-        for by_subject in (self._kept.levels, self._kept.errors, self._kept.pasts):
+        for by_subject in self._by_subject():
             for subject in [subject for subject in by_subject if subject.startswith(f"{model}/")]:
                 del by_subject[subject]
+
+    def _by_subject(self) -> tuple[dict[str, Any], ...]:
+        """What is held under names that begin with a model's."""
+        return self._kept.levels, self._kept.errors, self._kept.pasts, self._kept.firsts
 
     def _forget_all_but(self, models: set[str]) -> bool:
         """Whether state of before models were forgotten held one that is gone; shares of labels are of names."""
         kept = tuple(f"{model}/" for model in models)
         gone = [
             (by_subject, subject)
-            for by_subject in (self._kept.levels, self._kept.errors, self._kept.pasts)
+            for by_subject in self._by_subject()
             for subject in by_subject
             if not subject.startswith(kept) and not subject.endswith(f"/{POSITIVE_SHARE}")
         ]

@@ -53,11 +53,18 @@ class Window(NamedTuple):
 
 
 def of_window(
-    sketch: Sketch, names: list[str], reference: Reference, mixes: Mixes | None, window: Window
+    sketch: Sketch,
+    names: list[str],
+    reference: Reference,
+    mixes: Mixes | None,
+    window: Window,
+    *,
+    compared: bool = True,
 ) -> Iterator[DriftReport]:
     """Every report of one window. `names` are the sketch's columns before the score and the reconstruction.
 
-    `mixes` is None before the first day is over.
+    `mixes` is None before the first day is over. Not `compared` is a segment whose own first day is not over: what is
+    missing, out of range or of another shape is told of it, for that asks for no distribution.
     """
     yield _report(
         window, "feature", VECTOR, "unread_share", sketch.unread / (sketch.rows + sketch.unread), UNREAD, sketch.rows
@@ -66,7 +73,9 @@ def of_window(
         return
     # Before the first day is over the running day is a part of one.
     whole_ms = 0 if mixes is None else window.end_ms - window.start_ms
-    yield from _features(sketch, names, reference, window, whole_ms)
+    yield from _features(sketch, names, reference, window, whole_ms, compared=compared)
+    if not compared:
+        return
     place = len(names)
     found = _compare(sketch, place, reference.score, reference.rows)
     if found is not None:
@@ -89,10 +98,10 @@ def of_window(
 
 
 def _features(
-    sketch: Sketch, names: list[str], reference: Reference, window: Window, whole_ms: int
+    sketch: Sketch, names: list[str], reference: Reference, window: Window, whole_ms: int, *, compared: bool
 ) -> Iterator[DriftReport]:
     """`whole_ms` is the longest cycle that the window surely holds a whole one of."""
-    compared: list[tuple[str, Comparison]] = []
+    comparisons: list[tuple[str, Comparison]] = []
     for place, name in enumerate(names):
         nulls, outside = sketch.odd[place] / sketch.rows
         for measure, share, limits in (("null_share", nulls, NULLS), ("outside_share", outside, OUTSIDE)):
@@ -101,13 +110,13 @@ def _features(
             if share > 0 or report.since_ms == report.event_time_ms:
                 yield report
         yield from _range(sketch, place, reference.features[name], name, window)
-        if CYCLES_MS.get(name, 0) > whole_ms:
+        if not compared or CYCLES_MS.get(name, 0) > whole_ms:
             continue
         found = _compare(sketch, place, reference.features[name], reference.rows)
         if found is not None:
-            compared.append((name, found))
-    corrected = adjusted([found.p_value for _, found in compared])
-    for (name, found), p_value in zip(compared, corrected, strict=True):
+            comparisons.append((name, found))
+    corrected = adjusted([found.p_value for _, found in comparisons])
+    for (name, found), p_value in zip(comparisons, corrected, strict=True):
         report = _psi(window, "feature", name, found, p_value, likely=p_value < ALPHA and found.psi > found.chance)
         yield report
         # The last time when it is over: what began with one of them ends with it.

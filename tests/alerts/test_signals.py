@@ -7,7 +7,7 @@ from infra.alerts import signals
 from infra.alerts.routing_state import RouterState
 from schemas.alerts.catalogue import DEFINITIONS
 from schemas.alerts.definition import Reports
-from schemas.measures import MEASURES
+from schemas.measures import DISTANCES, MEASURES
 from schemas.units import DAY_MS, HOUR_MS
 from schemas.watching import Aggregate, Anomaly
 
@@ -26,7 +26,7 @@ def told(state, given, now_ms=NOON_MS):
         (report(value=0.26, level="significant"), ["FeatureDrift", "FeatureDriftSevere"]),
         (report(measure="kullback_leibler", value=0.2), ["DivergenceHigh"]),
         (report(measure="kullback_leibler", value=0.1), []),
-        (report(measure="wasserstein"), ["DistributionChanged"]),
+        (report(measure="wasserstein"), []),
         (report(measure="null_share", value=0.11), ["MissingValuesHigh"]),
         (report(measure="null_share", value=0.1), []),
         (report(measure="outside_share"), ["RangeViolated"]),
@@ -95,6 +95,19 @@ def test_what_an_alert_waits_for_is_measured_by_somebody(definition):
     assert written is None or set(definition.signal.measures) <= set(written)
 
 
+def test_no_alert_can_fire_only_where_a_graver_one_speaks_for_it():
+    """Other distances have the level of PSI: what waits for its highest is always inhibited by FeatureDrift."""
+    shadowed = {
+        name
+        for name, definition in DEFINITIONS.items()
+        if isinstance(definition.signal, Reports)
+        and definition.signal.subject == "feature"
+        and set(definition.signal.measures) & (set(DISTANCES) - {"psi"})
+        and "moderate" not in definition.signal.levels
+    }
+    assert shadowed == set()
+
+
 def test_segments_features_and_models_are_alerts_of_their_own():
     state = RouterState()
     assert told(state, report(value=0.22)) != []
@@ -105,10 +118,10 @@ def test_segments_features_and_models_are_alerts_of_their_own():
 
 def test_an_alert_of_which_nothing_is_heard_ends_by_itself():
     state = RouterState()
-    told(state, report(measure="wasserstein"))
+    told(state, report(measure="outside_share"))
     assert signals.expired(state, NOON_MS + signals.LIFE_MS - 1) == []
     (over,) = signals.expired(state, NOON_MS + signals.LIFE_MS)
-    assert (over.name, over.state) == ("DistributionChanged", "resolved")
+    assert (over.name, over.state) == ("RangeViolated", "resolved")
     assert signals.expired(state, NOON_MS + 2 * signals.LIFE_MS) == []
 
 

@@ -132,16 +132,16 @@ def test_a_map_of_drift_shows_the_loudest_measure_and_what_drifts_most_first():
         seen.take(report)
     (shown,) = seen.view()
     assert (shown.model, shown.span_ms, shown.subjects) == ("fraud@3", HOUR_MS, 14)
-    answer = seen.answer("fraud@3", "", HOUR_MS)
+    answer = seen.answer("fraud@3", "", HOUR_MS, HOUR_MS)
     assert len(answer.windows_ms) == drift.SHOWN_WINDOWS
     assert answer.rows[0].name == "merchant_risk"
     assert answer.rows[0].cells[-1].level == "significant"
     levels = [drift.LEVELS.index(row.cells[-1].level) for row in answer.rows]
     assert levels == sorted(levels, reverse=True)
-    found = seen.reports("fraud@3", "", HOUR_MS, "feature", "merchant_risk", shown.window_end_ms).reports
+    found = seen.reports("fraud@3", "", HOUR_MS, HOUR_MS, "feature", "merchant_risk", shown.window_end_ms).reports
     assert [one.measure for one in found] == ["psi", "ks"]
     assert answer.rows[0].cells[-1].measure == "psi"
-    assert seen.answer("other", "", HOUR_MS).rows == []
+    assert seen.answer("other", "", HOUR_MS, HOUR_MS).rows == []
 
 
 def alert(state="firing", labels=None, at_ms=NOW_MS):
@@ -203,7 +203,7 @@ def test_a_model_with_many_reports_pushes_out_no_other_and_old_windows_go_first(
     reports = list(drift_reports(NOW_MS))
     for report in reports:
         seen.take(report)
-    before = seen.answer("fraud@3", "", HOUR_MS)
+    before = seen.answer("fraud@3", "", HOUR_MS, HOUR_MS)
     for window in range(3 * drift.SHOWN_WINDOWS):
         for name in range(drift.MAX_REPORTS // drift.SHOWN_WINDOWS):
             end_ms = NOW_MS + window * HOUR_MS
@@ -212,8 +212,8 @@ def test_a_model_with_many_reports_pushes_out_no_other_and_old_windows_go_first(
                     reports[0], model="busy", name=f"f{name}", window_start_ms=end_ms - HOUR_MS, window_end_ms=end_ms
                 )
             )
-    assert seen.answer("fraud@3", "", HOUR_MS) == before
-    ends = seen.answer("busy", "", HOUR_MS).windows_ms
+    assert seen.answer("fraud@3", "", HOUR_MS, HOUR_MS) == before
+    ends = seen.answer("busy", "", HOUR_MS, HOUR_MS).windows_ms
     assert len(ends) <= drift.SHOWN_WINDOWS
     assert ends[-1] == NOW_MS + (3 * drift.SHOWN_WINDOWS - 1) * HOUR_MS
 

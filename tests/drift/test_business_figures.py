@@ -247,6 +247,22 @@ def test_nothing_is_judged_before_there_is_a_past():
     assert series(values) == []
 
 
+def test_anomalies_of_names_that_begin_alike_are_told_apart():
+    watched, ids = Anomalies(nothing), set()
+    places = [
+        {"entity": "merchant-0000000001"}, {"entity": "merchant-0000000002"},
+        {"segment": "europe-north"}, {"segment": "europe-south"},
+    ]  # fmt: skip
+    for window in range(WARM_UP + IN_A_ROW + 1):
+        value = 0.0 if window > WARM_UP else 100.0
+        end_ms = START_MS + (window + 1) * 5 * MINUTE_MS
+        for name in ("purchase_revenue_of_first", "purchase_revenue_of_second"):
+            seen = [watched.see(name, value, end_ms, **place) for place in places]
+            ids |= {anomaly.event_id for anomaly in seen if anomaly is not None}
+    assert len(ids) == 2 * len(places)
+    assert max(map(len, ids)) <= 64
+
+
 def test_a_merchant_that_stops_is_an_anomaly_of_its_own():
     rng = np.random.default_rng(6)
     records = []

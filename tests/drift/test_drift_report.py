@@ -58,6 +58,34 @@ def test_since_counts_from_the_newest_report_and_a_report_written_twice_is_one(r
     assert histories(reports, DAY_MS, "other@1") == []
 
 
+def figure(reports, day, *, value=0.9, level="none", segment="", model="fraud@1"):
+    """What labels say of a day that ended so many days after the newest report."""
+    end_ms = max(report.event_time_ms for report in reports) + day * DAY_MS
+    return msgspec.structs.replace(
+        reports[0], event_id=f"f{day}{segment}{model}", event_time_ms=end_ms, model=model, segment=segment, level=level,
+        subject="performance", name="roc_auc", measure="roc_auc", value=value, limit=0.85, every_ms=DAY_MS,
+        window_start_ms=end_ms - DAY_MS, window_end_ms=end_ms,
+    )  # fmt: skip
+
+
+def test_what_labels_say_of_a_month_ago_is_as_new_as_the_newest_of_its_kind(reports):
+    days = [figure(reports, day) for day in (-33, -32, -31)]
+    gold = figure(reports, -31, segment="gold", value=0.7, level="significant")
+    retired = figure(reports, -40, model="fraud@0")
+    told = [h for h in histories([*reports, *days, gold, retired], DAY_MS) if h.newest.measure == "roc_auc"]
+    assert [(h.newest.segment, h.newest.model) for h in told] == [("gold", "fraud@1"), ("", "fraud@1")]
+    assert [report.event_id for report in told[1].reports] == [days[-1].event_id]
+    (told,) = [h for h in histories([*reports, *days], 2 * DAY_MS) if h.newest.measure == "roc_auc"]
+    assert [report.event_id for report in told.reports] == [days[1].event_id, days[2].event_id]
+    assert len(histories([*reports, *days], HOUR_MS)) == len(histories(reports, HOUR_MS)) + 1
+
+
+def test_healthy_performance_is_no_worse_than_a_feature_that_nears_its_limit(reports):
+    near = msgspec.structs.replace(reports[0], event_id="near", name="near", measure="psi", value=0.19, limit=0.2)
+    order = [h.newest.name for h in histories([figure(reports, 0, value=0.95), near], DAY_MS)]
+    assert order == ["near", "roc_auc"]
+
+
 def test_the_page_is_whole_and_loads_nothing(reports):
     # A name may hold anything: it comes from a topic.
     strange = msgspec.structs.replace(reports[0], name="<script>alert(1)</script>", measure="psi", event_id="x")

@@ -139,17 +139,6 @@ def test_too_few_answers_say_nothing():
     assert min(report.samples for report in run.reports) == 600
 
 
-def test_segments_of_the_settings_are_told_apart_and_others_are_part_of_all():
-    settings = Drift(sample_permille=1000, segments=["gold"])
-    gold = hours(3, 250, {0: 3.0}, segment="gold")
-    rest = hours(3, 750, {}, seed=5, segment="iron")
-    run = Run(settings, given=REFERENCE).feed(sorted(gold + rest, key=lambda r: r.arrival_ms))
-    assert {report.segment for report in run.reports} == {"", "gold"}
-    all_of_it, of_gold = (found(run.reports, WATCHED[0], segment=s)[0] for s in ("", "gold"))
-    assert (of_gold.samples, all_of_it.samples) == (250, 1000)
-    assert all_of_it.value < of_gold.value
-
-
 def test_nulls_values_out_of_range_and_vectors_of_another_shape_are_told():
     log = hours(2, 300, {})
     rng = np.random.default_rng(3)

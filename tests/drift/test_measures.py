@@ -62,7 +62,9 @@ def test_divergence_and_distance_equal_scipys(counts):
     if not current.any():
         return
     assert kullback_leibler(reference, current) == pytest.approx(stats.entropy(current, reference), abs=1e-9)
-    assert jensen_shannon(reference, current) == pytest.approx(distance.jensenshannon(reference, current, 2), abs=1e-7)
+    # The root of what is left by rounding is larger than that: the divergence is what both compute.
+    wanted = distance.jensenshannon(reference, current, 2)
+    assert jensen_shannon(reference, current) ** 2 == pytest.approx(wanted**2, abs=1e-9)
 
 
 @given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), min_size=2, max_size=12))

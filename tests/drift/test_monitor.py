@@ -47,6 +47,6 @@ def test_a_restored_monitor_judges_errors_by_the_past_that_it_had():
     first = watched(state)
     before = told(first, 0, WORSE_FROM)
     state |= first._monitor.take_writes()
-    assert msgspec.msgpack.decode(state[KEY])[-1]
+    assert msgspec.msgpack.decode(state[KEY])[-2]
     assert before + told(watched(state), WORSE_FROM, DAYS) == whole
     assert {report.level for report in whole if report.subject == "error"} == {"none", "significant"}

@@ -96,6 +96,19 @@ def test_a_feature_that_was_served_wrong_is_named_with_its_share():
     assert (last.value, last.level, last.subject) == (1.0, "significant", "skew")
 
 
+@pytest.mark.parametrize("name", [name for name in OWN if name.startswith("user_")])
+def test_a_feature_that_is_served_wrong_from_the_first_payment_on_is_found_whichever_it_is(name):
+    def spoil(decision):
+        features = list(decision.features)
+        features[NAMES.index(name)] += 100
+        return features
+
+    check = Check()
+    reports = check.feed(log(80, spoil))
+    assert check.counted["parity_compared", ""] == check.counted["parity_mismatches", name] == 80
+    assert {report.level for report in reports if report.name == name} == {"significant"}
+
+
 def test_a_payment_and_its_decision_may_come_in_any_order_and_in_any_cut():
     records = log(120)
     backwards = [records[place + 1 - 2 * (place % 2)] for place in range(len(records))]

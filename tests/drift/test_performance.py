@@ -225,7 +225,7 @@ def test_state_of_before_errors_had_a_past_is_read_and_begins_one():
     first = Performance(state.get, baseline, label_days=2)
     days(first, 4)
     state |= first.take_writes()
-    *before, pasts = msgspec.msgpack.decode(state[KEY])
+    *before, pasts, _ = msgspec.msgpack.decode(state[KEY])
     assert pasts
     state[KEY] = msgspec.msgpack.encode(before)
     again = Performance(state.get, baseline, label_days=2)

@@ -2,7 +2,7 @@
 
 import { Chart, histogram, legend } from "./charts.js";
 import { h, put } from "./dom.js";
-import { count, date, figure, hour, share, span, words } from "./format.js";
+import { count, date, day, figure, hour, share, span, words } from "./format.js";
 import { ask } from "./live.js";
 import { chip, choice, empty, panel, when } from "./pieces.js";
 
@@ -31,23 +31,23 @@ function mount(root, live) {
     const ofModel = maps.filter((map) => map.model === model);
     const segments = [...new Set(ofModel.map((map) => map.segment))];
     const segment = segments.includes(chosen?.segment) ? chosen.segment : segments[0];
-    const spans = ofModel.filter((map) => map.segment === segment).map((map) => map.span_ms);
-    chosen = { model, segment, span_ms: spans.includes(chosen?.span_ms) ? chosen.span_ms : spans[0] };
+    const paces = ofModel.filter((map) => map.segment === segment).map(({ span_ms, every_ms }) => ({ span_ms, every_ms }));
+    chosen = { model, segment, ...(paces.find((one) => one.span_ms === chosen?.span_ms && one.every_ms === chosen?.every_ms) ?? paces[0]) };
     const change = (key) => (value) => {
-      chosen = { ...chosen, [key]: key === "span_ms" ? Number(value) : value };
+      chosen = { ...chosen, ...(key === "pace" ? paces[Number(value)] : { [key]: value }) };
       cell = null;
       showNothing();
       choose();
       drawMap();
     };
     // A list that somebody has open must not be made anew.
-    const text = JSON.stringify([names, segments, spans, chosen]);
+    const text = JSON.stringify([names, segments, paces, chosen]);
     if (tools.dataset.text === text) return;
     tools.dataset.text = text;
     put(tools,
       choice("Model", names.map((name) => [name, name]), model, change("model")),
       segments.length > 1 ? choice("Segment", segments.map((name) => [name, name || "everybody"]), segment, change("segment")) : null,
-      spans.length > 1 ? choice("Windows", spans.map((ms) => [String(ms), `windows of ${span(ms)}`]), String(chosen.span_ms), change("span_ms")) : null);
+      paces.length > 1 ? choice("Windows", paces.map((one, place) => [String(place), pace(one)]), String(paces.findIndex((one) => pace(one) === pace(chosen))), change("pace")) : null);
   }
 
   async function drawMap() {
@@ -60,11 +60,12 @@ function mount(root, live) {
       return;
     }
     if (turn !== asked) return;
+    const begun = map.every_ms < 86_400_000 ? hour : day;
     const held = document.activeElement?.dataset?.cell;
     const table = h("table", { class: "heat", onkeydown: keys },
       h("caption", { class: "hidden" }, `Drift of ${map.model} by subject and window; arrow keys move, Enter opens`),
       h("thead", {}, h("tr", {}, h("th", { scope: "col" }, h("span", { class: "hidden" }, "Subject")),
-        map.windows_ms.map((end, i) => h("th", { scope: "col" }, i % 4 === (map.windows_ms.length - 1) % 4 ? hour(end) : h("span", { class: "hidden" }, hour(end)))))),
+        map.windows_ms.map((end, i) => h("th", { scope: "col" }, i % 4 === (map.windows_ms.length - 1) % 4 ? begun(end) : h("span", { class: "hidden" }, begun(end)))))),
       h("tbody", {}, map.rows.map((row) => h("tr", {},
         h("th", { scope: "row", title: row.name }, title(row)),
         map.windows_ms.map((end) => h("td", {}, button(row, row.cells.find((one) => one.window_end_ms === end))))))));
@@ -81,10 +82,9 @@ function mount(root, live) {
   function button(row, one) {
     if (!one) return null;
     const id = `${row.subject}/${row.name}/${one.window_end_ms}`;
-    const ratio = one.limit > 0 ? Math.min(1, one.value / one.limit) : 0;
     const said = `${row.name}, ${date(one.window_end_ms)}: ${words(one.measure)} ${figure(one.value)} of ${figure(one.limit)}, ${one.level}`;
     return h("button", {
-      type: "button", class: `cell ${one.level}`, vars: { "--ratio": ratio.toFixed(2) }, tabindex: -1, "data-cell": id,
+      type: "button", class: `cell ${one.level}`, vars: { "--ratio": Math.min(1, one.nearness).toFixed(2) }, tabindex: -1, "data-cell": id,
       "aria-label": said, title: said, "aria-pressed": String(cell === id), onclick: (event) => open(row, one, event.currentTarget, id, event.isTrusted),
     });
   }
@@ -142,6 +142,11 @@ function mount(root, live) {
       drawMap();
     }
   };
+}
+
+// Windows that overlap are told by how often they come, too: a day each hour is the running day.
+function pace({ span_ms, every_ms }) {
+  return every_ms === span_ms ? `windows of ${span(span_ms)}` : `windows of ${span(span_ms)}, every ${span(every_ms)}`;
 }
 
 function problem(error) {

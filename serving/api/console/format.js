@@ -4,14 +4,16 @@ const whole = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 const money = new Intl.NumberFormat("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const minute = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
-const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+const moment = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+const dayOfMonth = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
 
 export const count = (value) => whole.format(value);
 export const amount = (value) => money.format(value);
 export const share = (value) => (value > 0 && value < 0.001 ? "< 0.1 %" : `${(100 * value).toFixed(1)} %`);
 export const time = (ms) => clock.format(ms);
 export const hour = (ms) => minute.format(ms);
-export const date = (ms) => day.format(ms);
+export const date = (ms) => moment.format(ms);
+export const day = (ms) => dayOfMonth.format(ms);
 
 export function figure(value) {
   if (value === 0) return "0";
