@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from schemas.units import HOUR_MS
-from schemas.watching import DAY_MS, DriftReport
+from schemas.units import DAY_MS, HOUR_MS
+from schemas.watching import DriftReport
 from serving.drift.nearness import nearness
 
 _RANK = {"significant": 0, "moderate": 1, "none": 2}

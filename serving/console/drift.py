@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from schemas.watching import DAY_MS, DriftLevel, DriftReport
+from schemas.units import DAY_MS
+from schemas.watching import DriftLevel, DriftReport
 from serving.drift.nearness import nearness
 
 MAX_REPORTS = 20_000
