@@ -12,9 +12,8 @@ from schemas.control_records import By, of_type
 from schemas.errors import GateError
 from schemas.events import Snapshot
 from schemas.settings import Promotion
+from schemas.units import HOUR_MS
 from serving.registry import PRODUCTION
-
-HOUR_MS = 3600 * 1000
 
 
 def pass_gate(records: Records, snapshot: Snapshot, by: By, by_hand: Force, policy: Promotion) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 from api_builders import NOW_MS, Client, app
-from console_scene import HOUR_MS
 
 from schemas import codec, topics
-from schemas.watching import DAY_MS, DriftReport
+from schemas.units import DAY_MS, HOUR_MS
+from schemas.watching import DriftReport
 from serving.console import drift
 from serving.console.console import Console
 from serving.drift.nearness import nearness

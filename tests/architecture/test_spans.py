@@ -44,8 +44,8 @@ def test_a_span_is_above_zero_and_as_long_as_the_command_allows_at_most() -> Non
             converted(text, span)
 
 
-def test_four_commands_ask_since_when() -> None:
-    assert len(SINCE) == 4
+def test_several_commands_ask_since_when() -> None:
+    assert len(SINCE) >= 4
 
 
 @pytest.mark.parametrize("path", SINCE)

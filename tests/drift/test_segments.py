@@ -5,16 +5,16 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 import pytest
-from drift_builders import HOUR_MS, MODEL, PLACES, START_MS, WATCHED, Run, found, hours, make_reference, record, vectors
+from drift_builders import MODEL, PLACES, START_MS, WATCHED, Run, found, hours, make_reference, record, vectors
 
 from schemas.errors import StateVersionError
 from schemas.settings import Drift
+from schemas.units import DAY_MS, HOUR_MS
 from serving.drift.baseline import Baseline
 from serving.drift.performance import KEY, Performance
 
 REFERENCE = make_reference()
 NONE, SIGNIFICANT = "none", "significant"
-DAY_MS = 24 * HOUR_MS
 FIRST_MS = 20_400 * DAY_MS
 GOLD = Drift(sample_permille=1000, segments=["gold"])
 

@@ -9,12 +9,11 @@ import numpy as np
 from learn_builders import NAMES, labelled
 
 from online_learning.catalogue import definition
-from online_learning.contradictions import MINUTE_MS
 from online_learning.course import BETWEEN_MS, YOUNG, Course
 from online_learning.holdout import Holdout
-from online_learning.limits import HOUR_MS
 from schemas.events import LabelledExample, Snapshot
 from schemas.snapshots import unpack
+from schemas.units import HOUR_MS, MINUTE_MS
 from schemas.watching import Alert
 
 
