@@ -25,6 +25,8 @@ PAUSE_MS = DAY_MS
 # Raised by this much a time, and never beyond: somebody must still be stopped.
 STEP, HIGHEST = 0.05, 0.97
 AUTHOR = "alert-router"
+# What tries the way to people carries this label, and changes nothing.
+TRIAL = "trial"
 
 
 def flag(response: ResponseName) -> str:
@@ -43,13 +45,13 @@ def respond(
     responded_ms: dict[str, int],
     now_ms: int,
 ) -> list[ControlRecord]:
-    """The control records that answer an alert that fires; none where its definition has no response, its flag is
-    off, it was made within PAUSE_MS, or there is nothing to change. `online` are the online models in force.
-    `responded_ms` is when each response was last made, and is brought up to date.
+    """The control records that answer an alert that fires; none where it is a trial, its definition has no response,
+    its flag is off, it was made within PAUSE_MS, or there is nothing to change. `online` are the online models in
+    force. `responded_ms` is when each response was last made, and is brought up to date.
     """
     definition = DEFINITIONS.get(name)
     response = definition.response if definition else None
-    if response is None or not flags.get(flag(response), False):
+    if TRIAL in labels or response is None or not flags.get(flag(response), False):
         return []
     about = labels.get("model") or labels.get("learner") or labels.get("job_name", "")
     last = responded_ms.get(f"{response}/{about}")

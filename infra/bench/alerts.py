@@ -17,6 +17,7 @@ import uvicorn
 from infra import publish, wall_clock
 from infra.alerts import probes
 from infra.alerts.process import Process
+from infra.alerts.responses import TRIAL
 from infra.bench.percentiles import Percentiles, percentiles
 from infra.stack.part import LOOPBACK
 from schemas.alerts.catalogue import DEFINITIONS
@@ -79,7 +80,7 @@ def _publish(client: publish.Client, trial: str, run: str, *, opening: bool, ove
         summary="a trial of the bench",
         since_ms=now_ms,
         # Alertmanager groups by model: a model of its own opens a group.
-        labels={"trial": trial, "model": trial if opening else run},
+        labels={TRIAL: trial, "model": trial if opening else run},
     )
     publish.publish(publish.records([alert]), client, publish.Pace())
 
@@ -92,7 +93,7 @@ def _receiver(arrived: dict[str, float]) -> Iterator[str]:
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             for notice in body["notices"]:
-                arrived.setdefault(notice.get("labels", {}).get("trial", ""), time.time())
+                arrived.setdefault(notice.get("labels", {}).get(TRIAL, ""), time.time())
             self.send_response(200)
             self.end_headers()
 

@@ -9,6 +9,7 @@ import uvicorn
 
 from infra import publish, wall_clock
 from infra.alerts import alertmanager_client, process
+from infra.alerts.responses import TRIAL
 from infra.cli.span import Span
 from infra.stack.part import LOOPBACK
 from infra.stack.ports import refused
@@ -86,7 +87,7 @@ def deliveries(settings: Settings, person: str | None, since: int, limit: int) -
 @click.option("--over", is_flag=True, help="Say that it is over.")
 @click.pass_obj
 def test(settings: Settings, name: str, *, over: bool) -> None:
-    """Publish a trial of the alert NAME, labelled trial, which takes the whole way to people."""
+    """Publish a trial of the alert NAME, labelled trial: it takes the whole way to people, and nothing responds."""
     definition = DEFINITIONS.get(name)
     if definition is None:
         raise NotFoundError(f"no alert {name}; the alerts are on docs/alerts.md")
@@ -102,7 +103,7 @@ def test(settings: Settings, name: str, *, over: bool) -> None:
         summary=f"trial of {name}",
         limit=definition.limit,
         since_ms=now_ms,
-        labels={"trial": "yes"},
+        labels={TRIAL: "yes"},
         runbook=definition.page,
     )
     publish.publish(publish.records([trial]), publish.connect(settings.kafka), publish.Pace())

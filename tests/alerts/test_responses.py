@@ -23,10 +23,10 @@ ALL_ON = {flag(response): True for response in ("retrain", "raise-thresholds", "
 ONLINE = {"fraud-champion": OnlineModel("fraud@1", "champion"), "other": OnlineModel("trees", "member")}
 
 
-def made(name, *, flags=ALL_ON, policy=None, known=None, now_ms=1000, model="fraud@1", online=ONLINE):
+def made(name, *, flags=ALL_ON, policy=None, known=None, now_ms=1000, model="fraud@1", online=ONLINE, **labels):
     given = {"flags": flags, "policy": policy or Policy(), "online": online}
     given["responded_ms"] = {} if known is None else known
-    records = respond(name, {"model": model}, "it happened", now_ms=now_ms, **given)
+    records = respond(name, {"model": model, **labels}, "it happened", now_ms=now_ms, **given)
     return [(record.kind, control.payload(record)) for record in records]
 
 
@@ -87,6 +87,14 @@ def test_a_response_to_the_same_thing_is_made_once_a_day():
     assert made("FeatureDriftSevere", known=known, now_ms=PAUSE_MS - 1) == []
     assert made("FeatureDriftSevere", known=known, now_ms=PAUSE_MS - 1, model="other@1")
     assert made("FeatureDriftSevere", known=known, now_ms=PAUSE_MS)
+
+
+@pytest.mark.parametrize("name", RESPONDING)
+def test_a_trial_is_not_responded_to_and_leaves_the_day_to_the_alert_itself(name):
+    known = {}
+    assert made(name, known=known, trial="yes") == []
+    assert known == {}
+    assert made(name, known=known)
 
 
 def test_an_alert_without_a_response_and_an_unknown_one_do_nothing():
