@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from infra.alerts.notice import Message, Notice
-from infra.alerts.wording import body, paragraph, subject
+from infra.alerts.wording import MOST_SHOWN, body, paragraph, subject
 from schemas.settings import Channel
 from schemas.watching import AlertSeverity
 
@@ -18,18 +18,19 @@ PAGERDUTY: dict[AlertSeverity, str] = {"critical": "critical", "high": "error", 
 SEVEREST: tuple[AlertSeverity, ...] = ("critical", "high", "warning", "info")
 
 
-def payload(channel: Channel, message: Message) -> dict[str, Any]:
-    """The JSON object to post. A channel that prints has none."""
+def payloads(channel: Channel, message: Message) -> list[dict[str, Any]]:
+    """The JSON objects to post in turn: one, or for PagerDuty one for each incident that begins or is over."""
     if channel.kind == "slack":
-        return slack(message)
+        return [slack(message)]
     if channel.kind == "pagerduty":
         return pagerduty(channel.key, message)
-    return webhook(message)
+    return [webhook(message)]
 
 
 def webhook(message: Message) -> dict[str, Any]:
     """Everything: the message with each notice whole."""
     built: dict[str, Any] = msgspec.to_builtins(message)
+    del built["incidents"]
     return built | {"subject": subject(message)}
 
 
@@ -39,21 +40,39 @@ def slack(message: Message) -> dict[str, Any]:
     return {"text": subject(message), "blocks": [{"type": "section", "text": {"type": "mrkdwn", "text": text}}]}
 
 
-def pagerduty(key: str, message: Message) -> dict[str, Any]:
-    """An event of version 2. A single alert opens an incident and closes it; several together open one of their own."""
+def pagerduty(key: str, message: Message) -> list[dict[str, Any]]:
+    """Events of version 2: an alert opens an incident of its own and closes it, a burst opens one for all of it.
+
+    Taking the same event twice changes nothing at PagerDuty, and neither does the end of what it does not know.
+    """
+    told: dict[tuple[str, str, int], list[Notice]] = {}
+    for number, (notice, incident) in enumerate(zip(message.notices, message.incidents, strict=True)):
+        if incident:
+            # An alert's own events keep their order, as when it ends and comes back in one message; those of a burst
+            # are one, in the place of the last, so that its end comes after all that began.
+            alone = incident == notice.key(message.person)
+            place = (incident, notice.state, number if alone else -1)
+            told[place] = told.pop(place, [])
+            told[place].append(notice)
+    return [
+        _event(key, incident, msgspec.structs.replace(message, notices=notices))
+        for (incident, _, _), notices in told.items()
+    ]
+
+
+def _event(key: str, incident: str, message: Message) -> dict[str, Any]:
+    """The event of an incident whose notices, all in one state, are those of the message."""
     first = message.notices[0]
-    alone = len(message.notices) == 1
-    over = all(notice.state == "resolved" for notice in message.notices)
     severity = min((notice.severity for notice in message.notices), key=SEVEREST.index)
     return {
         "routing_key": key,
-        "event_action": "resolve" if over else "trigger",
-        "dedup_key": first.key(message.person) if alone else message.message_id,
+        "event_action": "resolve" if first.state == "resolved" else "trigger",
+        "dedup_key": incident,
         "payload": {
             "summary": _cut(subject(message), PAGERDUTY_CHARACTERS),
             "severity": PAGERDUTY[severity],
             "source": "sluice",
-            "custom_details": {"alerts": [paragraph(notice) for notice in message.notices[:20]]},
+            "custom_details": {"alerts": [paragraph(notice) for notice in message.notices[:MOST_SHOWN]]},
         },
         "links": _links(first),
     }

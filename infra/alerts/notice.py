@@ -43,7 +43,8 @@ class Message(msgspec.Struct, frozen=True):
     """What is sent to a person at once: notices of one urgency, over `channels` of theirs, by number.
 
     A critical message takes several channels at once; any other one, each in turn until one takes it. `dropped` notices
-    before these found no room to wait.
+    before these found no room to wait. `incidents` are those of PagerDuty, one for each notice; see
+    `infra/alerts/incidents.py`.
     """
 
     message_id: str
@@ -52,3 +53,4 @@ class Message(msgspec.Struct, frozen=True):
     notices: list[Notice]
     channels: list[int]
     dropped: int = 0
+    incidents: list[str] = []

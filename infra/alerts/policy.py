@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from infra.alerts import incidents
 from infra.alerts.notice import Message, Notice
 from infra.alerts.quiet_hours import free_from_ms, zone_of
 from infra.alerts.routing_state import PersonState, RouterState, Told, Waiting
@@ -66,6 +67,7 @@ class Policy:
             person.waiting[:0] = [Waiting(notice, now_ms) for notice in message.notices]
             person.dropped += message.dropped
             return
+        incidents.delivered(person, message)
         person.failures = person.retry_ms = 0
         person.delivered_ms += [now_ms] * len(delivered)
         for number in delivered:
@@ -113,7 +115,7 @@ class Policy:
             before.state = "firing"
             return False
         state.told.pop(key, None)
-        state.told[key] = Told("firing", now_ms)
+        state.told[key] = Told("firing", now_ms, incident=before.incident if before else "")
         while len(state.told) > MAX_TOLD:
             del state.told[next(iter(state.told))]
         return True
@@ -139,13 +141,15 @@ class Policy:
         taken = set(map(id, chosen))
         state.waiting = [w for w in state.waiting if id(w) not in taken]
         self._state.messages += 1
+        message_id, notices = f"{person.name}-{self._state.messages}", [w.notice for w in chosen]
         state.under_way = Message(
-            message_id=f"{person.name}-{self._state.messages}",
+            message_id=message_id,
             person=person.name,
             urgent=bool(ready),
-            notices=[w.notice for w in chosen],
+            notices=notices,
             channels=channels,
             dropped=state.dropped,
+            incidents=incidents.named(state, person.name, notices, message_id),
         )
         state.dropped = 0
         return state.under_way

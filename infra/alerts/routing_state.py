@@ -13,11 +13,15 @@ LIFE_MS = 150 * MINUTE_MS
 
 
 class Told(msgspec.Struct):
-    """What was last taken in for a person of one alert; `muted` when its return within the dedup time was passed by."""
+    """What was last taken in for a person of one alert; `muted` when its return within the dedup time was passed by.
+
+    `incident` is the one that it opened at PagerDuty, until its end is delivered.
+    """
 
     state: State
     at_ms: int
     muted: bool = False
+    incident: str = ""
 
 
 class Waiting(msgspec.Struct):

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from infra.alerts.channels import payload
+from infra.alerts.channels import payloads
 from infra.alerts.notice import Message
 from infra.alerts.wording import body
 from schemas.settings import Channel
@@ -32,12 +32,27 @@ Send = Callable[[Channel, Message], tuple[Outcome, str]]
 
 
 def send(channel: Channel, message: Message, echo: Callable[[str], None]) -> tuple[Outcome, str]:
-    """Deliver a message: refused when the other side says that it is wrong, failed when it did not answer in time."""
+    """Deliver a message: refused when the other side says that it is wrong, failed when it did not answer in time.
+
+    Of several posts all must be taken; what was taken before one was not comes again with the next try, and only
+    PagerDuty has several, for which the same event twice is one.
+    """
     if channel.kind == "terminal":
         echo(body(message))
         return "delivered", ""
-    content = msgspec.json.encode(payload(channel, message))
-    request = urllib.request.Request(channel.url, data=content, headers={"Content-Type": "application/json"})  # noqa: S310  settings allow http alone
+    refused, detail = "", "nothing to post"
+    for content in payloads(channel, message):
+        outcome, detail = _post(channel.url, msgspec.json.encode(content))
+        if outcome == "failed":
+            # The next one would only wait as long.
+            return outcome, detail
+        if outcome == "refused":
+            refused = refused or detail
+    return ("refused", refused) if refused else ("delivered", detail)
+
+
+def _post(url: str, content: bytes) -> tuple[Outcome, str]:
+    request = urllib.request.Request(url, data=content, headers={"Content-Type": "application/json"})  # noqa: S310  settings allow http alone
     try:
         with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310  settings allow http alone
             return "delivered", str(answer.status)
