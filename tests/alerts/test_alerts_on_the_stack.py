@@ -6,6 +6,7 @@ import urllib.request
 from uuid import uuid4
 
 import msgspec
+import numpy as np
 import pytest
 from alert_builders import Receiver
 from alert_stack import running_router, until
@@ -15,6 +16,8 @@ from test_alert_rules import FLINKS
 from infra import control_topic, publish
 from infra.alerts import probes
 from infra.alerts.process import Process
+from infra.alerts.responses import TRIAL
+from infra.bench.percentiles import percentiles
 from infra.cli.alerts import command
 from schemas import control
 from schemas.events import ControlRecord, Transaction
@@ -83,6 +86,40 @@ def test_an_alert_of_the_topic_reaches_a_person_and_so_does_its_end(told, receiv
     # What is told is logged a moment later, and others may be told meanwhile.
     assert until(logged, "the delivery is logged")
     log.close()
+
+
+def test_twenty_critical_alerts_reach_their_receiver_within_a_minute_at_the_99th_percentile(told, receiver):
+    """Every other one opens a group of Alertmanager, for it groups by model; the rest join one and wait for it."""
+    run, count = uuid4().hex, 20
+    sent_s: dict[str, float] = {}
+    took_ms: dict[str, float] = {}
+
+    def publish_one(number, state):
+        now_ms = time.time_ns() // 1_000_000
+        model = run if number % 2 else f"{run}-{number}"
+        alert = Alert(
+            event_id=f"{state}-{number}-{run}", event_time_ms=now_ms, name="LearnerFellBack", severity="critical",
+            state=state, summary="a trial", since_ms=now_ms,
+            labels={"run": run, "model": model, TRIAL: str(number)},
+        )  # fmt: skip
+        send(told, alert)
+
+    def all_are_told():
+        for found in notices(receiver, run=run):
+            number = found["labels"][TRIAL]
+            took_ms.setdefault(number, 1000 * (time.monotonic() - sent_s[number]))
+        return len(took_ms) == count
+
+    try:
+        for number in range(count):
+            sent_s[str(number)] = time.monotonic()
+            publish_one(number, "firing")
+            all_are_told()
+        until(all_are_told, f"{count} critical alerts are told")
+    finally:
+        for number in range(count):
+            publish_one(number, "resolved")
+    assert percentiles(np.array(list(took_ms.values()))).p99 < 60_000
 
 
 def test_a_drift_report_becomes_an_alert_and_a_request_to_train(told, receiver):
