@@ -12,7 +12,7 @@ from infra.cli import alerts, api, learn
 from infra.stack import doctor, ports
 from infra.stack.part_state import PartState
 from schemas.errors import PortInUseError, SettingsError
-from schemas.settings import Ports, Settings, Stack
+from schemas.settings import Learn, Ports, Settings, Stack
 from tests.ports import free_port
 
 ROOTS = "can not be bound: Permission denied.* \\(ports below 1024 are root's\\); "
@@ -33,7 +33,7 @@ def no_root(monkeypatch):
 BIND = {
     "api": api._bound,
     "alerts": lambda port: alerts._bound("127.0.0.1", port),
-    "metrics of the learners": lambda port: learn._serve(learn.ProcessMetrics(), port),
+    "metrics of the learners": lambda port: learn._serve(learn.ProcessMetrics(), Learn(port=port, processes=1)),
 }
 
 
