@@ -154,7 +154,7 @@ FRAUD = (
         signal=Rule(
             # False positives hide here until labels arrive.
             expr=f"""{rate(DECISIONS, "10m", 'kind=~"BLOCK|CHALLENGE"')} / {rate(DECISIONS, "10m")} > LIMIT""",
-            hold="5m",
+            hold="4m",
             cases=(
                 Case(
                     "one in ten",

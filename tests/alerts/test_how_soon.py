@@ -40,7 +40,6 @@ AFTER_HALF_A_WINDOW = {"ThroughputHalved"}
 
 # Told more than five minutes after their fault, and why that may be.
 LATER = {
-    "BlockRateHigh": "a share that must last: a burst of fraud is blocked rightly",
     "CheckpointsMissing": "decisions go on; one checkpoint is due every 10 s, and a slow one may take minutes",
     "EventsStopped": "says that nothing comes at all; ThroughputHalved tells of the same fault before",
 }
