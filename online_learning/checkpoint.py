@@ -24,7 +24,8 @@ from online_learning.fingerprint import fingerprint
 from online_learning.merge import Position
 from schemas.errors import OperatorError, SignatureError, StateVersionError
 
-VERSION = 2
+# 3: features are clipped to a range of values; courses of before hold deviations.
+VERSION = 3
 
 
 class _Head(msgspec.Struct, frozen=True):

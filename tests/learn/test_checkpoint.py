@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import pickle
 import subprocess
@@ -15,7 +16,7 @@ import pytest
 from learn_builders import NAMES, labelled
 
 from online_learning.catalogue import LEARNERS, definition
-from online_learning.checkpoint import CheckpointFile
+from online_learning.checkpoint import VERSION, CheckpointFile
 from online_learning.course import Course
 from online_learning.definition import Definition
 from online_learning.fingerprint import fingerprint
@@ -144,7 +145,17 @@ def test_a_checkpoint_of_another_release_or_another_vector_is_refused(saved: Che
     head, _, body = saved.path.read_bytes().partition(b"\n")
     older = msgspec.json.decode(head) | {"river": "0.1"}
     saved.path.write_bytes(msgspec.json.encode(older) + b"\n" + body)
-    with pytest.raises(StateVersionError, match=r"of River 0\.1, this release reads 2 of"):
+    with pytest.raises(StateVersionError, match=rf"of River 0\.1, this release reads {VERSION} of"):
+        saved.load(definition("fraud-logistic"), NAMES)
+
+
+def test_a_checkpoint_whose_course_names_what_is_gone_is_refused_by_its_version(saved: CheckpointFile) -> None:
+    # Version 2: clipping was a class of another file.
+    body = b"conline_learning.validation\nClipping\n."
+    head = msgspec.json.decode(saved.path.read_bytes().partition(b"\n")[0])
+    older = head | {"version": 2, "sha256": hashlib.sha256(body).hexdigest()}
+    saved.path.write_bytes(msgspec.json.encode(older) + b"\n" + body)
+    with pytest.raises(StateVersionError, match=r"has version 2 of River .* `sluice learn fraud-logistic --from-b"):
         saved.load(definition("fraud-logistic"), NAMES)
 
 
