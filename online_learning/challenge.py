@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from dataclasses import replace
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
@@ -62,14 +62,8 @@ class Challenge:
 
     def _start(self) -> None:
         self._duel = Duel(self._policy, self._metric)
-        self._newest: OrderedDict[str | int, _Met] = OrderedDict()
+        self._newest: OrderedDict[str, _Met] = OrderedDict()
         self._pools = True
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        if not isinstance(self._newest, dict):
-            # Checkpoints were written that do not say of which examples they are.
-            self._newest = OrderedDict((number, _Met(*one, block=-1)) for number, one in enumerate(self._newest))
 
     def take(self, example: LabelledExample, said: float | None) -> None:
         """Compare one example, if a model answered and the learner would have."""

@@ -34,13 +34,12 @@ class _Head(msgspec.Struct, frozen=True):
     learner: str
     names_sha256: str
     sha256: str
-    # Older checkpoints do not say them: those are read on.
-    definition_sha256: str = ""
-    partitions: int = 0
+    definition_sha256: str
+    partitions: int
 
 
 class Saved(NamedTuple):
-    """A course, its place in the log, and how many partitions that had; 0 where the checkpoint does not say it."""
+    """A course, its place in the log, and how many partitions that had."""
 
     course: Course
     positions: dict[int, Position]
@@ -127,7 +126,7 @@ class CheckpointFile:
             raise StateVersionError(
                 f"checkpoint {self.path} is of another vector than {definition.feature_set}; {again}"
             )
-        if head.definition_sha256 not in {"", fingerprint(definition, names)}:
+        if head.definition_sha256 != fingerprint(definition, names):
             raise StateVersionError(
                 f"checkpoint {self.path} was learned by another definition of {self._learner} than this release has; "
                 f"{again}"

@@ -45,14 +45,6 @@ class Course:
     `names` are those of the feature set, in vector order. Pickle keeps everything but the definition.
     """
 
-    # When it last went back to its last good model; checkpoints were written that do not say it.
-    fell_back_ms: int | None = None
-    # Whether it has learned by other limits than those of now: a replay would give another model.
-    relimited = False
-    # When it was last asked for a snapshot, and of how many examples the newest one was that left before its turn.
-    _asked_ms: int | None = None
-    _between_examples = 0
-
     def __init__(
         self,
         definition: Definition,
@@ -83,6 +75,13 @@ class Course:
         self._background: Background | None = None
         self.last_good = copy(self.learner)
         self.last_good_examples = 0
+        # When it last went back to its last good model.
+        self.fell_back_ms: int | None = None
+        # Whether it has learned by other limits than those of now: a replay would give another model.
+        self.relimited = False
+        # When it was last asked for a snapshot, and of how many examples the newest one was that left before its turn.
+        self._asked_ms: int | None = None
+        self._between_examples = 0
         self._refused = 0
         self._seen: OrderedDict[str, None] = OrderedDict()
         self._learned_ms = 0

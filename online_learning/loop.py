@@ -35,7 +35,7 @@ class _Student:
         self.file = file
         self.course = course
         self.positions = positions
-        # How many the log had when the checkpoint was saved; 0 where there is none that says it.
+        # How many the log had when the checkpoint was saved; 0 where there is none.
         self.partitions = partitions
 
     def take(self, record: Record, example: LabelledExample) -> list[Event]:

@@ -119,10 +119,6 @@ class Prequential:
         self._number = 0
         self._answers: OrderedDict[str, _Answer] = OrderedDict()
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        # Checkpoints were written that know of no earlier answers.
-        self.__dict__.update({"_number": state["_examples"], "_answers": OrderedDict()} | state)
-
     def take(
         self, label: float, prediction: float | None, segment: str = "", weight: float = 1.0, *, example_id: str = ""
     ) -> None:
@@ -178,17 +174,6 @@ class _Meter:
         # Of the answers within the window.
         self._numbers: deque[int] | None = None if window is None else deque(maxlen=window)
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        if "accuracy" in self._named:
-            # Checkpoints were written with a matrix for each of the two.
-            self._named = {"classes": _of_one_matrix(self._named["accuracy"])}
-        if "_numbers" not in state:
-            # Checkpoints were written without them; what is in the window then can not be taken back.
-            over = self._all()[0]
-            windowed = isinstance(over, utils.Rolling)
-            self._numbers = deque(range(-len(over.window), 0), maxlen=over.window_size) if windowed else None
-
     def take(self, answer: _Answer) -> None:
         told = self._told(answer)
         for metric in self._named.values():
@@ -237,13 +222,3 @@ class _Meter:
 def _over(kind: type[Any], window: int | None) -> Any:
     # A window passes everything but `update` on to what it holds.
     return kind() if window is None else utils.Rolling(kind, window_size=window)
-
-
-def _of_one_matrix(accuracy: Any) -> Any:
-    """What counts both from now on; a window stays what it is."""
-    classes, rolls = _Classes(), isinstance(accuracy, utils.Rolling)
-    classes.cm = accuracy.cm
-    if not rolls:
-        return classes
-    accuracy.obj = classes
-    return accuracy

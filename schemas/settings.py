@@ -58,7 +58,7 @@ class Stack(_Section, frozen=True):
     job_manager_memory_mb: Megabytes = 1024
     kafka_heap_mb: Megabytes = 512
     cassandra_heap_mb: Megabytes = 1024
-    start_timeout_s: Annotated[int, Meta(ge=5, le=3600)] = 120
+    start_timeout_s: Annotated[int, Meta(ge=5, le=3600)] = 240
 
     def __post_init__(self) -> None:
         taken: dict[int, str] = {}

@@ -33,6 +33,8 @@ class Child(Generic[T]):
             stderr=subprocess.PIPE,
             # A line in a buffer of ours would be unseen by `select`.
             bufsize=0,
+            # The kernel shares the processor out among sessions: one for all would be one client's share.
+            start_new_session=True,
         )
         self.tell(msgspec.json.encode(job))
 

@@ -93,7 +93,13 @@ def _api(settings: Settings) -> Iterator[int]:
     port = settings.stack.ports.api
     command = [sys.executable, "-m", "infra.bench.api_child"]
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        # With a share of the processor of its own, as `sluice api` has.
+        start_new_session=True,
     ) as process:
         try:
             assert process.stdin is not None

@@ -8,6 +8,9 @@ from collections.abc import Callable, Sequence
 # One event in so many is watched, and asked for again after this pause.
 WATCHED_EVERY = 20
 PAUSE_S = 0.001
+# The pause is so many times as long as the look before it took: watching a long queue, without rest, would take the
+# processor from those that work it off.
+REST = 4
 PATIENCE_S = 10.0
 
 # The event time of what is readable of each of these users, in ms, None where there is nothing.
@@ -31,6 +34,7 @@ def watch(
         while following is not None and following[1] <= time.time() * 1000:
             waiting.append(following)
             following = next(upcoming, None)
+        looked_s = time.perf_counter()
         if waiting:
             times = read_times([who for who, _ in waiting])
             now_ms = time.time() * 1000
@@ -42,7 +46,7 @@ def watch(
                 else:
                     left.append((who, due_ms))
             waiting = left
-        time.sleep(PAUSE_S)
+        time.sleep(max(PAUSE_S, REST * (time.perf_counter() - looked_s)))
     return found
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from infra.stack import install, ports, process, topology
 from infra.stack.home import Home
 from infra.stack.part import LOOPBACK, Part, Running
+from jobs.runtime import priority
 from schemas.errors import PartFailedError
 from schemas.settings import Settings
 
@@ -113,7 +114,7 @@ def _start(settings: Settings, parts: tuple[Part, ...], progress: Progress) -> l
 
 def _launch(home: Home, part: Part, progress: Progress) -> Running:
     part.prepare()
-    running = process.spawn(home, part.name, part.command(), part.env, part.niceness)
+    running = process.spawn(home, part.name, part.command(), part.env)
     progress(part.name, f"starting (pid {running.pid}, log {home.log(part.name)})")
     return running
 
@@ -142,6 +143,9 @@ def _wait(
             waited_s = time.monotonic() - begun
             if reason is None:
                 del waiting[part.name]
+                # Not before: on a busy machine, a part that stood back would take minutes to start.
+                if part.niceness:
+                    priority.of_process((started.get(part.name) or kept[part.name]).pid, part.niceness)
                 progress(part.name, f"healthy on {LOOPBACK}:{part.port} after {waited_s:.1f} s")
             elif waited_s > settings.stack.start_timeout_s:
                 _fail(home, part, f"not healthy after {waited_s:.0f} s ({reason})", progress)

@@ -27,7 +27,7 @@ class Part:
     before `command` is asked for. `probe` gives the reason why it is not healthy, or None. `version` is the one that
     is installed; `says_version` gives what a healthy part says of itself, None when it does not.
     `service` is its name in docker-compose.yml, shared by equal parts. `niceness` is how far it stands back from the
-    others.
+    others once it is healthy.
     """
 
     name: str

@@ -18,7 +18,6 @@ import psutil
 
 from infra.stack.home import Home
 from infra.stack.part import Running
-from jobs.runtime import priority
 
 MARK = "SLUICE_PART"
 KILL_TIMEOUT_S = 30.0
@@ -27,7 +26,7 @@ MAX_LOG_BYTES = 16 * 1024 * 1024
 START_TOLERANCE_S = 2.0
 
 
-def spawn(home: Home, name: str, command: list[str], env: Mapping[str, str], niceness: int = 0) -> Running:
+def spawn(home: Home, name: str, command: list[str], env: Mapping[str, str]) -> Running:
     """Start the command detached, its output appended to the part's log. A log over the limit becomes `<log>.1`."""
     log, pid_file = home.log(name), home.pid(name)
     for folder in (log.parent, pid_file.parent):
@@ -44,7 +43,6 @@ def spawn(home: Home, name: str, command: list[str], env: Mapping[str, str], nic
             cwd=home.root,
             env={**os.environ, **env, MARK: _mark(home, name)},
         )
-    priority.of_process(process.pid, niceness)
     running = Running(name, process.pid, psutil.Process(process.pid).create_time())
     partial = pid_file.with_suffix(".partial")
     partial.write_text(json.dumps({"pid": running.pid, "started_s": running.started_s}))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from schemas.measures import CALIBRATION_ERROR
 from schemas.watching import DriftReport
@@ -28,46 +29,38 @@ COMPARED = ("roc_auc", "average_precision")
 Known = tuple[float, float]
 
 
-def of_estimates(
-    day: Day,
-    curve: ScoreCurve,
-    baseline: Baseline,
-    firsts: dict[str, Known],
-    off: dict[str, tuple[float, int]],
-    levels: Levels,
-) -> Iterator[DriftReport]:
-    """What scores alone make of a day. `off` are sums and numbers of how far estimates were off, by figure.
+class Standards(NamedTuple):
+    """What the figures of days are judged by.
 
-    `firsts` are figures of the first day of each segment that was told; it is changed.
+    `firsts` are figures of the first day of each segment that was told, `off` sums and numbers of how far estimates
+    were off, by figure; both are changed.
     """
+
+    baseline: Baseline
+    firsts: dict[str, Known]
+    off: dict[str, tuple[float, int]]
+    levels: Levels
+
+
+def of_estimates(day: Day, curve: ScoreCurve, standards: Standards) -> Iterator[DriftReport]:
+    """What scores alone make of a day."""
     positives = curve.counts[1].sum() / MICRO
     if positives < MIN_POSITIVES:
         return
     rows = int(curve.counts[0].sum())
     for figure, value in curve.estimated()._asdict().items():
         if not math.isnan(value):
-            total, count = off.get(f"{day.model}/{figure}", (0.0, 0))
+            total, count = standards.off.get(f"{day.model}/{figure}", (0.0, 0))
             measure = f"{figure}_estimated"
             known = deviation(value, positives)
-            before = _before(day, figure, measure, (value, known), positives, baseline, firsts)
-            level = _level(day, figure, measure, value, known, before, levels)
+            before = _before(day, figure, measure, (value, known), positives, standards)
+            level = _level(day, figure, measure, value, known, before, standards.levels)
             yield _told(day, figure, measure, value, level, rows, before, total / count if count else None)
 
 
-def of_labels(
-    day: Day,
-    curve: ScoreCurve,
-    baseline: Baseline,
-    firsts: dict[str, Known],
-    off: dict[str, tuple[float, int]],
-    levels: Levels,
-    *,
-    covered: bool,
-) -> Iterator[DriftReport]:
-    """What labels say of a day, of frauds alone where they are not `covered`; `off` takes in how estimates did.
-
-    `firsts` is as of estimates.
-    """
+def of_labels(day: Day, curve: ScoreCurve, standards: Standards, *, covered: bool) -> Iterator[DriftReport]:
+    """What labels say of a day, of frauds alone where they are not `covered`; `off` takes in how estimates did."""
+    off = standards.off
     positives = int(curve.counts[2].sum())
     if positives < MIN_POSITIVES:
         return
@@ -81,25 +74,24 @@ def of_labels(
         if not math.isnan(estimated[figure]):
             total, count = off[f"{day.model}/{figure}"] = (total + abs(estimated[figure] - value), count + 1)
         known = deviations.get(figure, 0.0)
-        before = _before(day, figure, figure, (value, known), positives, baseline, firsts)
-        level = _level(day, figure, figure, value, known, before, levels)
+        before = _before(day, figure, figure, (value, known), positives, standards)
+        level = _level(day, figure, figure, value, known, before, standards.levels)
         yield _told(day, figure, figure, value, level, rows, before, total / count if count else None)
     if covered:
         error = curve.calibration_error()
-        limit, _ = _before(day, CALIBRATION_ERROR, CALIBRATION_ERROR, (error, 0.0), positives, baseline, firsts)
+        limit, _ = _before(day, CALIBRATION_ERROR, CALIBRATION_ERROR, (error, 0.0), positives, standards)
         yield of_day(day, "performance", CALIBRATION_ERROR, CALIBRATION_ERROR, error, limit, Held(), rows)
 
 
-def _before(
-    day: Day, figure: str, measure: str, now: Known, positives: float, baseline: Baseline, firsts: dict[str, Known]
-) -> Known:
+def _before(day: Day, figure: str, measure: str, now: Known, positives: float, standards: Standards) -> Known:
     """The figure that a day is set against, 0 where there is none: the training's, of a segment its own first day's."""
     if not day.segment:
-        return baseline.figures.get(figure, 0.0), baseline.deviations.get(figure, 0.0)
+        known = standards.baseline
+        return known.figures.get(figure, 0.0), known.deviations.get(figure, 0.0)
     if figure not in (*COMPARED, CALIBRATION_ERROR):
         return 0.0, 0.0
     # A day without an error is not known without one: the next fraud might have been missed.
-    return firsts.setdefault(day.subject(measure), (now[0], max(now[1], 1 / positives)))
+    return standards.firsts.setdefault(day.subject(measure), (now[0], max(now[1], 1 / positives)))
 
 
 def _level(day: Day, figure: str, measure: str, value: float, known: float, before: Known, levels: Levels) -> Held:

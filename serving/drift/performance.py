@@ -16,7 +16,7 @@ from serving.drift.baseline import Baselines
 from serving.drift.day_report import Day
 from serving.drift.error_reports import of_errors
 from serving.drift.error_rise import Past
-from serving.drift.figure_reports import MIN_POSITIVES, Known, of_estimates, of_labels
+from serving.drift.figure_reports import MIN_POSITIVES, Known, Standards, of_estimates, of_labels
 from serving.drift.hysteresis import Held
 from serving.drift.label_share import of_label_share
 from serving.drift.levels import Levels
@@ -123,14 +123,7 @@ class Performance:
             if not told and self._kept.decided_ms >= day.end_ms:
                 self._kept.days[name] = 1
                 self._changed = True
-                yield from of_estimates(
-                    day,
-                    self._curves[name],
-                    self._baselines(model),
-                    self._kept.firsts,
-                    self._kept.errors,
-                    self._levels,
-                )
+                yield from of_estimates(day, self._curves[name], self._standards(model))
             if self._kept.known_ms >= day.end_ms + self._label_ms:
                 yield from self._mature(day, self._curves[name])
                 del self._kept.days[name], self._curves[name]
@@ -152,6 +145,9 @@ class Performance:
         self._changed = False
         return writes
 
+    def _standards(self, model: str) -> Standards:
+        return Standards(self._baselines(model), self._kept.firsts, self._kept.errors, self._levels)
+
     def _curve(self, model: str, segment: str, day: int) -> ScoreCurve | None:
         """None for a day whose figures were told already, or beyond the most curves."""
         name = _name(model, segment, day)
@@ -167,16 +163,15 @@ class Performance:
 
     def _mature(self, day: Day, curve: ScoreCurve) -> Iterator[DriftReport]:
         """Everything that the labels of a day say."""
-        kept, baseline = self._kept, self._baselines(day.model)
-        covered = self._covered(curve)
-        yield from of_labels(day, curve, baseline, kept.firsts, kept.errors, self._levels, covered=covered)
+        kept, standards, covered = self._kept, self._standards(day.model), self._covered(curve)
+        yield from of_labels(day, curve, standards, covered=covered)
         stopped = kept.stopped.get(_name(day.model, day.segment, day.end_ms // DAY_MS - 1), Stopped())
         goods = int(curve.counts[3].sum())
         yield from of_outcomes(day, stopped, goods, self._levels, covered=covered)
         if covered and curve.counts[2].sum() >= MIN_POSITIVES:
             yield of_label_share(day, curve, kept.shares, self._levels)
         if covered:
-            yield from of_errors(day, curve, kept.pasts, baseline, self._levels)
+            yield from of_errors(day, curve, kept.pasts, standards.baseline, self._levels)
 
     def _covered(self, curve: ScoreCurve) -> bool:
         """Whether labels stand for the day's answers, good ones too, not for those alone that somebody picked."""

@@ -192,16 +192,6 @@ def test_a_checkpoint_of_another_definition_is_refused(saved: CheckpointFile, ch
         saved.load(changed, NAMES)
 
 
-def test_a_checkpoint_that_names_no_definition_is_read_on(saved: CheckpointFile) -> None:
-    line, _, body = saved.path.read_bytes().partition(b"\n")
-    older = msgspec.json.decode(line)
-    del older["definition_sha256"], older["partitions"]
-    saved.path.write_bytes(msgspec.json.encode(older) + b"\n" + body)
-    found = saved.load(_logistic(0.02), NAMES)
-    assert found is not None
-    assert found.partitions == 0
-
-
 def test_seeds_and_depths_are_part_of_a_fingerprint() -> None:
     def forest(features: Sequence[str], seed: int) -> AdaptiveForestLearner:
         return AdaptiveForestLearner(features, seed, trees=10, depth=6, answer="mc")
@@ -288,10 +278,3 @@ def test_a_learner_that_learned_by_other_limits_says_so_at_each_start(tmp_path: 
     # A part of the model stays what it is.
     assert start(Limits(user_per_hour=5)) == ["fraud-logistic"]
     assert Loop([definition("fraud-logistic")], FEATURES, tmp_path, afresh=True).relimited == []
-
-
-def test_a_checkpoint_of_before_the_limits_were_kept_says_nothing_of_them(saved: CheckpointFile) -> None:
-    found = saved.load(definition("fraud-logistic"), NAMES)
-    assert found is not None
-    assert "relimited" not in found.course.__dict__
-    assert found.course.relimited is False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import pickle
 import random
 from dataclasses import replace
 
@@ -305,27 +304,6 @@ def test_a_fraud_after_a_time_out_is_measured_as_the_fraud_alone(held_out: bool)
     assert twice.challenge._duel.comparison() == once.challenge._duel.comparison()
     assert [one.label for one in twice._holdout._newest] == [one.label for one in once._holdout._newest]
     assert [one.label for one in twice._holdout._ever] == [one.label for one in once._holdout._ever]
-
-
-def test_a_checkpoint_of_before_earlier_labels_were_kept_goes_on() -> None:
-    course, examples = _course(), list(labelled(600, seed=2, delay_ms=0))
-    for example in examples[:400]:
-        course.take(example)
-    older = pickle.loads(pickle.dumps(course))
-    older.definition = course.definition
-    # As they were pickled then.
-    for name in ("_answers", "_number"):
-        del older._measured.__dict__[name]
-    for meter in (older._measured._overall, older._measured._rolling, *older._measured._segments.values()):
-        del meter.__dict__["_numbers"]
-    older = pickle.loads(pickle.dumps(older))
-    older.definition = course.definition
-    for example in examples[400:]:
-        course.take(example)
-        older.take(example)
-    assert older.figures == course.figures
-    assert older._measured.take_back("x1") is None
-    assert older._measured.take_back("x500") is not None
 
 
 def test_a_bandit_that_got_worse_on_the_holdout_slice_gives_way_to_the_last_good_one() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-from collections import deque
 
 import msgspec
 import numpy as np
@@ -219,13 +218,3 @@ def test_a_round_that_was_played_stays_when_a_later_label_comes():
         before.log_evidence,
         before.examples + 1,
     )
-
-
-def test_a_checkpoint_of_before_goes_on():
-    challenge = Challenge("own", SOON, "average_precision")
-    _fill(challenge, 1500)
-    state = dict(challenge.__dict__)
-    state["_newest"] = deque((tuple(one)[:4] for one in state["_newest"].values()), maxlen=10_000)
-    older = Challenge.__new__(Challenge)
-    older.__setstate__(state)
-    assert older.metrics() == challenge.metrics()

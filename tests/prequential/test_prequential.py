@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import pickle
 
 import numpy as np
 import pytest
@@ -12,7 +11,7 @@ from hypothesis import strategies as st
 from river import metrics, utils
 
 from jobs.train_fraud import quality
-from online_learning.prequential import MOST_SEGMENTS, OTHER_SEGMENTS, Asked, Prequential, _Answer, ask_then_learn
+from online_learning.prequential import MOST_SEGMENTS, OTHER_SEGMENTS, Asked, Prequential, ask_then_learn
 from online_learning.ranking import BINS, Ranking, bin_of
 
 scores = st.floats(0, 1)
@@ -223,34 +222,6 @@ def test_accuracy_and_f1_are_rivers_to_the_last_bit_and_share_one_matrix():
     assert [found.overall["accuracy"], found.overall["f1"]] == [metric.get() for metric in own]
     assert [found.rolling["accuracy"], found.rolling["f1"]] == [metric.get() for metric in window]
     assert list(meter._overall._named) == ["classes"], "one matrix is updated for each answer"
-
-
-def test_a_checkpoint_with_a_matrix_for_each_of_the_two_goes_on():
-    rows = _weighted(300)
-    meter, older = Prequential("classification", rolling=50), Prequential("classification", rolling=50)
-    for one in (older._overall, older._rolling):
-        one._named = {
-            name: metric() if one is older._overall else utils.Rolling(metric, window_size=50)
-            for name, metric in (("accuracy", metrics.Accuracy), ("f1", metrics.F1))
-        }
-    for number, (label, said, weight) in enumerate(rows[:200]):
-        meter.take(float(label), said, weight=weight, example_id=f"x{number}")
-        answer = _Answer(number + 1, float(label), said, "", weight)
-        for one in (older._overall, older._rolling):
-            for metric in one._named.values():
-                metric.update(*one._told(answer))
-            one._ranking.update(label, said, weight)
-            if one._numbers is not None:
-                one._numbers.append(answer.number)
-        older._examples = older._number = number + 1
-        older._answers[f"x{number}"] = answer
-    older = pickle.loads(pickle.dumps(older))
-    assert older.figures() == meter.figures()
-    for label, said, weight in rows[200:]:
-        meter.take(float(label), said, weight=weight)
-        older.take(float(label), said, weight=weight)
-    assert older.take_back("x190") == meter.take_back("x190") is not None
-    assert older.figures() == meter.figures()
 
 
 @given(st.lists(st.tuples(st.booleans(), st.floats(1e-6, 1 - 1e-6)), min_size=1, max_size=60), st.integers(1, 30))
