@@ -17,6 +17,8 @@ from schemas.pool import Scores, best_part
 from schemas.settings import Promotion
 
 RECENT_EXAMPLES: Final = 10_000
+# The part in the pool follows from the newest examples with so many positives: where those come quickly, so it does.
+PART_POSITIVES: Final = 50
 
 
 class Opponent(NamedTuple):
@@ -94,28 +96,37 @@ class Challenge:
     def metrics(self) -> dict[str, float]:
         """Figures for the learner's snapshot: the duel, and on the newest examples the average precision of both.
 
-        `recent_part` is the part in the pool of both that would have ranked these best, once there are some positives.
+        `recent_part` is the part in the pool of both that would have ranked best the newest with PART_POSITIVES
+        positives, once there are some.
         """
         newest = np.array(list(self._newest.values())).reshape(-1, len(_Met._fields))
         labels, weights, own, other, _ = newest.T
-
-        def average_precision(scores: Scores) -> float:
-            return figures(labels, scores, weights).get("average_precision", 0.0)
-
         positives = int((labels > 0.5).sum())
         if positives in {0, len(labels)}:
             return {}
         part = {}
         if self._pools and positives >= BLOCK_POSITIVES:
-            part = {"recent_part": best_part(own, other, average_precision)}
+            part = {"recent_part": _part(newest)}
         return (
             part
             | replace(self._duel.comparison(), defends=self.opponent.defends).metrics()
             | {
-                "recent_average_precision": average_precision(own),
-                "recent_champion_average_precision": average_precision(other),
+                "recent_average_precision": _average_precision(labels, own, weights),
+                "recent_champion_average_precision": _average_precision(labels, other, weights),
             }
         )
+
+
+def _part(met: Scores) -> float:
+    """The part in the pool that would have ranked best the newest examples; rows are as _Met, oldest first."""
+    positives = np.flatnonzero(met[:, 0] > 0.5)
+    begin = 0 if len(positives) <= PART_POSITIVES else positives[-PART_POSITIVES - 1] + 1
+    labels, weights, own, other, _ = met[begin:].T
+    return best_part(own, other, labels, weights, lambda scores: _average_precision(labels, scores, weights))
+
+
+def _average_precision(labels: Scores, scores: Scores, weights: Scores) -> float:
+    return figures(labels, scores, weights).get("average_precision", 0.0)
 
 
 def _as_probability(score: float) -> float:

@@ -35,7 +35,21 @@ def pooled(scores: ArrayLike, weights: ArrayLike) -> Scores:
     return np.where(alone, single, np.where(whole > 0, 1 / (1 + np.exp(-mean)), 0.0))
 
 
-def best_part(own: Scores, champion: Scores, quality: Callable[[Scores], float]) -> float:
-    """The part of `own` beside the champion with which the pool has the highest quality; the least of equals."""
-    found = [quality(pooled([own, champion], [[part], [1 - part]])) for part in PARTS]
+def best_part(
+    own: Scores, champion: Scores, labels: Scores, weights: Scores, quality: Callable[[Scores], float]
+) -> float:
+    """The part of `own` beside the champion with which the pool has the highest quality; the least of equals.
+
+    All are of shape (n,), labels 0 or 1. Only such pools are compared as have no more log loss than the champion alone:
+    who ranks well may still call half of the good ones bad, and scores are held against thresholds.
+    """
+    pools = [pooled([own, champion], [[part], [1 - part]]) for part in PARTS]
+    losses = [_log_loss(labels, scores, weights) for scores in pools]
+    found = [quality(scores) if loss <= losses[0] else -np.inf for scores, loss in zip(pools, losses, strict=True)]
     return PARTS[int(np.argmax(found))]
+
+
+def _log_loss(labels: Scores, scores: Scores, weights: Scores) -> float:
+    held = np.clip(scores, LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
+    losses = -np.where(labels > 0.5, np.log(held), np.log1p(-held))
+    return float(np.average(losses, weights=weights))

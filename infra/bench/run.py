@@ -11,10 +11,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from infra import control_topic, flink_client, wall_clock
+from infra import caught_up, control_topic, flink_client, wall_clock
 from infra.bench import (
     alerts,
-    caught_up,
     click_to_list,
     curves,
     drift,
@@ -31,7 +30,7 @@ from infra.bench import (
 )
 from infra.demo import first_model, starting_rules
 from infra.demo.steps import Steps, Tell
-from infra.stack import flink_jobs, part_state
+from infra.stack import part_state
 from jobs.bench_reference.job import BENCH_OUT
 from jobs.names import FRAUD_JOBS
 from schemas.errors import PartFailedError
@@ -237,7 +236,7 @@ def run(settings: Settings, names: list[str], scale: Scale, steps: Steps, told: 
             with steps.step(f"warm-up, {scale.warm_up_s:g} s at {WARM_UP_RATE:,}/s"):
                 _warm_up(bench)
         return facts | measure_all(
-            bench, names, steps, lambda result: told(facts, result), partial(_catch_up, settings)
+            bench, names, steps, lambda result: told(facts, result), partial(caught_up.require, settings, FRAUD_JOBS)
         )
 
 
@@ -277,16 +276,6 @@ def _warm_up(bench: Bench) -> None:
     )
     if found.lost:
         raise PartFailedError(f"{found.lost:,} payments of the warm-up had no decision; see `sluice doctor`")
-
-
-def _catch_up(settings: Settings, tell: Tell) -> None:
-    """Raises PartFailedError when a job is behind for good: what is measured then would be its backlog."""
-
-    def lags() -> dict[str, int | None]:
-        return {job.name: job.lag_records for job in flink_jobs.jobs(settings)}
-
-    if not caught_up.wait(lags, FRAUD_JOBS, tell):
-        raise PartFailedError(f"a job is behind after {caught_up.PATIENCE_S:.0f} s; see `sluice status`")
 
 
 def _require_slots(settings: Settings, names: list[str]) -> None:

@@ -16,7 +16,7 @@ import click
 import numpy as np
 from rich.console import Console
 
-from infra import control_topic, wall_clock
+from infra import caught_up, control_topic, wall_clock
 from infra.cli import learn
 from infra.demo import customers, history, jobs, live
 from infra.demo.catch_up import check
@@ -84,6 +84,8 @@ def run(settings: Settings, rate: float, seconds: float, learner: str, console: 
             start_jobs(settings, rate, steps, past, pool, reading)
             with steps.step(f"job {JOIN}") as tell:
                 tell(f"runs as {jobs.ensure(settings, JOIN)}")
+                # Behind a backlog it would tell of good payments minutes after the frauds among them.
+                caught_up.require(settings, (JOIN,), tell)
             with _steered(settings, learner) as answer:
                 start_ms = wall_clock.now_ms() + LEAD_MS
                 board = DriftBoard(start_ms, thresholds)

@@ -36,7 +36,9 @@ def pool(known: Examples, champion: Scores, online: Scores) -> Scores:
         rows, past = known.between(from_ms, from_ms + WEEK_MS), known.between(CUT_MS, from_ms - LABEL_DELAY_MS)
         part = 0.0
         if truth[past].any():
-            part = best_part(online[past], champion[past], partial(quality.average_precision, truth[past]))
+            frauds = truth[past]
+            measure = partial(quality.average_precision, frauds)
+            part = best_part(online[past], champion[past], frauds.astype(float), np.ones(len(frauds)), measure)
         together[rows] = pooled([online[rows], champion[rows]], [[part], [1 - part]])
     return together
 

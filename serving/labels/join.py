@@ -77,7 +77,7 @@ class LabelJoin:
             if arrived.about is not None and arrived.word is not None:
                 self._count(metrics.LABELS)
                 claims.append(Claim(arrived.about, arrived.word, record))
-            for wait_ms, one in _followed(arrived, control):
+            for wait_ms, one in _followed(arrived, record.arrival_ms, control):
                 followed.setdefault(wait_ms, []).append((one.due_ms, one))
         for wait_ms, some in followed.items():
             refused = waiting.followed.put(some, max(SECOND_MS, wait_ms // SLOTS_A_POLICY))
@@ -155,12 +155,12 @@ class LabelJoin:
         return [] if claim.record is None else [dead_letter(claim.record, error, JOB)]
 
 
-def _followed(arrived: Arrived, control: MaturityControl) -> Iterator[tuple[int, Followed]]:
-    """The policies that follow the answer: how long each waits, and what for."""
+def _followed(arrived: Arrived, arrival_ms: int, control: MaturityControl) -> Iterator[tuple[int, Followed]]:
+    """The policies that follow an answer which the broker took then: how long each waits, and what for."""
     about = arrived.followed
     if about is None or arrived.awaited is None:
         return
-    for name, policy in control.waiting_for(arrived.awaited):
+    for name, policy in control.waiting_for(arrived.awaited, arrival_ms):
         if arrived.kind and arrived.kind not in policy.decisions:
             continue
         if is_sampled(policy, name, about.example_id):

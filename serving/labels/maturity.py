@@ -17,10 +17,15 @@ DEFAULTS = {
 
 
 class MaturityControl:
-    """The policies in force: the defaults, and what `control` says beside and in place of them."""
+    """The policies in force: the defaults, and what `control` says beside and in place of them.
+
+    A policy is of the answers that were given after it was set: a job that is behind, or reads all again, gives the
+    examples of one that is not. Answers of before follow the default of that name.
+    """
 
     def __init__(self) -> None:
-        self.policies = dict(DEFAULTS)
+        # By name: since when, and what.
+        self._set: dict[str, tuple[int, Maturity]] = {}
 
     def apply(self, record: ControlRecord) -> None:
         """Take one control record in; other kinds are passed over, a deletion brings back the default.
@@ -30,17 +35,15 @@ class MaturityControl:
         if record.kind != "maturity":
             return
         payload = control.payload(record)
-        policies = dict(self.policies)
-        policies.pop(record.name, None)
+        self._set.pop(record.name, None)
         if isinstance(payload, Maturity):
-            policies[record.name] = payload
-        elif record.name in DEFAULTS:
-            policies[record.name] = DEFAULTS[record.name]
-        self.policies = dict(sorted(policies.items()))
+            self._set[record.name] = record.event_time_ms, payload
 
-    def waiting_for(self, source: LabelSource) -> list[tuple[str, Maturity]]:
-        """The policies that wait for labels of that source."""
-        return [(name, policy) for name, policy in self.policies.items() if policy.source == source]
+    def waiting_for(self, source: LabelSource, given_ms: int) -> list[tuple[str, Maturity]]:
+        """The policies that wait for labels of that source on an answer given then, by name."""
+        set_then = {name: policy for name, (since_ms, policy) in self._set.items() if since_ms <= given_ms}
+        policies = sorted((DEFAULTS | set_then).items())
+        return [(name, policy) for name, policy in policies if policy.source == source]
 
 
 def is_sampled(policy: Maturity, name: str, example_id: str) -> bool:

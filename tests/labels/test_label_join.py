@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -197,13 +198,31 @@ class TestMaturity:
     def test_policies_come_from_control_and_a_deletion_brings_back_the_default(self):
         control = MaturityControl()
         change = {"event_id": "c", "event_time_ms": 0, "kind": "maturity", "name": "chargeback-30d"}
+        default = [("chargeback-30d", DEFAULTS["chargeback-30d"])]
         control.apply(ControlRecord(**change, payload=b'{"source":"chargeback","days":60,"share":0.5}'))
-        assert control.waiting_for("chargeback") == [("chargeback-30d", Maturity("chargeback", 60.0, 0.5))]
+        assert control.waiting_for("chargeback", 0) == [("chargeback-30d", Maturity("chargeback", 60.0, 0.5))]
         control.apply(ControlRecord(**change, payload=b"null"))
-        assert control.policies == DEFAULTS
+        assert control.waiting_for("chargeback", 0) == default
         with pytest.raises(InvalidError, match="control maturity/chargeback-30d"):
             control.apply(ControlRecord(**change, payload=b'{"source":"chargeback","days":91}'))
-        assert control.policies == DEFAULTS
+        assert control.waiting_for("chargeback", 0) == default
+
+    def test_a_policy_is_of_the_answers_after_it_however_late_the_job_reads_them(self):
+        control = MaturityControl()
+        for name, days in (("soon", 1), ("chargeback-30d", 60)):
+            payload = msgspec.Raw(msgspec.json.encode(Maturity("chargeback", days, 1.0)))
+            change = ControlRecord(
+                event_id=name, event_time_ms=NOON_MS + 5, kind="maturity", name=name, payload=payload
+            )
+            control.apply(change)
+        assert control.waiting_for("chargeback", NOON_MS + 4) == [("chargeback-30d", DEFAULTS["chargeback-30d"])]
+        assert [name for name, _ in control.waiting_for("chargeback", NOON_MS + 5)] == ["chargeback-30d", "soon"]
+        bucket = Bucket(control=control)
+        answers = [decision("before", NOON_MS + 4), decision("after", NOON_MS + 5)]
+        bucket.store.write_decisions(answers)
+        bucket.step(*answers)
+        bucket.step(decision("end", NOON_MS + 2 * DAY_MS))
+        assert [example.example_id for example in bucket.examples if example.maturity == "soon"] == ["after"]
 
 
 PAYMENTS = [f"p{n}" for n in range(4)]

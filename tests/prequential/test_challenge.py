@@ -181,6 +181,35 @@ def test_the_part_of_a_member_is_the_one_that_would_have_ranked_the_newest_examp
     assert found[part] == pytest.approx(max(found.values()), abs=0.003)
 
 
+def test_where_frauds_come_quickly_a_new_one_gives_the_learner_its_part_before_the_old_examples_are_gone():
+    challenge = Challenge("own", SOON, "average_precision")
+    # Known to the champion alone; then, a new kind, to the learner alone.
+    for number in range(8_000):
+        label = float(number % 20 == 0)
+        challenge.take(_example(number, label, 0.9 * label + 0.05), 0.5)
+    assert challenge.metrics()[RECENT_PART] == 0.0
+    for number in range(8_000, 9_000):
+        label = float(number % 20 == 0)
+        challenge.take(_example(number, label, 0.5), 0.9 * label + 0.05)
+    assert challenge.metrics()[RECENT_PART] > 0.0
+    assert challenge.metrics()[RECENT] < challenge.metrics()[RECENT_CHAMPION], "figures are of all that is held"
+
+
+def test_who_ranks_best_but_calls_good_payments_frauds_has_no_part():
+    random = np.random.default_rng(5)
+    parts = []
+    for shift in (0.0, 6.0):
+        challenge = Challenge("own", SOON, "average_precision")
+        for number in range(2000):
+            label = float(number % 20 == 0)
+            # The learner is much surer than the champion; the same, moved up, ranks as well and stops everybody.
+            own = 1 / (1 + np.exp(4 - 6 * label - random.normal() - shift))
+            challenge.take(_example(number, label, 1 / (1 + np.exp(3 - label - random.normal()))), own)
+        assert challenge.metrics()[RECENT] > challenge.metrics()[RECENT_CHAMPION]
+        parts.append(challenge.metrics()[RECENT_PART])
+    assert parts[0] > 0.5 > parts[1]
+
+
 def test_few_positives_and_the_scores_of_lists_say_nothing_of_a_part():
     challenge = Challenge("own", SOON, "average_precision")
     _fill(challenge, 180)

@@ -1,6 +1,6 @@
-"""A measurement begins when no job has anything left of the one before."""
+"""What waits for jobs goes on when none has anything left of what was before."""
 
-from infra.bench import caught_up
+from infra import caught_up
 
 JOBS = ("score", "materialize")
 

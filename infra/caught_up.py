@@ -1,9 +1,13 @@
-"""Waiting until the jobs have read all there is: a measurement must not pay for the one before."""
+"""Waiting until jobs have read all there is: what follows must not pay for what was before."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+
+from infra.stack import flink_jobs
+from schemas.errors import PartFailedError
+from schemas.settings import Settings
 
 # Prometheus looks every 5 s, and the sources tell a moment later: what it says at first is of the time before.
 LOOK_S = 7.0
@@ -13,6 +17,16 @@ PATIENCE_S = 600.0
 
 # How many records each job has not read; None where nobody knows.
 ReadLags = Callable[[], dict[str, int | None]]
+
+
+def require(settings: Settings, jobs: Sequence[str], tell: Callable[[str], None]) -> None:
+    """Until none of the running jobs is behind. Raises PartFailedError when one stays behind."""
+
+    def lags() -> dict[str, int | None]:
+        return {job.name: job.lag_records for job in flink_jobs.jobs(settings)}
+
+    if not wait(lags, jobs, tell):
+        raise PartFailedError(f"a job is behind after {PATIENCE_S:.0f} s; see `sluice status`")
 
 
 def wait(
