@@ -10,7 +10,7 @@ from schemas.settings import Settings
 
 
 @click.command()
-@click.option("--wipe", is_flag=True, help="Also delete data, logs and generated configuration.")
+@click.option("--wipe", is_flag=True, help="Also delete data, logs, learners' checkpoints and generated configuration.")
 @click.pass_obj
 def command(settings: Settings, wipe: bool) -> None:
     """Stop every part of the local stack, and wait until all are gone."""

@@ -79,7 +79,7 @@ def command(
 
 
 def _folder(settings: Settings) -> Path:
-    return Path(settings.learn.path) if settings.learn.path else Home.of(settings).root / "learners"
+    return Path(settings.learn.path) if settings.learn.path else Home.of(settings).learners()
 
 
 def _figures(course: Any) -> dict[str, Any]:

@@ -40,6 +40,10 @@ class Home:
         """The jars of a profile of infra/pom.xml."""
         return self.root / "lib" / profile
 
+    def learners(self) -> Path:
+        """Checkpoints of learners, where the settings name no other folder."""
+        return self.root / "learners"
+
     def lock(self) -> Path:
         """Held by whoever starts or stops parts."""
         return self.root / "run" / "lock"

@@ -42,7 +42,8 @@ def up(settings: Settings, progress: Progress = silent) -> list[Running]:
 def down(settings: Settings, progress: Progress = silent, *, wipe: bool = False) -> list[str]:
     """Stop every part, also those that the settings no longer name; the names of what was stopped.
 
-    With `wipe`, data, logs and generated configuration are deleted; the jars stay.
+    With `wipe`, data, logs and generated configuration are deleted, and learners' checkpoints in this home: they name
+    places in a log that is gone. Jars and models stay.
     """
     home = Home.of(settings)
     with _lock(home, progress):
@@ -56,6 +57,7 @@ def down(settings: Settings, progress: Progress = silent, *, wipe: bool = False)
         if wipe:
             for name in ("data", "conf", "log"):
                 shutil.rmtree(home.root / name, ignore_errors=True)
+            shutil.rmtree(home.learners(), ignore_errors=True)
         return [running.part for running in found]
 
 

@@ -121,10 +121,14 @@ def test_down_leaves_nothing_running_and_wipe_deletes_the_data(stack):
     settings, _ = stack
     home = Home.of(settings)
     started = launcher.up(settings)
-    home.data("one").mkdir(parents=True)
+    # A learner's checkpoint names a place in the log, a model does not.
+    kept, gone = home.root / "registry", [home.data("one"), home.learners()]
+    for folder in (kept, *gone):
+        folder.mkdir(parents=True)
     assert sorted(launcher.down(settings, wipe=True)) == ["one", "two"]
     assert not any(process.alive(running) for running in started)
-    assert not home.data("one").exists()
+    assert not any(folder.exists() for folder in gone)
+    assert kept.exists()
     assert launcher.down(settings) == []
 
 
