@@ -199,7 +199,8 @@ class Retrain(_Section, frozen=True):
     labels are waited for `label_days`, twice: those of the newest payments, and between training and validation.
     New and old model are compared on the newest `backtest_days` whose labels are known, where these are at most two
     fifths of the days that one delay leaves of them; else, and with 0, on a fifth. Below `least_roc_auc` a model is not
-    promoted by itself. With `automatic`, one that passes is the champion's shadow for `least_shadow_hours` first.
+    promoted by itself. With `automatic`, one that passes is the champion's shadow first, for `least_shadow_hours`
+    (0 = none).
     """
 
     schedule: Literal["off", "daily", "weekly", "monthly"] = "weekly"
