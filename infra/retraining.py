@@ -159,9 +159,9 @@ def run(
         done = Retrained(version, trained, judgement, "Staging" if kept_back else stage, kept_back)
         send([_audit(done, verdict, author, clock())])
     except SluiceError as error:
-        stage = registry.stages(NAME).stages.get(version)
+        reached = registry.stages(NAME).stages.get(version)
         raise PartFailedError(
-            f"{NAME}@{version} is registered and in {stage}, the rest failed: {error}; then, if it is to decide: "
+            f"{NAME}@{version} is registered and in {reached}, the rest failed: {error}; then, if it is to decide: "
             f"sluice models promote {NAME} {version}"
         ) from error
     return done

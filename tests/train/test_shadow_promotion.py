@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import msgspec
+from click.testing import CliRunner
 from example_builders import START_MS, add, metrics
 from test_retraining import LATER_MS, QUIET
 from test_retraining import _guesses as guesses
 from test_retraining import _plain as plain
 from test_retraining import _run as run
 
+from infra import shadow_log
+from infra.cli import retrain as command
 from infra.shadow_promotion import promote_due
+from infra.topic_reader import Read
 from jobs.train_fraud.comparison import Figures, Labels
 from schemas import control
 from schemas.events import ControlRecord
 from schemas.models import Promotion
-from schemas.settings import Retrain
+from schemas.settings import Registry as SettingsRegistry
+from schemas.settings import Retrain, Settings
 from schemas.units import HOUR_MS
 from serving.registry import Registry
 
@@ -82,3 +87,24 @@ def test_what_somebody_made_a_shadow_is_neither_promoted_nor_put_out_by_the_poli
 def test_a_policy_that_only_asks_leaves_the_shadow_of_before(tmp_path, monkeypatch):
     registry, sent, policy = _shadowed(tmp_path, monkeypatch)
     assert _due(registry, sent, msgspec.structs.replace(policy, promotion="asked"), 100) is None
+
+
+def test_a_run_tells_of_the_shadow_and_reads_the_labelled_examples_since_it_is_one(tmp_path, monkeypatch):
+    _, _, policy = _shadowed(tmp_path, monkeypatch)
+    worse = [(1.0, 0.9, 0.1)] * 30 + [(0.0, 0.2, 0.8)] * 30
+    known = [
+        {"task": "fraud", "example_id": f"t{n}", "event_time_ms": LATER_MS, "label": label, "score": own}
+        | {"model": "fraud@1", "shadows": {"fraud@2": other}}
+        for n, (label, own, other) in enumerate(worse)
+    ]
+    settings = Settings(registry=SettingsRegistry(str(tmp_path)), retrain=policy)
+    monkeypatch.setattr(command.control_topic, "current", lambda _kafka: {})
+    monkeypatch.setattr(command, "_payments", lambda *_: [])
+    monkeypatch.setattr("infra.wall_clock.now_ms", lambda: LATER_MS + 24 * HOUR_MS)
+    for time_ms, why in ((LATER_MS, "worse than the champion on 60 labelled"), (LATER_MS - 1, "the shadow for 24.0 h")):
+        records = [Read(None, msgspec.json.encode(one), time_ms) for one in known]
+        monkeypatch.setattr(shadow_log, "read", lambda *_, records=records: iter(records))
+        done = CliRunner().invoke(command.command, ["--dry-run", "--json"], obj=settings, catch_exceptions=False)
+        assert f"fraud@2 does not decide yet: {why}" in done.stdout
+        told = msgspec.json.decode(done.stdout.splitlines()[-1])["shadow"]
+        assert (told["version"], told["promoted"]) == ("2", False)
