@@ -18,11 +18,12 @@ from schemas.control import ModelPointer
 from schemas.control_records import By, audit_record, control_record
 from schemas.errors import GateError, InputError
 from schemas.events import ControlRecord
-from schemas.models import FRAUD, RECOMMEND, Promotion, Task
+from schemas.models import FRAUD, RECOMMEND, Promotion, Stage, Task
+from schemas.units import HOUR_MS
 from serving import model
 from serving.gate import GATES, Judgement
 from serving.recommend import artifact as recommend_artifact
-from serving.registry import PRODUCTION, Registry
+from serving.registry import PRODUCTION, SHADOW, Registry
 
 Send = Callable[[list[ControlRecord]], None]
 
@@ -37,14 +38,26 @@ class Expected:
     champion: str | None
 
 
+def shadow_record(name: str) -> str:
+    """The name of the control record of a model's shadow: no model can be called so, and older jobs pass it by."""
+    return f"{name}.shadow"
+
+
+def shadow_hours(registry: Registry, name: str, version: str, now_ms: int) -> float | None:
+    """For how long a version has been the shadow; None when it is not."""
+    entered = registry.entered_shadow(name)
+    return (now_ms - entered.at_ms) / HOUR_MS if entered and entered.version == version else None
+
+
 def promote(
     registry: Registry, send: Send, name: str, promotion: Promotion, by_hand: Force, expected: Expected | None = None
 ) -> Judgement | None:
     """Put a version into a stage; for Production the gate judges it first (its answer is returned).
 
-    With `expected` only in the place of that champion.
-    Raises NotFoundError, GateError, SignatureError when the artifact is damaged, OperatorError when Kafka is not
-    there; then nothing has changed.
+    In Shadow it scores beside the champion, until it leaves that stage or another enters it. With `expected` only in
+    the place of that champion.
+    Raises NotFoundError, GateError, SignatureError when the artifact is damaged, InputError for a shadow of another
+    task than fraud, OperatorError when Kafka is not there; then nothing has changed.
     """
     registry.described(name, promotion.version)
     with registry.changing(name):
@@ -56,11 +69,12 @@ def promote(
             )
         if promotion.stage == PRODUCTION:
             judgement = _pass_gate(registry, name, promotion, by_hand)
-            send([*_pointer(registry, name, promotion), _audit(name, promotion, "promote")])
+            records = _pointer(registry, name, promotion)
         else:
             registry.require_may_enter(name, promotion)
-            # Only Production scores: a pointer for another stage would take its place on the compacted topic.
-            send([_audit(name, promotion, "promote")])
+            # Only Production answers: under its name on the compacted topic no other stage has a pointer.
+            records = _shadow_pointer(registry, name, promotion) if promotion.stage == SHADOW else []
+        send([*records, *_no_shadow(registry, name, promotion), _audit(registry, name, promotion, "promote")])
         registry.promote(name, promotion)
         return judgement
 
@@ -74,7 +88,8 @@ def roll_back(registry: Registry, send: Send, name: str, *, author: str, at_ms: 
     with registry.changing(name):
         version = registry.predecessor(name)
         promotion = Promotion(version, PRODUCTION, at_ms, author, note)
-        send([*_pointer(registry, name, promotion), _audit(name, promotion, "rollback")])
+        ended = _no_shadow(registry, name, promotion)
+        send([*_pointer(registry, name, promotion), *ended, _audit(registry, name, promotion, "rollback")])
         registry.roll_back(name, author=author, at_ms=at_ms, note=note)
         return version
 
@@ -106,14 +121,36 @@ def _pass_gate(registry: Registry, name: str, promotion: Promotion, by_hand: For
 
 
 def _pointer(registry: Registry, name: str, promotion: Promotion) -> list[ControlRecord]:
-    pointer = registry.pointer(name, promotion.version, PRODUCTION)
+    return [control_record("model", name, _loadable(registry, name, promotion.version, PRODUCTION), _by(promotion))]
+
+
+def _shadow_pointer(registry: Registry, name: str, promotion: Promotion) -> list[ControlRecord]:
+    task = registry.described(name, promotion.version).task
+    if task != FRAUD:
+        raise InputError(f"{name}@{promotion.version} is for {task}; only models for {FRAUD} can be shadows")
+    pointer = _loadable(registry, name, promotion.version, SHADOW)
+    return [control_record("model", shadow_record(name), pointer, _by(promotion))]
+
+
+def _loadable(registry: Registry, name: str, version: str, stage: Stage) -> ModelPointer:
+    pointer = registry.pointer(name, version, stage)
     # What no job could load is not announced.
     LOADERS.get(pointer.task, model.artifact)(pointer, registry.root)
-    return [control_record("model", name, pointer, _by(promotion))]
+    return pointer
 
 
-def _audit(name: str, promotion: Promotion, action: str) -> ControlRecord:
+def _no_shadow(registry: Registry, name: str, promotion: Promotion) -> list[ControlRecord]:
+    """What ends the shadow where its version goes on to another stage."""
+    if promotion.stage == SHADOW or registry.shadow(name) != promotion.version:
+        return []
+    return [control_record("model", shadow_record(name), None, _by(promotion))]
+
+
+def _audit(registry: Registry, name: str, promotion: Promotion, action: str) -> ControlRecord:
     detail = {"model": name, "version": promotion.version, "stage": promotion.stage}
+    hours = shadow_hours(registry, name, promotion.version, promotion.at_ms)
+    if hours is not None and promotion.stage != SHADOW:
+        detail["shadow_hours"] = f"{hours:.1f}"
     return audit_record(action, name, detail, _by(promotion))
 
 

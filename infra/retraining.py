@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import msgspec
 
-from infra import promotion
+from infra import promotion, shadow_promotion
 from infra.force import Force
 from infra.promotion import Expected, Send
+from infra.shadow_promotion import BY_POLICY
 from jobs.train_fraud import quality
 from jobs.train_fraud.backfill import backfill
 from jobs.train_fraud.examples import Examples
@@ -25,25 +26,30 @@ from schemas.control import Audit
 from schemas.control_records import By, audit_record, of_type
 from schemas.errors import GateError, InputError, PartFailedError, SluiceError
 from schemas.events import ControlRecord, Event
-from schemas.models import Metrics, Promotion
+from schemas.models import Metrics, Promotion, Stage
 from schemas.settings import Retrain
 from schemas.units import DAY_MS
 from serving import gate, model
 from serving.gate import Judgement
-from serving.registry import PRODUCTION, Registry
+from serving.registry import PRODUCTION, SHADOW, Registry
 
 ASKED, TRAINED = "respond_retrain", "retrain"
 
 
 @dataclass(frozen=True)
 class Retrained:
-    """The new version, how it stands against the champion on the same days, and whether it decides now."""
+    """The new version, how it stands against the champion on the same days, and in which stage it is now."""
 
     version: str
     trained: Trained
     judgement: Judgement
-    promoted: bool
+    stage: Stage
     kept_back: str = ""
+
+    @property
+    def promoted(self) -> bool:
+        """Whether it decides now."""
+        return self.stage == PRODUCTION
 
 
 def requests(records: Iterable[ControlRecord]) -> tuple[Request, ...]:
@@ -93,6 +99,7 @@ def run(
 ) -> Retrained:
     """Train on the newest days, register in Staging, compare, and promote where policy and gate allow it.
 
+    Where the policy asks for a shadow first, it is made the shadow of the champion (`infra/shadow_promotion.py`).
     Raises InputError when the registry can not be written, the history has too little for a training, or another
     version came meanwhile, SignatureError when the ONNX copy gives other scores; then nothing has changed. Raises
     PartFailedError that names the version when it is registered and the rest failed.
@@ -112,7 +119,11 @@ def run(
         raise InputError("the history has no payments in the window; set retrain.window_days, or see who decides")
     first_ms, last_ms = int(examples.times_ms.min()), int(examples.times_ms.max())
     split = by_shares(
-        first_ms, last_ms, label_ms, "wait, or set retrain.window_days higher or retrain.label_days lower"
+        first_ms,
+        last_ms,
+        label_ms,
+        "wait, or set retrain.window_days higher or retrain.label_days lower",
+        policy.backtest_days * DAY_MS,
     )
     trained = train(examples, split, parameters, threads=threads, tell=tell)
     champion = registry.champion(NAME)
@@ -135,19 +146,22 @@ def run(
         at_ms=known.now_ms,
     )
     kept_back = _kept_back(policy, trained.metrics, judgement)
+    stage: Stage = SHADOW if champion is not None and policy.least_shadow_hours > 0 else PRODUCTION
+    if stage == SHADOW and not kept_back:
+        kept_back = shadow_promotion.taken(registry)
     try:
         if not kept_back:
-            wanted = Promotion(version, PRODUCTION, clock(), author, f"by policy: {judgement.reason}")
+            wanted = Promotion(version, stage, clock(), author, f"{BY_POLICY}: {judgement.reason}")
             try:
                 promotion.promote(registry, send, NAME, wanted, Force(), Expected(champion))
             except GateError as error:
                 kept_back = str(error)
-        done = Retrained(version, trained, judgement, not kept_back, kept_back)
+        done = Retrained(version, trained, judgement, "Staging" if kept_back else stage, kept_back)
         send([_audit(done, verdict, author, clock())])
     except SluiceError as error:
-        stage = registry.stages(NAME).stages.get(version)
+        reached = registry.stages(NAME).stages.get(version)
         raise PartFailedError(
-            f"{NAME}@{version} is registered and in {stage}, the rest failed: {error}; then, if it is to decide: "
+            f"{NAME}@{version} is registered and in {reached}, the rest failed: {error}; then, if it is to decide: "
             f"sluice models promote {NAME} {version}"
         ) from error
     return done
@@ -188,6 +202,6 @@ def _audit(done: Retrained, verdict: Verdict, author: str, now_ms: int) -> Contr
         "triggers": "; ".join(verdict.triggers),
         "answer": done.judgement.answer,
         "reason": done.judgement.reason,
-        "promoted": "yes" if done.promoted else f"no: {done.kept_back}",
+        "promoted": "yes" if done.promoted else f"no: {done.kept_back or 'it is the shadow first'}",
     }
     return audit_record(TRAINED, NAME, detail, By(author, now_ms))

@@ -129,7 +129,8 @@ class Decision(Event, frozen=True, kw_only=True, omit_defaults=True):
     `features` follow the vector order of `feature_set` (docs/features.md). On a repeat features, rules and versions
     are empty: the first decision states them. (A repeat whose first decision is forgotten is decided anew, in full.)
     `timings_us` are microseconds by stage. `source` is None when the decision is not part of the stream.
-    `online` is by `learner@examples`; where one of them has a part in the score, `champion_score` is what `model` said.
+    `online` is by `learner@examples`, a shadow of the registry by `name@version`; where one of them has a part in the
+    score, `champion_score` is what `model` said.
     """
 
     user_id: Id
@@ -285,7 +286,8 @@ class LabelledExample(Event, frozen=True, kw_only=True, omit_defaults=True):
     `champion` is its name and `champion_score` what it said. `example_id` is the same for all labels of one answer:
     a later one replaces what was learned before, and says with `replaced` which label that was. A time-out names its
     policy as `maturity`, and weighs as many answers as its sample stands for. `decision` is what was done with a
-    payment, empty for a list and in older examples. The record key is `user_id`.
+    payment, empty for a list and in older examples. `shadows` is what those said of a payment that had no part in its
+    score, by the labels of `Decision.online`. The record key is `user_id`.
     """
 
     task: Word
@@ -311,6 +313,7 @@ class LabelledExample(Event, frozen=True, kw_only=True, omit_defaults=True):
     champion_score: float | None = None
     replaced_weight: Annotated[float, Meta(gt=0)] = 1.0
     decision: Word = ""
+    shadows: dict[str, float] = {}
 
 
 class Snapshot(Event, frozen=True, kw_only=True, omit_defaults=True):

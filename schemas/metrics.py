@@ -136,6 +136,8 @@ SNAPSHOTS_REFUSED = Metric(
 ONLINE_MODELS = Metric("online_models", "gauge", "models", "Online models that score.")
 ONLINE_WEIGHT = Metric("online_weight_permille", "gauge", "permille", "Their part in the score.")
 MODEL_VERSION = Metric("model_version", "gauge", "version", "Version of the model in use.")
+SHADOW_VERSION = Metric("shadow_version", "gauge", "version", "Version of the model that is a shadow, 0 = none.")
+SHADOW_SILENT = Metric("shadow_silent", "counter", "events", "Payments whose shadow failed; decisions go on.")
 RULES_VERSION = Metric("rules_version", "gauge", "version", "Version of the rules in use.")
 INDEX_ITEMS = Metric("index_items", "gauge", "items", "Items in the index of vectors.")
 INDEX_BUILDS = Metric("index_builds", "gauge", "builds", "Builds of that index since its model came into force.")
@@ -239,6 +241,8 @@ METRICS = (
     ONLINE_MODELS,
     ONLINE_WEIGHT,
     MODEL_VERSION,
+    SHADOW_VERSION,
+    SHADOW_SILENT,
     RULES_VERSION,
     INDEX_ITEMS,
     INDEX_BUILDS,

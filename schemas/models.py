@@ -17,7 +17,7 @@ Task = Annotated[str, Meta(pattern="^[a-z][a-z0-9_]{0,39}$")]
 # What every model was for before there were tasks.
 FRAUD: Task = "fraud"
 RECOMMEND: Task = "recommend"
-Stage = Literal["None", "Staging", "Candidate", "Production", "Archived"]
+Stage = Literal["None", "Staging", "Candidate", "Shadow", "Production", "Archived"]
 
 
 class Calibration(msgspec.Struct, frozen=True):

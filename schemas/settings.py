@@ -197,7 +197,10 @@ class Retrain(_Section, frozen=True):
     (`on_alerts`), and by `new_samples` payments since the model's training (0 = never). It takes at least
     `min_new_samples` of them, and `min_interval_days` since the last training. The newest `window_days` are learned;
     labels are waited for `label_days`, twice: those of the newest payments, and between training and validation.
-    Below `least_roc_auc` a model is not promoted by itself.
+    New and old model are compared on the newest `backtest_days` whose labels are known, where these are at most two
+    fifths of the days that one delay leaves of them; else, and with 0, on a fifth. Below `least_roc_auc` a model is not
+    promoted by itself. With `automatic`, one that passes is the champion's shadow first, for `least_shadow_hours`
+    (0 = none).
     """
 
     schedule: Literal["off", "daily", "weekly", "monthly"] = "weekly"
@@ -205,16 +208,20 @@ class Retrain(_Section, frozen=True):
     new_samples: Annotated[int, Meta(ge=0, le=100_000_000)] = 0
     min_new_samples: Annotated[int, Meta(ge=0, le=100_000_000)] = 10_000
     min_interval_days: Annotated[float, Meta(ge=0, le=365)] = 1.0
-    window_days: Annotated[int, Meta(ge=1, le=180)] = 90
+    window_days: Annotated[int, Meta(ge=1, le=180)] = 120
     label_days: Annotated[int, Meta(ge=1, le=90)] = 21
+    backtest_days: Annotated[int, Meta(ge=0, le=90)] = 30
     least_roc_auc: Annotated[float, Meta(ge=0, le=1)] = 0.7
     promotion: Literal["automatic", "asked", "off"] = "asked"
+    least_shadow_hours: Annotated[float, Meta(ge=0, le=720)] = 24.0
 
     def __post_init__(self) -> None:
-        if self.window_days <= 2 * self.label_days:
+        least = 2 * self.label_days + self.backtest_days
+        if self.window_days <= least:
             raise ValueError(
-                f"retrain.window_days {self.window_days} leaves nothing to learn from: labels are waited for twice; "
-                f"set it above {2 * self.label_days}, or retrain.label_days {self.label_days} lower"
+                f"retrain.window_days {self.window_days} leaves nothing to learn from: labels are waited for twice, "
+                f"and the backtest takes its days; set it above {least}, or retrain.label_days {self.label_days} or "
+                f"retrain.backtest_days {self.backtest_days} lower"
             )
 
 

@@ -17,13 +17,15 @@ from serving.model import Model
 from serving.online.models import OnlineModels
 from serving.rules.catalogue import KINDS
 from serving.rules.kind import Check, Values
+from serving.shadow import Shadow
 
-# The stage whose model answers.
+# The stage whose model answers, and the one whose model scores beside it.
 CHAMPION = "Production"
+SHADOW = "Shadow"
 
 
 class Control:
-    """Rules, lists, thresholds, the model in force and online models beside it.
+    """Rules, lists, thresholds, the model in force, its shadow and online models beside it.
 
     `rules_version` names all but the models by content.
     """
@@ -38,6 +40,8 @@ class Control:
         self.policy = Policy()
         self.model: Model | None = None
         self._champion = ""
+        self.shadow: Shadow | None = None
+        self._shadow = ""
         self.rules_version = ""
         self._name_rules()
 
@@ -111,13 +115,22 @@ class Control:
         self._name_rules()
 
     def _apply_model(self, name: str, payload: control.Payload | None) -> None:
-        """The newest fraud model in Production answers until its own record is deleted, or leaves the stage or task."""
-        if isinstance(payload, ModelPointer) and (payload.stage, payload.task) == (CHAMPION, FRAUD):
-            self.model = self._load_model(payload)
-            self._champion = name
+        """The newest fraud model in Production answers until its own record is deleted, or leaves the stage or task.
+
+        The newest in Shadow scores beside it until the same.
+        """
+        fraud = payload if isinstance(payload, ModelPointer) and payload.task == FRAUD else None
+        stage = fraud.stage if fraud else ""
+        # Loaded before anything changes: what can not be loaded is refused, and what was in force goes on.
+        loaded = self._load_model(fraud) if fraud and stage in {CHAMPION, SHADOW} else None
+        if loaded and stage == CHAMPION:
+            self.model, self._champion = loaded, name
         elif name == self._champion:
-            self.model = None
-            self._champion = ""
+            self.model, self._champion = None, ""
+        if loaded and stage == SHADOW:
+            self.shadow, self._shadow = Shadow(loaded), name
+        elif name == self._shadow:
+            self.shadow, self._shadow = None, ""
 
     def _name_rules(self) -> None:
         rules = {name: rule for name, (rule, _) in self._rules.items()}

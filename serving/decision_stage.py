@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from schemas import codec, metrics
 from schemas.events import SourcePosition
+from schemas.online_scores import OnlineScore
 from schemas.topics import DECISIONS, TRANSACTIONS
 from serving import policy
 from serving.control import Control
@@ -16,6 +18,7 @@ from serving.inflight import Message, Output, Payment
 from serving.online.models import blend, told
 from serving.outcomes import Outcome, Outcomes
 from serving.outgoing import OutgoingDecision, json_rows
+from serving.shadow import Shadow
 from serving.stages import STAGES, Clock, Count
 
 
@@ -48,8 +51,14 @@ class DecisionStage:
         said = told(blended) if blended else None
         weighted = champion is not None and any(member.weight for member in members)
         scored = self._clock_us()
+        beside = self._beside(control.shadow, vectors)
+        if beside:
+            said = [one | other for one, other in zip(said, beside, strict=True)] if said else beside
+        shadowed = self._clock_us()
         features = json_rows(vectors)
         spent = {"rules": ruled - started, "model": scored - ruled}
+        if beside:
+            spent["shadow"] = shadowed - scored
         for place, payment in enumerate(payments):
             tx = transactions[place]
             # Two users of one card may use the same event id.
@@ -94,3 +103,13 @@ class DecisionStage:
             )
             outputs.append(Output(DECISIONS.name, payment.user_id.encode(), codec.encode(answer)))
         return outputs
+
+    def _beside(self, shadow: Shadow | None, vectors: NDArray[np.float64]) -> list[dict[str, OnlineScore]]:
+        """What decisions state of the shadow; nothing where there is none, or it fails."""
+        if shadow is None:
+            return []
+        scores = shadow.scores(vectors)
+        if scores is None:
+            self._count(metrics.SHADOW_SILENT, "", len(vectors))
+            return []
+        return [{shadow.label: OnlineScore(score)} for score in scores.tolist()]

@@ -6,7 +6,7 @@ Each task has a gate of its own; a model for a task without one goes through by 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 from schemas.models import FRAUD, RECOMMEND, Metrics, Task
 from schemas.recommend_models import NextItems, RecommendMetrics
@@ -29,6 +29,16 @@ class Judgement(NamedTuple):
         return self.unmeasured or ", ".join(f"{name} {gain:+.1%}" for name, gain in self.gains.items())
 
 
+class Ranking(Protocol):
+    """How well a fraud model ranks."""
+
+    @property
+    def average_precision(self) -> float: ...
+
+    @property
+    def recall_at_1pct_fpr(self) -> float: ...
+
+
 class Gate(NamedTuple):
     """What the models of a task record of themselves, and who judges challenger and champion by it."""
 
@@ -44,6 +54,11 @@ def judge(challenger: Metrics, champion: Metrics | None) -> Judgement:
     if champion is None:
         gains = {"roc_auc over chance": challenger.roc_auc / 0.5 - 1}
         return Judgement("pass" if challenger.roc_auc > 0.5 else "refuse", gains)
+    return judge_ranking(challenger, champion)
+
+
+def judge_ranking(challenger: Ranking, champion: Ranking) -> Judgement:
+    """Whether a fraud model may take the champion's place, by what both said of the same payments."""
     return _weigh(
         {
             "average precision": _gain(challenger.average_precision, champion.average_precision),

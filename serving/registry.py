@@ -28,6 +28,7 @@ from schemas.models import Described, Metrics, Promotion, Reference, Signature, 
 from serving import folder
 
 PRODUCTION: Stage = "Production"
+SHADOW: Stage = "Shadow"
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 T = TypeVar("T")
 
@@ -88,6 +89,16 @@ class Registry:
         champions = self.stages(name).champions
         return champions[-1] if champions else None
 
+    def shadow(self, name: str) -> str | None:
+        """The version in Shadow, None when there is none."""
+        return next((version for version, stage in self.stages(name).stages.items() if stage == SHADOW), None)
+
+    def entered_shadow(self, name: str) -> Promotion | None:
+        """When and how the version in Shadow came there, None when there is none."""
+        version = self.shadow(name)
+        steps = [step for step in self.stages(name).history if (step.version, step.stage) == (version, SHADOW)]
+        return steps[-1] if steps else None
+
     def pointer(self, name: str, version: str, stage: Stage) -> ModelPointer:
         """What the control topic says of that version in that stage."""
         described = self._bytes(name, version, "signature.json")
@@ -107,8 +118,9 @@ class Registry:
             return version
 
     def promote(self, name: str, promotion: Promotion) -> None:
-        """Put the version into the stage; the Production version before it is archived in the same write.
+        """Put the version into the stage; the version before it in Production is archived in the same write.
 
+        There is one shadow, too: the one before it goes back to Staging.
         Call it while `changing`. Raises what `require_may_enter` raises.
         """
         self.require_may_enter(name, promotion)
@@ -174,6 +186,8 @@ class Registry:
             if champions:
                 stages[champions[-1]] = "Archived"
             champions.append(promotion.version)
+        if promotion.stage == SHADOW:
+            stages |= {other: "Staging" for other, stage in stages.items() if stage == SHADOW}
         stages[promotion.version] = promotion.stage
         self._write_stages(name, Stages(stages, champions, [*now.history, promotion]))
 

@@ -12,6 +12,7 @@ import msgspec
 from infra import control_topic, promotion, wall_clock
 from infra.author import author
 from infra.cli.bounds import Finite
+from infra.cli.compare import command as compare
 from infra.force import Force
 from schemas.control import Thresholds
 from schemas.errors import InputError, NotFoundError
@@ -19,7 +20,7 @@ from schemas.instants import minute
 from schemas.models import FRAUD, RECOMMEND, Metrics, Promotion, Stage, Task
 from schemas.recommend_models import RecommendMetrics
 from schemas.settings import Settings
-from serving.registry import Registry
+from serving.registry import SHADOW, Registry
 from serving.thresholds import Costs, effects, suggest
 
 # FRD-20 asks for the first four; the rest are the default decision thresholds.
@@ -31,6 +32,9 @@ FIGURES = ("average precision", "recall at 1% FPR", "AUC ROC", "nDCG@20", "hit r
 @click.group()
 def command() -> None:
     """Models: which there are, which scores, and the way into and out of Production."""
+
+
+command.add_command(compare, "compare")
 
 
 def _registry(settings: Settings) -> Registry:
@@ -103,15 +107,37 @@ def show(settings: Settings, name: str, version: str | None) -> None:
 @click.pass_obj
 def promote(settings: Settings, *, name: str, version: str, stage: str, yes: bool, force: bool, note: str) -> None:
     """Put a version into a stage. Production must pass the gate, and reaches the running jobs within seconds."""
+    registry = _registry(settings)
     wanted = Promotion(version, cast("Stage", stage), wall_clock.now_ms(), author(), note)
+    hours = promotion.shadow_hours(registry, name, version, wanted.at_ms)
     judgement = promotion.promote(
-        _registry(settings),
-        partial(control_topic.send, settings.kafka),
-        name,
-        wanted,
-        Force(yes, force),
+        registry, partial(control_topic.send, settings.kafka), name, wanted, Force(yes, force)
     )
-    click.echo(f"{name}@{version} is in {stage}" + (f" ({judgement.reason})" if judgement else ""))
+    why = [judgement.reason] if judgement else []
+    why += [] if hours is None else [f"it was the shadow for {hours:.1f} h"]
+    click.echo(f"{name}@{version} is in {stage}" + (f" ({'; '.join(why)})" if why else ""))
+
+
+@command.command()
+@click.argument("name")
+@click.argument("version", required=False)
+@click.option("--off", is_flag=True, help="End the shadow; its version goes back to Staging.")
+@click.option("--note", default="", help="Why, for the audit record.")
+@click.pass_obj
+def shadow(settings: Settings, *, name: str, version: str | None, off: bool, note: str) -> None:
+    """Put a version beside the champion: it scores every payment, is logged in each decision, and answers nothing.
+
+    There is one shadow; the one before it goes back to Staging. `sluice models compare` shows how the two differ.
+    """
+    registry = _registry(settings)
+    if (version is None) != off:
+        raise InputError("give a version, or --off to end the shadow")
+    wanted = version or registry.shadow(name)
+    if wanted is None:
+        raise NotFoundError(f"{name} has no shadow; make one with `sluice models shadow {name} VERSION`")
+    change = Promotion(wanted, "Staging" if off else SHADOW, wall_clock.now_ms(), author(), note)
+    promotion.promote(registry, partial(control_topic.send, settings.kafka), name, change, Force())
+    click.echo(f"{name}@{wanted} is in Staging, no shadow any more" if off else f"{name}@{wanted} is the shadow")
 
 
 @command.command()

@@ -12,19 +12,21 @@ import click
 import msgspec
 from rich.console import Console
 
-from infra import control_topic, decision_log, retraining, wall_clock
+from infra import control_topic, decision_log, retraining, shadow_log, shadow_promotion, wall_clock
 from infra.author import author
 from infra.cli.bounds import THREADS
 from infra.cli.train import DECISIONS, report
 from infra.one_retraining import alone
 from jobs.train_fraud import parameters as tree_parameters
+from jobs.train_fraud.comparison import labels
 from jobs.train_fraud.retraining import counted, decide, needs_count
 from jobs.train_fraud.train import NAME
 from schemas.errors import InputError
 from schemas.events import Event
 from schemas.settings import Settings
+from schemas.units import DAY_MS
 from serving.history import log_file
-from serving.registry import Registry
+from serving.registry import SHADOW, Registry
 from serving.stores import cassandra_history
 
 
@@ -43,7 +45,7 @@ def command(
     """Train the fraud model anew if the policy of [retrain] calls for it; to be run every hour.
 
     The new version is in Staging, compared with the champion on the same days. It decides only where the settings say
-    `retrain.promotion = "automatic"` and the gate lets it pass.
+    `retrain.promotion = "automatic"` and the gate lets it pass, after `retrain.least_shadow_hours` as the shadow.
     """
     _require_history(history)
     # A dry run changes nothing, and may go beside another.
@@ -56,6 +58,18 @@ def _ask_and_train(
 ) -> None:
     policy, registry = settings.retrain, Registry(Path(settings.registry.path))
     trees, now_ms = tree_parameters.read(parameters), wall_clock.now_ms()
+    tried = shadow_promotion.promote_due(
+        registry,
+        partial(control_topic.send, settings.kafka),
+        policy,
+        lambda champion, shadow, since_ms: labels(shadow_log.examples(settings.kafka, since_ms), champion, shadow),
+        author=author(),
+        now_ms=now_ms,
+        dry_run=dry_run,
+    )
+    if tried is not None:
+        what = "decides now" if tried.promoted else "does not decide yet"
+        click.echo(f"{'shadow':<12}{NAME}@{tried.version} {what}: {tried.why}")
     console = Console(stderr=True)
     with console.status("reading what is known"):
         records = control_topic.current(settings.kafka)
@@ -87,13 +101,22 @@ def _ask_and_train(
                 tell=line.update,
             )
         report(done.trained, done.version, registry)
-        click.echo(f"against the champion on the same days: {done.judgement.answer} ({done.judgement.reason})")
-        click.echo(f"{NAME}@{done.version} decides now" if done.promoted else f"not promoted: {done.kept_back}")
+        days = (done.trained.metrics.to_ms - done.trained.metrics.from_ms) / DAY_MS
+        click.echo(
+            f"against the champion on the same {days:.1f} days: {done.judgement.answer} ({done.judgement.reason})"
+        )
+        if done.stage == SHADOW:
+            click.echo(
+                f"{NAME}@{done.version} is the shadow for {policy.least_shadow_hours:g} h, then a run promotes it"
+            )
+        else:
+            click.echo(f"{NAME}@{done.version} decides now" if done.promoted else f"not promoted: {done.kept_back}")
     elif verdict.train:
         click.echo("would train; without --dry-run it does")
     if as_json:
         told = {"train": verdict.train, "triggers": verdict.triggers, "against": verdict.against}
-        told |= {"version": done.version, "promoted": done.promoted} if done is not None else {}
+        told |= {"version": done.version, "promoted": done.promoted, "stage": done.stage} if done is not None else {}
+        told |= {"shadow": tried} if tried is not None else {}
         click.echo(msgspec.json.encode(told).decode())
 
 

@@ -112,6 +112,8 @@ class _Decide(_EntityShell):
         refused = self._controlled.take()
         current = self._control.model
         self._metrics.gauge(metrics.MODEL_VERSION, int(current.signature.version) if current else 0)
+        shadow = self._control.shadow
+        self._metrics.gauge(metrics.SHADOW_VERSION, int(shadow.label.rpartition("@")[2]) if shadow else 0)
         members = self._control.online.members(champion=current is not None)
         self._metrics.gauge(metrics.ONLINE_MODELS, len(members))
         self._metrics.gauge(metrics.ONLINE_WEIGHT, round(1000 * sum(member.weight for member in members)))

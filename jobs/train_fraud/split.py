@@ -20,6 +20,8 @@ from schemas.units import DAY_MS
 WARM_UP_SHARE = 0.15
 CALIBRATE_SHARE = 0.2
 VALIDATE_SHARE = 0.2
+# A backtest that would take more leaves too little to learn from.
+MOST_BACKTEST_SHARE = 0.4
 
 
 @dataclass(frozen=True)
@@ -59,10 +61,15 @@ class Parts:
 
 
 def by_shares(
-    first_ms: int, last_ms: int, delay_ms: int, longer: str = "give more, or a shorter --delay-days"
+    first_ms: int,
+    last_ms: int,
+    delay_ms: int,
+    longer: str = "give more, or a shorter --delay-days",
+    backtest_ms: int = 0,
 ) -> Split:
     """A split of the whole history: warm-up, training, calibration, delay, validation.
 
+    Validation is the last `backtest_ms`, where they are at most MOST_BACKTEST_SHARE of what is left without the delay.
     Raises InputError that names the span of a history which is over before the delay is, with `longer` as the way out.
     """
     days = last_ms + 1 - first_ms - delay_ms
@@ -71,8 +78,13 @@ def by_shares(
             f"the history is too short: it spans {(last_ms + 1 - first_ms) / DAY_MS:.1f} days, and labels are "
             f"waited for {delay_ms / DAY_MS:g}: nothing is left to learn from; {longer}"
         )
+    validate = round(days * VALIDATE_SHARE)
+    if 0 < backtest_ms <= days * MOST_BACKTEST_SHARE:
+        validate = backtest_ms
+        # The other parts are to each other as ever.
+        days = round((days - validate) / (1 - VALIDATE_SHARE))
     train_from = first_ms + round(days * WARM_UP_SHARE)
-    validate_from = last_ms + 1 - round(days * VALIDATE_SHARE)
+    validate_from = last_ms + 1 - validate
     calibrated_to = validate_from - delay_ms
     train_to = calibrated_to - round(days * CALIBRATE_SHARE)
     return Split(train_from, train_to, calibrated_to, validate_from, last_ms + 1)

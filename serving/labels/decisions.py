@@ -106,6 +106,7 @@ class LoggedDecision:
             champion_score=said,
             replaced_weight=told.replaced_weight,
             decision=decision.decision,
+            shadows={label: said.score for label, said in decision.online.items() if not said.weight},
         )
 
 

@@ -52,6 +52,19 @@ def test_an_example_states_the_learner_that_decided_alone_beside_the_model_and_i
     assert (example.model, example.score) == ("fraud@3", 0.25)
 
 
+def test_an_example_states_what_those_said_that_had_no_part_in_the_score():
+    bucket = Bucket()
+    online = {
+        "fraud@4": OnlineScore(0.7),
+        "fraud-tree@2000": OnlineScore(0.9, 0.4),
+        "fraud-logistic@9": OnlineScore(0.1),
+    }
+    bucket.store.write_decisions([decision(score=0.8, champion_score=0.25, online=online)])
+    bucket.step(label("c1"))
+    (example,) = bucket.examples
+    assert example.shadows == {"fraud@4": 0.7, "fraud-logistic@9": 0.1}
+
+
 def test_a_changed_label_says_what_it_replaces_and_an_equal_one_is_counted_alone():
     bucket = Bucket()
     bucket.store.write_decisions([decision()])

@@ -7,16 +7,18 @@ import pytest
 from click.testing import CliRunner
 from example_builders import START_MS, add, files, metrics, onnx
 
-from infra import publish
+from infra import control_topic, publish
 from infra.cli import models
 from infra.force import Force
-from infra.promotion import promote, roll_back
-from schemas import control
+from infra.promotion import promote, roll_back, shadow_record
+from schemas import codec, control
 from schemas.control import Audit, ModelPointer
 from schemas.errors import GateError, InputError, MissingPartError, NotFoundError, SignatureError
+from schemas.events import ControlRecord
 from schemas.models import Promotion
 from schemas.settings import Registry as SettingsRegistry
 from schemas.settings import Settings
+from schemas.units import MINUTE_MS
 from serving.control import Control
 from serving.gate import judge
 from serving.model import load
@@ -241,6 +243,113 @@ def test_rollback_points_the_jobs_at_the_version_before(registry, topic, model):
     assert (registry.champion("fraud"), _champion_of(topic, registry)) == ("1", "fraud@1")
     with pytest.raises(NotFoundError, match="no earlier"):
         roll_back(registry, topic, "fraud", author="tester", at_ms=START_MS, note="")
+
+
+def _job(topic: Topic, registry: Registry) -> Control:
+    """What a job knows after it read the compacted topic."""
+    state = Control(lambda pointer: load(pointer, registry.root))
+    for record in topic.records:
+        state.apply(codec.decode(ControlRecord, codec.encode(record)))
+    return state
+
+
+def _two(registry, topic, model) -> None:
+    """A champion, and a better version."""
+    for precision in (0.5, 0.9):
+        add(registry, metrics(average_precision=precision, recall=precision), model)
+    _enter(registry, topic, "1")
+
+
+def test_a_shadow_stands_beside_the_champion_under_a_record_of_its_own_with_an_audit_record(registry, topic, model):
+    _two(registry, topic, model)
+    _enter(registry, topic, "2", stage="Shadow", note="to see it")
+    job = _job(topic, registry)
+    assert (job.model.label, job.shadow.label) == ("fraud@1", "fraud@2")
+    pointer, audit = topic.records[-2:]
+    assert (pointer.kind, pointer.name) == ("model", "fraud.shadow")
+    assert control.payload(audit) == Audit("promote", {"model": "fraud", "version": "2", "stage": "Shadow"})
+    assert (registry.champion("fraud"), registry.shadow("fraud")) == ("1", "2")
+    assert registry.stages("fraud").stages == {"1": "Production", "2": "Shadow"}
+
+
+def test_no_model_can_have_the_name_of_a_shadows_record(registry):
+    with pytest.raises(InputError, match="is no model name"):
+        registry.versions(shadow_record("fraud"))
+
+
+def test_another_shadow_takes_the_place_of_the_one_before_which_goes_back_to_staging(registry, topic, model):
+    _two(registry, topic, model)
+    add(registry, model=model)
+    _enter(registry, topic, "2", stage="Shadow")
+    _enter(registry, topic, "3", stage="Shadow")
+    assert _job(topic, registry).shadow.label == "fraud@3"
+    assert registry.stages("fraud").stages == {"1": "Production", "2": "Staging", "3": "Shadow"}
+
+
+@pytest.mark.parametrize("stage", ["Production", "Archived", "Staging", "Candidate"])
+def test_a_shadow_that_enters_another_stage_is_no_shadow_any_more_and_its_hours_are_told(registry, topic, model, stage):
+    _two(registry, topic, model)
+    promote(registry, topic, "fraud", Promotion("2", "Shadow", START_MS, "tester"), Force())
+    promote(registry, topic, "fraud", Promotion("2", stage, START_MS + 90 * MINUTE_MS, "tester"), Force())
+    job = _job(topic, registry)
+    assert job.shadow is None
+    assert job.model.label == ("fraud@2" if stage == "Production" else "fraud@1")
+    assert registry.shadow("fraud") is None
+    assert registry.stages("fraud").stages["2"] == stage
+    assert control.payload(topic.records[-1]).detail["shadow_hours"] == "1.5"
+
+
+def test_a_rollback_to_the_version_that_is_the_shadow_ends_the_shadow(registry, topic, model):
+    _two(registry, topic, model)
+    _enter(registry, topic, "2")
+    _enter(registry, topic, "1", stage="Shadow")
+    roll_back(registry, topic, "fraud", author="tester", at_ms=START_MS, note="")
+    job = _job(topic, registry)
+    assert (job.model.label, job.shadow, registry.shadow("fraud")) == ("fraud@1", None, None)
+
+
+def test_another_version_in_production_leaves_the_shadow(registry, topic, model):
+    _two(registry, topic, model)
+    add(registry, metrics(average_precision=0.9, recall=0.9), model)
+    _enter(registry, topic, "3", stage="Shadow")
+    _enter(registry, topic, "2")
+    job = _job(topic, registry)
+    assert (job.model.label, job.shadow.label, registry.shadow("fraud")) == ("fraud@2", "fraud@3", "3")
+
+
+def test_the_champion_a_damaged_version_and_a_model_for_another_task_can_be_no_shadow(registry, topic, model):
+    _two(registry, topic, model)
+    add(registry, model=model, name="ranker", task="ranking")
+    (registry.root / "fraud" / "2" / "model.onnx").write_bytes(b"")
+    told, before = list(topic.records), files(registry.root)
+    with pytest.raises(GateError, match="fraud@1 is in Production; promote another version in its place first"):
+        _enter(registry, topic, "1", stage="Shadow")
+    with pytest.raises(SignatureError, match="differs"):
+        _enter(registry, topic, "2", stage="Shadow")
+    with pytest.raises(InputError, match="ranker@1 is for ranking; only models for fraud can be shadows"):
+        _enter(registry, topic, "1", stage="Shadow", name="ranker")
+    assert (topic.records, files(registry.root)) == (told, before)
+
+
+def test_the_command_makes_a_shadow_says_its_hours_at_promotion_and_ends_it(registry, topic, model, monkeypatch):
+    _two(registry, topic, model)
+    settings, now = Settings(registry=SettingsRegistry(str(registry.root))), [START_MS]
+    monkeypatch.setattr(control_topic, "send", lambda _, records: topic(records))
+    monkeypatch.setattr("infra.wall_clock.now_ms", lambda: now[0])
+
+    def run(*words: str):
+        return CliRunner().invoke(models.command, words, obj=settings)
+
+    assert str(run("shadow", "fraud", "--off").exception) == (
+        "fraud has no shadow; make one with `sluice models shadow fraud VERSION`"
+    )
+    assert str(run("shadow", "fraud").exception) == "give a version, or --off to end the shadow"
+    assert run("shadow", "fraud", "2").output == "fraud@2 is the shadow\n"
+    assert run("shadow", "fraud", "--off").output == "fraud@2 is in Staging, no shadow any more\n"
+    assert _job(topic, registry).shadow is None
+    run("shadow", "fraud", "2")
+    now[0] += 25 * 60 * MINUTE_MS
+    assert "it was the shadow for 25.0 h" in run("promote", "fraud", "2").output
 
 
 def test_an_unknown_version_is_named_and_makes_no_folder(registry, topic):

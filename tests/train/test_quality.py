@@ -29,6 +29,15 @@ def test_ranking_measures_agree_with_scikit_learn_on_ties_too(rows):
     assert quality.brier(frauds, scores) == pytest.approx(sklearn_metrics.brier_score_loss(frauds, scores))
 
 
+@given(scored, st.integers(0, 1000))
+def test_a_payment_that_stands_for_several_counts_as_often(rows, seed):
+    frauds, scores = _arrays(rows)
+    weights = np.random.default_rng(seed).integers(1, 5, len(rows))
+    for measure in (quality.roc_auc, quality.average_precision, quality.recall_at_fpr):
+        repeated = measure(np.repeat(frauds, weights), np.repeat(scores, weights))
+        assert measure(frauds, scores, weights=weights.astype(float)) == pytest.approx(repeated)
+
+
 @given(scored, st.sampled_from([0.0, 0.01, 0.1, 0.5]))
 def test_recall_at_a_false_positive_rate_is_the_best_of_all_thresholds(rows, most):
     frauds, scores = _arrays(rows)

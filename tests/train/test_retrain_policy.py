@@ -25,7 +25,7 @@ policies = st.builds(
     new_samples=st.integers(0, 50),
     min_new_samples=st.integers(0, 50),
     min_interval_days=st.sampled_from([0.0, 0.5, 1.0, 7.0]),
-    window_days=st.integers(43, 180),
+    window_days=st.integers(73, 180),
 )
 asked = st.builds(Request, st.integers(NOW_MS - 60 * DAY_MS, NOW_MS), st.sampled_from(["FeatureDriftSevere", "X"]))
 known = st.builds(

@@ -18,6 +18,7 @@ from infra.one_retraining import alone
 from jobs.train_fraud import backfill, boosting
 from jobs.train_fraud.examples import Examples
 from jobs.train_fraud.retraining import Facts, Request, Verdict, counted, decide
+from jobs.train_fraud.split import by_shares
 from schemas import control
 from schemas.control import Audit
 from schemas.errors import InputError, OperatorError, PartFailedError, SettingsError
@@ -193,7 +194,7 @@ def test_a_better_model_is_registered_and_waits_for_a_person_unless_the_policy_p
         registry, sent = Registry(tmp_path / promotion), []
         add(registry, metrics(average_precision=0.1, recall=0.1, roc_auc=0.6), _guesses())
         registry.promote("fraud", Promotion("1", "Production", START_MS, "tester", ""))
-        policy = msgspec.structs.replace(QUIET, promotion=promotion, label_days=7)
+        policy = msgspec.structs.replace(QUIET, promotion=promotion, label_days=7, least_shadow_hours=0.0)
         done = _run(registry, monkeypatch, sent, policy, _plain())
         assert done.judgement.answer == "pass", done.judgement
         assert (registry.champion("fraud"), done.promoted) == (champion, champion == "2")
@@ -319,7 +320,7 @@ def test_what_is_too_much_or_too_short_names_the_settings(tmp_path, monkeypatch)
     policy = msgspec.structs.replace(QUIET, label_days=10)
     given = {"data": "test", "author": "tester", "clock": lambda: LATER_MS, "code_version": "0"}
     for made, now_ms, way_out in (
-        (examples(50, days=40), START_MS + 60 * DAY_MS, "set retrain.window_days below 90"),
+        (examples(50, days=40), START_MS + 60 * DAY_MS, "set retrain.window_days below 120"),
         (examples(20, days=9), START_MS + 60 * DAY_MS, "retrain.window_days higher or retrain.label_days lower"),
     ):
         monkeypatch.setattr(backfill, "MAX_EXAMPLES", 49)
@@ -330,10 +331,28 @@ def test_what_is_too_much_or_too_short_names_the_settings(tmp_path, monkeypatch)
 
 def test_a_window_within_two_label_delays_is_refused_when_settings_are_read(tmp_path):
     file = tmp_path / "sluice.toml"
-    file.write_text("[retrain]\nwindow_days = 43\nlabel_days = 21\n")
-    assert read(file).retrain.window_days == 43
-    file.write_text("[retrain]\nwindow_days = 42\nlabel_days = 21\n")
-    with pytest.raises(
-        SettingsError, match=r"retrain.window_days 42 .* set it above 42, or retrain.label_days 21 lower"
-    ):
-        read(file)
+    for backtest_days, least in ((0, 42), (30, 72)):
+        given = f"[retrain]\nlabel_days = 21\nbacktest_days = {backtest_days}\nwindow_days = "
+        file.write_text(f"{given}{least + 1}\n")
+        assert read(file).retrain.window_days == least + 1
+        file.write_text(f"{given}{least}\n")
+        way_out = rf"set it above {least}, or retrain.label_days 21 or retrain.backtest_days {backtest_days} lower"
+        with pytest.raises(SettingsError, match=rf"retrain.window_days {least} leaves nothing .* {way_out}"):
+            read(file)
+
+
+def test_the_default_window_holds_a_backtest_of_thirty_days_and_learns_as_long_as_one_of_ninety_did():
+    policy, day = Retrain(), DAY_MS
+    last_ms = START_MS + (policy.window_days - policy.label_days) * day - 1
+    split = by_shares(START_MS, last_ms, policy.label_days * day, backtest_ms=policy.backtest_days * day)
+    before = by_shares(START_MS, START_MS + (90 - 21) * day - 1, 21 * day)
+    assert split.validate_to_ms - split.cut_ms == 30 * day
+    assert split.train_to_ms - split.train_from_ms > before.train_to_ms - before.train_from_ms
+
+
+def test_the_comparison_is_a_backtest_where_the_history_is_long_enough(tmp_path, monkeypatch):
+    for backtest_days, days in ((13, 13), (14, 6.6)):
+        policy = msgspec.structs.replace(QUIET, label_days=7, backtest_days=backtest_days)
+        done = _run(Registry(tmp_path / str(backtest_days)), monkeypatch, [], policy)
+        measured = done.trained.metrics
+        assert (measured.to_ms - measured.from_ms) / DAY_MS == pytest.approx(days, abs=0.05)

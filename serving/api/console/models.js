@@ -5,7 +5,7 @@ import { h, put } from "./dom.js";
 import { count, date, figure, words } from "./format.js";
 import { chip, choice, empty, panel, when } from "./pieces.js";
 
-const STAGES = { Production: "good", Candidate: "accent", Staging: "accent" };
+const STAGES = { Production: "good", Candidate: "accent", Shadow: "accent", Staging: "accent" };
 // What is worth a column, in this order, where a model has it; the rest can be chosen for the chart.
 const FIRST = ["average_precision", "roc_auc", "recall_at_1pct_fpr", "brier", "calibration_error", "recall_at_10", "ndcg_at_20", "hit_rate_at_20"];
 const COLUMNS = 4;
