@@ -1,6 +1,7 @@
 """The whole demo on the running stack."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -68,3 +69,21 @@ def test_the_demo_of_recommendations_shows_lists_and_how_to_look_further():
     assert done.stderr == ""
     # Its slot is needed by others.
     subprocess.run([SLUICE, "stop", "recommend", "--now"], timeout=180, check=True)
+
+
+def shares(line):
+    """Frauds that the champion alone catches, and with the online model; good payments that each stops: in per cent."""
+    stated = r"catches ([\d.]+)%, with the online model ([\d.]+)%; of \d+ good payments ([\d.]+)% and ([\d.]+)%"
+    return [float(share) for share in re.search(stated, line).groups()]
+
+
+def test_the_demo_of_drift_ends_with_frauds_caught_that_the_champion_alone_does_not_know():
+    words = ["demo", "drift", "--seconds", "240"]
+    done = subprocess.run([SLUICE, *words], capture_output=True, text=True, timeout=580, check=False)
+    assert done.returncode == 0, done.stderr
+    (known, *_), _, (alone, together, alarms_alone, alarms) = map(shares, done.stdout.splitlines()[-3:])
+    assert known > 30 > alone, "the champion does not know the new fraud"
+    assert together > alone + 3
+    assert alarms < alarms_alone + 3, "not by stopping everybody"
+    # Its slot is needed by others.
+    subprocess.run([SLUICE, "stop", "join_labels", "--now"], timeout=180, check=True)
