@@ -187,10 +187,10 @@ class Router:
         with self._lock:
             return self._policy.wanted(message)
 
-    def settle(self, message: Message, taken_by: Iterable[int], now_ms: int) -> None:
-        """What became of a message."""
+    def settle(self, message: Message, taken_by: Iterable[int], now_ms: int, tried: Iterable[int] = ()) -> None:
+        """What became of a message: the channels that took it, and all that were tried."""
         with self._lock:
-            self._policy.settle(message, taken_by, now_ms)
+            self._policy.settle(message, taken_by, now_ms, tried)
             self._save(self._state)
 
     def stopped(self) -> dict[str, int]:
