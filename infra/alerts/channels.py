@@ -30,7 +30,7 @@ def payloads(channel: Channel, message: Message) -> list[dict[str, Any]]:
 def webhook(message: Message) -> dict[str, Any]:
     """Everything: the message with each notice whole."""
     built: dict[str, Any] = msgspec.to_builtins(message)
-    del built["incidents"]
+    del built["incidents"], built["closing"]
     return built | {"subject": subject(message)}
 
 

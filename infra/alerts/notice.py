@@ -44,7 +44,8 @@ class Message(msgspec.Struct, frozen=True):
 
     A critical message takes several channels at once; any other one, each in turn until one takes it. `dropped` notices
     before these found no room to wait. `incidents` are those of PagerDuty, one for each notice; see
-    `infra/alerts/incidents.py`.
+    `infra/alerts/incidents.py`. A `closing` message brings one PagerDuty ends of which people have heard; see
+    `infra/alerts/owed_ends.py`.
     """
 
     message_id: str
@@ -54,3 +55,4 @@ class Message(msgspec.Struct, frozen=True):
     channels: list[int]
     dropped: int = 0
     incidents: list[str] = []
+    closing: bool = False

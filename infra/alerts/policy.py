@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from infra.alerts import incidents
+from infra.alerts import incidents, owed_ends
 from infra.alerts.notice import Message, Notice
 from infra.alerts.quiet_hours import free_from_ms, zone_of
 from infra.alerts.routing_state import PersonState, RouterState, Told, Waiting
@@ -54,16 +54,28 @@ class Policy:
 
     def due(self, now_ms: int) -> list[Message]:
         """The messages to send now, at most one a person; each is under way until `settle` hears of it."""
-        return [message for person in self._people.values() if (message := self._next(person, now_ms))]
+        waits = ((person, self._of(person.name)) for person in self._people.values())
+        free = ((person, state) for person, state in waits if state.under_way is None)
+        return [
+            message
+            for person, state in free
+            if (message := self._next(person, state, now_ms) or self._closing(person, state, now_ms))
+        ]
 
-    def settle(self, message: Message, taken_by: Iterable[int], now_ms: int) -> None:
-        """Account for a message: the channels that took it, none when it must be sent again."""
-        person = self._of(message.person)
+    def settle(self, message: Message, taken_by: Iterable[int], now_ms: int, tried: Iterable[int] = ()) -> None:
+        """Account for a message: which channels took it, none when it must be sent again; which were tried."""
+        person, channels = self._of(message.person), self._people[message.person].channels
         person.under_way = None
         delivered = list(taken_by)
+        owed_ends.tried(person, [channels[number] for number in {*tried, *delivered}], message)
+        owed_ends.taken(person, [channels[number] for number in delivered], message)
+        if message.closing:
+            if not delivered:
+                owed_ends.not_taken(person, channels[message.channels[0]], _pause_ms, now_ms)
+            return
         if not delivered:
             person.failures += 1
-            person.retry_ms = now_ms + min(RETRY_FIRST_MS * 2 ** (person.failures - 1), RETRY_MOST_MS)
+            person.retry_ms = now_ms + _pause_ms(person.failures)
             person.waiting[:0] = [Waiting(notice, now_ms) for notice in message.notices]
             person.dropped += message.dropped
             return
@@ -71,15 +83,19 @@ class Policy:
         person.failures = person.retry_ms = 0
         person.delivered_ms += [now_ms] * len(delivered)
         for number in delivered:
-            channel = self._people[message.person].channels[number]
-            self._state.channels.setdefault(channel_name(channel), []).append(now_ms)
+            self._state.channels.setdefault(channel_name(channels[number]), []).append(now_ms)
 
     def recover(self) -> None:
-        """After a restart: whether a message that was under way arrived is not known, so it is sent again."""
-        for person in self._state.people.values():
-            if person.under_way is not None:
-                person.waiting[:0] = [Waiting(notice, 0) for notice in person.under_way.notices]
-                person.under_way = None
+        """After a restart: whether a message that was under way arrived is not known, so it is sent again.
+
+        Ends that were owed still are. The settings may be others, so that all channels count as tried.
+        """
+        for name, person in self._state.people.items():
+            message, person.under_way = person.under_way, None
+            if message is not None and not message.closing:
+                if name in self._people:
+                    owed_ends.tried(person, self._people[name].channels, message)
+                person.waiting[:0] = [Waiting(notice, 0) for notice in message.notices]
 
     def _of(self, name: str) -> PersonState:
         return self._state.people.setdefault(name, PersonState())
@@ -94,6 +110,9 @@ class Policy:
         least = min(state.waiting, key=lambda w: (-PATIENCE_MS[w.notice.severity], w.notice.at_ms))
         state.waiting.remove(least)
         state.dropped += 1
+        if least.notice.state == "resolved" and (told := state.told.get(least.notice.key(person.name))):
+            # People are not told of this end, PagerDuty is.
+            told.incident = ""
         return "overflow"
 
     def _is_news(self, state: PersonState, key: str, notice: Notice, now_ms: int) -> bool:
@@ -120,10 +139,9 @@ class Policy:
             del state.told[next(iter(state.told))]
         return True
 
-    def _next(self, person: Person, now_ms: int) -> Message | None:
-        state = self._of(person.name)
+    def _next(self, person: Person, state: PersonState, now_ms: int) -> Message | None:
         state.delivered_ms = _of_last_hour(state.delivered_ms, now_ms)
-        if state.under_way is not None or not state.waiting or now_ms < state.retry_ms:
+        if not state.waiting or now_ms < state.retry_ms:
             return None
         urgent = [w for w in state.waiting if w.notice.severity == "critical"]
         ready = urgent and self._may_send(state, now_ms, urgent=True)
@@ -140,8 +158,7 @@ class Policy:
             return None
         taken = set(map(id, chosen))
         state.waiting = [w for w in state.waiting if id(w) not in taken]
-        self._state.messages += 1
-        message_id, notices = f"{person.name}-{self._state.messages}", [w.notice for w in chosen]
+        message_id, notices = self._message_id(person), [w.notice for w in chosen]
         state.under_way = Message(
             message_id=message_id,
             person=person.name,
@@ -153,6 +170,26 @@ class Policy:
         )
         state.dropped = 0
         return state.under_way
+
+    def _closing(self, person: Person, state: PersonState, now_ms: int) -> Message | None:
+        """Ends that a channel must still hear. They disturb nobody: no rate counts them and no hour is too late."""
+        for number, channel in enumerate(person.channels):
+            if ends := owed_ends.owed(state, channel, now_ms):
+                state.under_way = Message(
+                    message_id=self._message_id(person),
+                    person=person.name,
+                    urgent=False,
+                    notices=list(ends.values()),
+                    channels=[number],
+                    incidents=list(ends),
+                    closing=True,
+                )
+                return state.under_way
+        return None
+
+    def _message_id(self, person: Person) -> str:
+        self._state.messages += 1
+        return f"{person.name}-{self._state.messages}"
 
     def _patient(self, person: Person, state: PersonState, now_ms: int) -> list[Waiting]:
         """All that is not critical, once the first of it is due and the person may be disturbed."""
@@ -190,6 +227,11 @@ class Policy:
         room = self._config.person_per_hour - len(self._of(message.person).delivered_ms)
         takers = len(_takers(self._people[message.person], "critical"))
         return max(1, min(URGENT_CHANNELS, takers, room))
+
+
+def _pause_ms(failures: int) -> int:
+    """How long to wait after so many failures in a row."""
+    return min(RETRY_FIRST_MS << (failures - 1), RETRY_MOST_MS)
 
 
 def _takers(person: Person, severity: AlertSeverity) -> list[int]:

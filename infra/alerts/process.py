@@ -103,6 +103,7 @@ class Process:
         """Send a message and account for it; a fault of ours gives it back to those that wait."""
         person, wanted, begun_ms = self._people[message.person], self.router.wanted(message), self._clock()
         taken: list[int] = []
+        tried: list[int] = []
         rows = []
         names = list(dict.fromkeys(notice.name for notice in message.notices))[:MOST_NAMES]
 
@@ -114,6 +115,7 @@ class Process:
         try:
             one = partial(sender.send, echo=self._echo)
             for attempt in sender.attempts(message, person.channels, wanted, one):
+                tried.append(attempt.channel)
                 kind = f"{attempt.channel} {person.channels[attempt.channel].kind}"
                 rows += [row(begun_ms, kind, "sent"), row(self._clock(), kind, attempt.outcome, attempt.detail)]
                 self.metrics.deliveries.labels(kind.split()[1], attempt.outcome).inc()
@@ -121,9 +123,10 @@ class Process:
                     taken.append(attempt.channel)
         finally:
             now_ms = self._clock()
-            self.router.settle(message, taken, now_ms)
+            self.router.settle(message, taken, now_ms, tried)
             self.log.add(rows)
-            if taken:
+            # People have heard the ends of a closing message before.
+            if taken and not message.closing:
                 for notice in message.notices:
                     self.metrics.seconds.labels(notice.severity).observe((now_ms - notice.at_ms) / 1000)
 

@@ -23,6 +23,7 @@ from schemas.alerts.catalogue import DEFINITIONS
 from schemas.alerts.silence import WATCHDOG
 from schemas.codec import encode
 from schemas.events import ControlRecord
+from schemas.optional_number import optional_number
 from schemas.settings import Alerts
 from schemas.topics import ALERTS, CONTROL
 from schemas.units import DAY_MS
@@ -187,10 +188,10 @@ class Router:
         with self._lock:
             return self._policy.wanted(message)
 
-    def settle(self, message: Message, taken_by: Iterable[int], now_ms: int) -> None:
-        """What became of a message."""
+    def settle(self, message: Message, taken_by: Iterable[int], now_ms: int, tried: Iterable[int] = ()) -> None:
+        """What became of a message: the channels that took it, and all that were tried."""
         with self._lock:
-            self._policy.settle(message, taken_by, now_ms)
+            self._policy.settle(message, taken_by, now_ms, tried)
             self._save(self._state)
 
     def stopped(self) -> dict[str, int]:
@@ -249,8 +250,8 @@ class Router:
             since_ms=milliseconds(heard.startsAt, now_ms),
             owner=labels.get("owner", ""),
             action=said.get("action", ""),
-            value=_number(said.get("value")),
-            limit=_number(said.get("limit")),
+            value=optional_number(said.get("value")),
+            limit=optional_number(said.get("limit")),
             labels={label: value for label, value in labels.items() if label not in OWN_LABELS},
             causes=causes_of(said),
             runbook=said.get("runbook", ""),
@@ -262,10 +263,3 @@ class Router:
 
     def _link(self) -> str:
         return f"{self._config.console}#/alerts"
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        return None if text is None else float(text)
-    except ValueError:
-        return None

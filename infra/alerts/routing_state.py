@@ -31,10 +31,22 @@ class Waiting(msgspec.Struct):
     due_ms: int
 
 
+class Pager(msgspec.Struct):
+    """What may be open at one PagerDuty: its last beginning, by incident.
+
+    `failures` counts attempts in a row to tell it the ends alone; until `retry_ms` no other is made.
+    """
+
+    open: dict[str, Notice] = {}
+    failures: int = 0
+    retry_ms: int = 0
+
+
 class PersonState(msgspec.Struct):
     """What a person was told (by key), what waits in order of arrival, deliveries of the last hour, what is under way.
 
-    `failures` counts attempts in a row that no channel took; until `retry_ms` no other is made.
+    `failures` counts attempts in a row that no channel took; until `retry_ms` no other is made. `pagers` are the
+    channels that keep incidents, by the identity that `infra/alerts/owed_ends.py` gives them.
     """
 
     told: dict[str, Told] = {}
@@ -44,6 +56,7 @@ class PersonState(msgspec.Struct):
     failures: int = 0
     retry_ms: int = 0
     dropped: int = 0
+    pagers: dict[str, Pager] = {}
 
 
 class Active(msgspec.Struct):

@@ -15,6 +15,7 @@ import msgspec
 
 from schemas.alerts.catalogue import DEFINITIONS
 from schemas.errors import SluiceError
+from schemas.optional_number import optional_number
 from schemas.watching import Cause
 from serving.console.alerts import AlertShown, page_of
 from serving.console.console import Console
@@ -114,11 +115,8 @@ def _alert(found: dict[str, Any]) -> AlertShown:
 
 def _number(text: str | None) -> float | None:
     """A number that can be shown; rules of others may write what they like."""
-    try:
-        value = float(text or "nan")
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
+    value = optional_number(text)
+    return None if value is None or not math.isfinite(value) else value
 
 
 def _causes(text: str | None) -> list[Cause]:

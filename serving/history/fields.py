@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from schemas.errors import MappingError
 from schemas.events import Event
+from schemas.optional_number import optional_number
 from serving.history import times
 from serving.history.mapping import Drop, Field, Mapping, lists
 
@@ -70,7 +71,9 @@ def matches(rows: pa.Table, drop: Drop) -> pa.ChunkedArray:
     if drop.equals:
         gone = pc.or_(gone, pc.is_in(words, pa.array(drop.equals)))
     if drop.at_most is not None:
-        small = [(number := _number(cell)) is not None and number <= drop.at_most for cell in column.to_pylist()]
+        small = [
+            (number := optional_number(cell)) is not None and number <= drop.at_most for cell in column.to_pylist()
+        ]
         gone = pc.or_(gone, pa.chunked_array([pa.array(small, pa.bool_())]))
     return gone
 
@@ -122,16 +125,9 @@ def _values(batch: pa.Table, field: Field, *, as_text: bool) -> list[Any]:
         values = [field.words.get(value, value) for value in values]
     if field.scale is not None:
         scale = field.scale
-        values = [value if (number := _number(value)) is None else number * scale for value in values]
+        values = [value if (number := optional_number(value)) is None else number * scale for value in values]
     if field.prefix:
         values = [None if value is None else field.prefix + value for value in values]
     if field.default is not None:
         values = [field.default if value is None else value for value in values]
     return values
-
-
-def _number(cell: Any) -> float | None:
-    try:
-        return None if cell is None else float(cell)
-    except ValueError:
-        return None

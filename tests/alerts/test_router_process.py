@@ -40,9 +40,9 @@ def post(port, path, body):
         return error.code
 
 
-def notification(name="JobDown", severity="critical"):
+def notification(name="JobDown", severity="critical", status="firing"):
     labels = {"alertname": name, "severity": severity, "owner": "platform"}
-    alert = {"status": "firing", "labels": labels, "annotations": {}, "startsAt": "2026-03-02T12:00:00Z"}
+    alert = {"status": status, "labels": labels, "annotations": {}, "startsAt": "2026-03-02T12:00:00Z"}
     return json.dumps({"version": "4", "alerts": [alert]}).encode()
 
 
@@ -66,6 +66,28 @@ def test_a_notification_reaches_the_next_channel_and_the_log_knows_each_try(tmp_
         ("1 webhook", "delivered"),
         ("1 webhook", "sent"),
     ]
+
+
+def test_an_incident_is_closed_when_pagerduty_is_back_after_a_restart(tmp_path, receiver, broken):
+    channels = [Channel("pagerduty", f"{receiver.url}/pagerduty", "key-1"), Channel("webhook", f"{receiver.url}/hook")]
+    process, port, _ = process_in(tmp_path, *channels)
+    with running_router(process, port):
+        post(port, "/alertmanager", notification("ApiSlow", "high"))
+        until(lambda: receiver.at("/pagerduty"), "an incident")
+        broken["/pagerduty"] = 503
+        post(port, "/alertmanager", notification("ApiSlow", "high", "resolved"))
+        (told,) = until(lambda: receiver.at("/hook"), "people hear of the end")
+    assert not {"incidents", "closing"} & set(told)
+    del broken["/pagerduty"]
+    process, port, store = process_in(tmp_path, *channels)
+    with running_router(process, port):
+        opened, closed = until(lambda: receiver.at("/pagerduty")[1:] and receiver.at("/pagerduty"), "the end")
+    assert (opened["event_action"], closed["event_action"]) == ("trigger", "resolve")
+    assert opened["dedup_key"] == closed["dedup_key"]
+    assert len(receiver.at("/hook")) == 1
+    now_ms = time.time_ns() // 1_000_000
+    rows = store.deliveries_of("ada", now_ms - HOUR_MS, now_ms + 1, 10)
+    assert [row.status for row in rows if row.channel == "0 pagerduty"] == ["delivered", "sent"]
 
 
 def test_what_is_no_notification_is_refused(tmp_path):

@@ -138,6 +138,39 @@ def test_the_other_theme_of_each_width_is_readable_too(browser, address, width, 
     page.close()
 
 
+# Whether the middle of an element is what one sees there, and not something that lies over it.
+SEEN = """node => {
+  const { left, right, top, bottom } = node.getBoundingClientRect();
+  return node.contains(document.elementFromPoint((left + right) / 2, (top + bottom) / 2));
+}"""
+
+
+@with_browser
+def test_names_and_corner_of_a_narrow_heat_map_cover_what_scrolls_under_them(browser, address):
+    page, _ = opened(browser, address, "drift", width=390)
+    page.locator(WHOLE["drift"]).first.wait_for()
+    cells = page.locator(".heat tbody tr:first-child .cell")
+    cells.nth(2).evaluate("node => node.click()")
+    scroll = page.get_by_role("region", name="Map of drift")
+    for scrolled in (0, 40, 80, 120):
+        scroll.evaluate("(node, left) => node.scrollLeft = left", scrolled)
+        assert page.locator(".heat tbody th").first.evaluate(SEEN), scrolled
+        assert page.locator(".heat thead th").first.evaluate(SEEN), scrolled
+    page.close()
+
+
+@with_browser
+def test_the_keyboard_never_stands_on_a_cell_behind_the_names(browser, address):
+    page, _ = opened(browser, address, "drift", width=390)
+    page.locator(WHOLE["drift"]).first.wait_for()
+    cells = page.locator(".heat tbody tr:first-child .cell")
+    cells.last.focus()
+    for _ in range(cells.count() - 1):
+        page.keyboard.press("ArrowLeft")
+        assert page.locator(":focus").evaluate(SEEN)
+    page.close()
+
+
 @with_browser
 @pytest.mark.parametrize("view", VIEWS)
 def test_an_empty_view_says_what_would_fill_it_and_is_readable(browser, empty_address, view):

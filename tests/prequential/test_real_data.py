@@ -15,6 +15,7 @@ from infra.cli import evaluate as evaluate_command
 from jobs.evaluate_learners import data_set, drift, run
 from jobs.evaluate_learners.published import HERE, published
 from online_learning.benchmark import classes
+from online_learning.benchmark.contender import Entry
 from schemas.errors import InputError
 
 DATA = Path(__file__).parents[2] / ".." / "shared" / "data"
@@ -46,6 +47,26 @@ def test_logistic_regression_is_measured_as_river_measures_it():
     found = run.measure(data, classes.LOGISTIC, lambda _: None).overall
     assert found["accuracy"] == pytest.approx(accuracy.get(), abs=1e-12)
     assert found["f1"] == pytest.approx(f1.get(), abs=1e-12)
+
+
+def _on_the_whole_of_elec2(entry: Entry) -> dict[str, float]:
+    """Accuracy and F1 over all rows, to the six digits of the notes."""
+    data = run.read("elec2", _folder("elec2"), None)
+    assert len(data.stream) == 45_312
+    found = run.measure(data, entry, lambda _: None).overall
+    return {name: round(found[name], 6) for name in ("accuracy", "f1")}
+
+
+def test_logistic_regression_on_the_whole_of_elec2_is_right_as_often_as_the_notes_say():
+    assert _on_the_whole_of_elec2(classes.LOGISTIC) == {"accuracy": 0.822144, "f1": 0.777086}
+
+
+def test_our_best_learner_on_the_whole_of_elec2_is_above_the_published_forest():
+    found = _on_the_whole_of_elec2(classes.DAY_MEAN)
+    assert found == {"accuracy": 0.955442, "f1": 0.947399}
+    forest = published("elec2").figures["adaptive random forest"]
+    assert forest == {"accuracy": 0.8766, "f1": 0.8524}
+    assert all(found[name] > forest[name] for name in forest)
 
 
 def test_what_knows_the_day_beats_the_last_class_on_a_prefix():

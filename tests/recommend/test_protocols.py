@@ -39,6 +39,14 @@ def test_the_funnel_is_the_best_of_four_on_the_first_ratings():
     assert found["beyond"]["intra_list_similarity"] < 0.7
 
 
+@present
+def test_the_funnel_is_the_best_of_four_on_the_first_purchases():
+    found = evaluate("--data", str(DATA / "online-retail"), "--protocol", "prequential", "--limit", "3000")
+    for figures in (found["hit_rate_at_20"], found["ndcg_at_20"]):
+        assert set(figures) == {"funnel", "popular", "cooccurrence", "random"}
+        assert max(figures, key=figures.__getitem__) == "funnel"
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
