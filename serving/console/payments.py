@@ -64,7 +64,7 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 class ReviewsView(msgspec.Struct, frozen=True):
-    """Payments that wait, newest first, and the verdicts that were read last, of payments that waited."""
+    """Payments that wait, newest first, and the newest verdicts, of payments that waited."""
 
     waiting: list[Payment]
     verdicts: list[Verdict]
@@ -84,7 +84,7 @@ class Reviews:
         self.changes = 0
         self._waiting: dict[str, Payment] = {}
         self._labels: dict[str, _Label] = {}
-        self._verdicts: deque[Verdict] = deque(maxlen=SHOWN_VERDICTS)
+        self._verdicts: list[Verdict] = []
 
     def take(self, payment: Payment) -> None:
         """A decision was read. Its label may have been read before: topics have no order between them."""
@@ -113,13 +113,15 @@ class Reviews:
 
     def view(self) -> ReviewsView:
         """What waits, and what was said last."""
-        return ReviewsView(list(reversed(self._waiting.values())), list(self._verdicts))
+        return ReviewsView(list(reversed(self._waiting.values())), self._verdicts)
 
     def _settle(self, label: _Label, payment: Payment) -> None:
         self.changes += 1
         others = [verdict for verdict in self._verdicts if verdict.transaction_id != label.transaction_id]
         verdict = Verdict(label.transaction_id, label.is_fraud, label.source, label.event_time_ms, payment)
-        self._verdicts = deque([verdict, *others], maxlen=SHOWN_VERDICTS)
+        # At the start partitions are read one after the other: what is read last may be of hours ago.
+        newest = sorted([verdict, *others], key=lambda one: one.known_ms, reverse=True)
+        self._verdicts = newest[:SHOWN_VERDICTS]
 
 
 _payment: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Payment)

@@ -126,6 +126,18 @@ def test_a_payment_waits_until_its_label_is_read_in_whatever_order_the_topics_ar
     assert [(one.transaction_id, one.is_fraud) for one in queue.view().verdicts] == [("a", False), ("d", True)]
 
 
+def test_a_verdict_of_hours_ago_that_is_read_last_does_not_push_out_the_newest():
+    queue = payments.Reviews()
+    for number in range(payments.SHOWN_VERDICTS + 1):
+        queue.take(payment(f"p{number}"))
+    queue.take_label(label("p0"))
+    older = [label(f"p{number}") for number in range(1, payments.SHOWN_VERDICTS + 1)]
+    for number, one in enumerate(older):
+        queue.take_label(msgspec.structs.replace(one, event_time_ms=one.event_time_ms - 3_600_000 + number))
+    shown = [one.transaction_id for one in queue.view().verdicts]
+    assert shown == ["p0", *(f"p{number}" for number in range(payments.SHOWN_VERDICTS, 1, -1))]
+
+
 def test_a_map_of_drift_shows_the_loudest_measure_and_what_drifts_most_first():
     seen = drift.Drift()
     for report in drift_reports(NOW_MS):
