@@ -133,7 +133,7 @@ def test_a_verdict_of_hours_ago_that_is_read_last_does_not_push_out_the_newest()
     queue.take_label(label("p0"))
     older = [label(f"p{number}") for number in range(1, payments.SHOWN_VERDICTS + 1)]
     for number, one in enumerate(older):
-        queue.take_label(msgspec.structs.replace(one, event_time_ms=one.event_time_ms - 3_600_000 + number))
+        queue.take_label(msgspec.structs.replace(one, event_time_ms=one.event_time_ms - HOUR_MS + number))
     shown = [one.transaction_id for one in queue.view().verdicts]
     assert shown == ["p0", *(f"p{number}" for number in range(payments.SHOWN_VERDICTS, 1, -1))]
 
