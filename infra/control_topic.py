@@ -8,6 +8,8 @@ from infra import publish
 from infra.topic_reader import read
 from schemas import control
 from schemas.codec import decode, encode
+from schemas.control import Policy
+from schemas.control_records import of_type
 from schemas.errors import EventError, InputError, PartFailedError
 from schemas.events import ControlRecord
 from schemas.settings import Kafka
@@ -33,6 +35,12 @@ def current(kafka: Kafka) -> dict[str, ControlRecord]:
             if not is_deletion(record):
                 found[key(record)] = record
     return found
+
+
+def policy(kafka: Kafka) -> Policy:
+    """The decision policy in force. Raises OperatorError when the broker does not answer."""
+    found = [payload for _, payload in of_type(current(kafka).values(), Policy)]
+    return found[-1] if found else Policy()
 
 
 def is_deletion(record: ControlRecord) -> bool:

@@ -50,6 +50,10 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     thresholds: Thresholds = Thresholds()
     segments: dict[str, Thresholds] = {}
 
+    def of(self, segment: str) -> Thresholds:
+        """The thresholds of that segment, everybody's when it has none of its own."""
+        return self.segments.get(segment, self.thresholds)
+
 
 Share = Annotated[float, Meta(ge=0, le=1)]
 Quota = Annotated[int, Meta(ge=0, le=1000)]

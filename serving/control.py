@@ -67,7 +67,7 @@ class Control:
 
     def thresholds(self, segment: str) -> Thresholds:
         """The thresholds of that segment, everybody's when it has none of its own."""
-        return self.policy.segments.get(segment, self.policy.thresholds)
+        return self.policy.of(segment)
 
     def blocked_by(self, tx: Transaction) -> str | None:
         """Which of the payment's ids is on a blocklist, None when none is."""

@@ -11,8 +11,6 @@ from rich.console import Console
 from infra import control_topic, promotion, shadow_log, wall_clock
 from infra.cli.span import Span
 from jobs.train_fraud.comparison import Differences, Figures, Labels, differences, labels
-from schemas.control import Policy
-from schemas.control_records import of_type
 from schemas.errors import NotFoundError
 from schemas.settings import Settings
 from serving.registry import Registry
@@ -38,8 +36,7 @@ def command(settings: Settings, name: str, since: int | None, as_json: bool) -> 
     own, other = f"{name}@{champion}", f"{name}@{entered.version}"
     since_ms = entered.at_ms if since is None else now_ms - since
     with Console(stderr=True).status("reading decisions and labelled examples"):
-        policies = [policy for _, policy in of_type(control_topic.current(settings.kafka).values(), Policy)]
-        policy = policies[-1] if policies else Policy()
+        policy = control_topic.policy(settings.kafka)
         apart = differences(shadow_log.decisions(settings.kafka, since_ms), own, other, policy)
         judged = labels(shadow_log.examples(settings.kafka, since_ms), own, other)
     hours = promotion.shadow_hours(registry, name, entered.version, now_ms) or 0.0

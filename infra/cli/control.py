@@ -138,7 +138,7 @@ def thresholds(
 ) -> None:
     """Change decision thresholds; those not given stay as they are."""
     policy = _present(settings, "policy", "default", Policy) or Policy()
-    before = policy.segments.get(segment, policy.thresholds) if segment else policy.thresholds
+    before = policy.of(segment or "")
     wanted = {"review": review, "challenge": challenge, "block": block}
     given = {name: value for name, value in wanted.items() if value is not None}
     if not given:

@@ -30,8 +30,7 @@ from infra.learner_changes import set_one
 from infra.learners_in_force import online_models
 from infra.topic_tail import Tail
 from jobs.names import JOIN
-from schemas import control
-from schemas.control import Maturity, OnlineModel, Policy, Thresholds
+from schemas.control import Maturity, OnlineModel
 from schemas.control_records import By, control_record
 from schemas.errors import PartFailedError, SluiceError
 from schemas.events import Decision, Label, Transaction
@@ -66,7 +65,7 @@ def run(settings: Settings, rate: float, seconds: float, learner: str, console: 
     prepare(settings, steps)
     stretch_s = STRETCH_MS // 1000
     switch_s = max(stretch_s, round(BEFORE_SHARE * seconds) // stretch_s * stretch_s)
-    thresholds = _thresholds(settings)
+    thresholds = control_topic.policy(settings.kafka).of
     boards: list[DriftBoard] = []
 
     def take(decision: Decision, _: float) -> None:
@@ -157,18 +156,6 @@ def _events(plan: list[Scheduled]) -> Iterator[Transaction | Label]:
             yield payment.transaction
         if label is not None:
             yield label
-
-
-def _thresholds(settings: Settings) -> Callable[[str], Thresholds]:
-    """The thresholds in force, by segment."""
-    record = control_topic.current(settings.kafka).get("policy/default")
-    found = control.payload(record) if record else None
-    policy = found if isinstance(found, Policy) else Policy()
-
-    def of(segment: str) -> Thresholds:
-        return policy.segments.get(segment, policy.thresholds)
-
-    return of
 
 
 class Joins:

@@ -96,7 +96,7 @@ def differences(decisions: Iterable[Decided], champion: str, shadow: str, policy
         alone = decision.score if decision.champion_score is None else decision.champion_score
         own.append(alone)
         other.append(said.score)
-        thresholds = policy.segments.get(decision.segment, policy.thresholds)
+        thresholds = policy.of(decision.segment)
         otherwise += by_score(alone, thresholds) != by_score(said.score, thresholds)
         champion_us += decision.timings_us.get("model", 0)
         shadow_us += decision.timings_us.get("shadow", 0)

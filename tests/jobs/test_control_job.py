@@ -43,13 +43,6 @@ class Person:
 
 
 @pytest.fixture
-def loop(stack: Settings) -> Iterator[Loop]:
-    made = Loop(stack)
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def person(stack: Settings, loop: Loop) -> Iterator[Person]:
     made = Person(stack)
     yield made

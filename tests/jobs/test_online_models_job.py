@@ -2,21 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-from scoring_loop import Loop
 
 from schemas.events import DeadLetter
-from schemas.settings import Settings
 from schemas.topics import DEAD_LETTERS, SNAPSHOTS
-
-
-@pytest.fixture
-def loop(stack: Settings) -> Iterator[Loop]:
-    made = Loop(stack)
-    yield made
-    made.close()
 
 
 @pytest.mark.stack

@@ -5,25 +5,15 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from scoring_loop import Loop
 
 from infra.cli import models
 from jobs.train_fraud.train import NAME
-from schemas.settings import Settings
 from serving.registry import Registry
 from tests import small_fraud_model
-
-
-@pytest.fixture
-def loop(stack: Settings) -> Iterator[Loop]:
-    made = Loop(stack)
-    yield made
-    made.close()
 
 
 @pytest.mark.stack
