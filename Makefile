@@ -27,8 +27,8 @@ types: setup
 layers: setup
 	$(RUN)lint-imports
 
-test: browser up ## Every test, on the running stack: one process for what needs it, one for the rest
-	$(RUN)pytest -n 2 --dist loadgroup
+test: browser up ## Every test: those on stacks, one after the other, and the rest beside them
+	$(RUN)pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
 demo: setup ## The whole system on generated payments, for a minute
 	$(RUN)sluice demo

@@ -5,7 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
+from infra import consumer_lag
 from infra.stack import flink_jobs
+from infra.stack.flink_jobs import JobState
+from jobs.catalogue import JOBS
 from schemas.errors import PartFailedError
 from schemas.settings import Settings
 
@@ -23,10 +26,18 @@ def require(settings: Settings, jobs: Sequence[str], tell: Callable[[str], None]
     """Until none of the running jobs is behind. Raises PartFailedError when one stays behind."""
 
     def lags() -> dict[str, int | None]:
-        return {job.name: job.lag_records for job in flink_jobs.jobs(settings)}
+        return {job.name: _lag(settings, job) for job in flink_jobs.jobs(settings) if job.name in jobs}
 
     if not wait(lags, jobs, tell):
         raise PartFailedError(f"a job is behind after {PATIENCE_S:.0f} s; see `sluice status`")
+
+
+def _lag(settings: Settings, job: JobState) -> int | None:
+    # A source tells no lag before it has read a record, and there may be none to read. Before its first checkpoint a
+    # job that began anew has committed nothing: what Kafka knows may be of the run before.
+    if job.lag_records is None and job.works == "running" and job.checkpoint is not None:
+        return consumer_lag.of_job(settings, JOBS[job.name])
+    return job.lag_records
 
 
 def wait(

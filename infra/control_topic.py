@@ -28,6 +28,9 @@ def current(kafka: Kafka) -> dict[str, ControlRecord]:
     """
     found: dict[str, ControlRecord] = {}
     for raw in read(kafka, CONTROL.name):
+        if raw.value is None:
+            found.pop((raw.key or b"").decode(errors="replace"), None)
+            continue
         # What is no control record changes nothing in a job either: there it becomes a dead letter.
         with suppress(EventError):
             record = decode(ControlRecord, raw.value)

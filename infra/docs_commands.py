@@ -29,12 +29,14 @@ def page(note: str) -> str:
 
 def _helps(command: click.Command, path: str) -> Iterator[str]:
     """The help text of a command, or of each command of a group, the group first if it does something by itself."""
-    inner = command.commands if isinstance(command, click.Group) else {}
+    # A fixed width: the page must not depend on the terminal that made it.
+    context = click.Context(
+        command, info_name=path, terminal_width=110, max_content_width=110, **sluice.context_settings
+    )
     if not isinstance(command, click.Group) or command.invoke_without_command:
-        # A fixed width: the page must not depend on the terminal that made it.
-        context = click.Context(
-            command, info_name=path, terminal_width=110, max_content_width=110, **sluice.context_settings
-        )
         yield command.get_help(context).strip()
-    for name, one in sorted(inner.items()):
-        yield from _helps(one, f"{path} {name}")
+    if isinstance(command, click.Group):
+        for name in sorted(command.list_commands(context)):
+            one = command.get_command(context, name)
+            assert one is not None
+            yield from _helps(one, f"{path} {name}")

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from infra import checkpoints, wished_stop
-from infra.stack import flink_rest
+from infra.stack import flink_rest, jvm
 from infra.stack.flink import distribution, link_submission, runtime_jar
 from infra.stack.home import Home
 from schemas.errors import InputError, NotFoundError, OperatorError, PartFailedError, UnansweredError
@@ -36,8 +36,7 @@ def submit(job: str, settings: Settings, savepoint: str | None = None) -> str:
         "FLINK_HOME": str(distribution()),
         "FLINK_LIB_DIR": str(link_submission(home, runtime)),
         "VIRTUAL_ENV": sys.prefix,
-        # It lives for ten seconds: the better compiler would not earn back what it takes.
-        "JVM_ARGS": f"-XX:TieredStopAtLevel=1 -XX:+UseSerialGC {os.environ.get('JVM_ARGS', '')}",
+        "JVM_ARGS": f"{jvm.QUICK_COMPILER} -XX:+UseSerialGC {os.environ.get('JVM_ARGS', '')}",
         "PATH": f"{Path(sys.prefix) / 'bin'}:{os.environ.get('PATH', os.defpath)}",
     }
     command = [sys.executable, "-m", "jobs.submit", job, "--jar", runtime.resolve().as_uri()]

@@ -47,6 +47,10 @@ if ! find_uv; then
     install_uv || { install_venv && install_uv; } || { say "uv can not be installed: $(lacks)"; exit 1; }
 fi
 
+# Some minutes of downloads are shown to who watches; a log gets what went wrong alone.
+quiet=--quiet
+[ ! -t 2 ] || quiet=
 [ -d .venv ] || say "installing the Python packages, some minutes where none of them is cached"
-$uv sync --quiet --inexact --extra local --frozen --python "$python"
+# Compiled here once: where PYTHONDONTWRITEBYTECODE is set, each process would compile all that it imports.
+$uv sync $quiet --inexact --extra local --frozen --compile-bytecode --python "$python"
 exec .venv/bin/python -m infra.stack

@@ -112,6 +112,6 @@ def read_control(record: Record) -> ControlRecord:
     """
     if record.value is None:
         kind, _, name = (record.key or b"").decode(errors="replace").partition("/")
-        deletion = {"event_id": f"tombstone-{record.offset}", "event_time_ms": record.arrival_ms}
+        deletion = {"event_id": f"tombstone-{record.offset}", "event_time_ms": record.arrival_ms, "payload": None}
         return codec.decode(ControlRecord, msgspec.json.encode(deletion | {"kind": kind, "name": name}))
     return codec.decode(ControlRecord, record.value)

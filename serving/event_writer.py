@@ -16,6 +16,8 @@ from schemas.topics import INTERACTIONS, LABELS, RECOMMENDATIONS
 # Somebody waits for the answer: a broker that needs longer counts as down.
 DELIVERY_TIMEOUT_MS = 3000
 LINGER_MS = 2
+# Nobody waits for what was shown to be written: several answers go in one request to the broker (DECISIONS.md, 133).
+TOLD_LINGER_MS = 100
 POLL_S = 0.1
 # What waits for a broker that is silent; beyond it what was shown is lost, and counted.
 MOST_WAITING = 20_000
@@ -23,21 +25,14 @@ TOPICS = {Interaction: INTERACTIONS, Label: LABELS}
 
 
 class EventWriter:
-    """A producer that waits for all replicas (acks=all); safe to share between threads."""
+    """Producers that wait for all replicas (acks=all), one of them for what nobody waits for.
+
+    Safe to share between threads.
+    """
 
     def __init__(self, bootstrap: str) -> None:
         self._bootstrap = bootstrap
-        self._producer = Producer(
-            {
-                "bootstrap.servers": bootstrap,
-                "acks": "all",
-                "enable.idempotence": True,
-                "partitioner": "murmur2_random",
-                "linger.ms": LINGER_MS,
-                "delivery.timeout.ms": DELIVERY_TIMEOUT_MS,
-                "log_level": 0,
-            }
-        )
+        self._producer, self._teller = _producer(bootstrap, LINGER_MS), _producer(bootstrap, TOLD_LINGER_MS)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._poll, name="event-writer", daemon=True)
         self._thread.start()
@@ -68,11 +63,11 @@ class EventWriter:
 
     def tell(self, shown: RecommendationList, heard: Callable[[bool], None]) -> None:
         """Write what somebody was shown under their id, without waiting; `heard` is told whether it is there."""
-        if len(self._producer) >= MOST_WAITING:
+        if len(self._teller) >= MOST_WAITING:
             heard(False)
             return
         try:
-            self._producer.produce(
+            self._teller.produce(
                 RECOMMENDATIONS.name,
                 codec.encode(shown),
                 shown.user_id.encode(),
@@ -83,10 +78,26 @@ class EventWriter:
 
     def close(self) -> None:
         """Wait for what is on its way, and end."""
-        self._producer.flush(DELIVERY_TIMEOUT_MS / 1000)
+        for producer in (self._producer, self._teller):
+            producer.flush(DELIVERY_TIMEOUT_MS / 1000)
         self._stop.set()
         self._thread.join(timeout=5)
 
     def _poll(self) -> None:
         while not self._stop.is_set():
             self._producer.poll(POLL_S)
+            self._teller.poll(0)
+
+
+def _producer(bootstrap: str, linger_ms: int) -> Producer:
+    return Producer(
+        {
+            "bootstrap.servers": bootstrap,
+            "acks": "all",
+            "enable.idempotence": True,
+            "partitioner": "murmur2_random",
+            "linger.ms": linger_ms,
+            "delivery.timeout.ms": DELIVERY_TIMEOUT_MS,
+            "log_level": 0,
+        }
+    )

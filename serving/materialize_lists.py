@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import msgspec
 
@@ -27,17 +28,17 @@ class ListWrites(msgspec.Struct, frozen=True):
         return materialize_read.newest(self.lists, lambda made: made.user_id)
 
 
-def step(records: Sequence[Record]) -> ListWrites:
-    """Read a batch; a list that can not be read or stored is a reject, and stops nothing.
+def step(records: Sequence[Record], kind: type[RecommendationList] = RecommendationList) -> ListWrites:
+    """Read a batch of lists as that kind; a list that can not be read or stored is a reject, and stops nothing.
 
     What the API showed is nobody's new list: it is passed by.
     """
-    batch = materialize_read.read(records, _read)
+    batch = materialize_read.read(records, partial(_read, kind))
     return ListWrites([made for made in batch.events if not made.origin], batch.rejects, batch.reasons)
 
 
-def _read(record: Record) -> RecommendationList:
+def _read(kind: type[RecommendationList], record: Record) -> RecommendationList:
     assert record.topic == RECOMMENDATIONS.name, f"the lists are not in topic {record.topic}"
-    made = codec.decode(RecommendationList, record.value)
+    made = codec.decode(kind, record.value)
     check_list(made)
     return made

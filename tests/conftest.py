@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -16,6 +17,9 @@ from schemas.settings import Settings
 from serving.stores import cassandra_history
 
 RUNNING_TIMEOUT_S = 180
+STACKS = "stack"
+# How far what needs no stack stands back: what needs one takes longest, and must not wait for the rest.
+NICENESS = 5
 
 # A busy machine makes no example wrong.
 hypothesis_settings.register_profile("untimed", deadline=None)
@@ -25,18 +29,29 @@ hypothesis_settings.load_profile("untimed")
 # Before xdist reads the marks.
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What needs real parts runs in one process, beside all the rest; first what brings up parts of its own.
+    """What needs a stack runs in one process, first what brings up one of its own; the rest beside it, file by file.
 
-    Until somebody asks for the fixture `stack`, its jobs do not run, and leave the processor to those.
+    What asks for the fixture `stack` comes last of it: until then the shared stack has no jobs, and takes little.
     """
     for item in items:
-        if item.get_closest_marker("stack"):
-            item.add_marker(pytest.mark.xdist_group("stack"))
-    items.sort(key=_uses_the_shared_stack)
+        item.add_marker(pytest.mark.xdist_group(_place(item)))
+    items.sort(key=_turn)
 
 
-def _uses_the_shared_stack(item: pytest.Item) -> bool:
-    return item.get_closest_marker("stack") is None or "stack" in getattr(item, "fixturenames", ())
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    # For good: no process turns back to a stack after the rest (`_turn`), and only root could.
+    if "PYTEST_XDIST_WORKER" in os.environ and _place(item) != STACKS:
+        os.nice(max(0, NICENESS - os.nice(0)))
+
+
+def _place(item: pytest.Item) -> str:
+    return str(item.path) if item.get_closest_marker("stack") is None else STACKS
+
+
+def _turn(item: pytest.Item) -> tuple[bool, bool, bool]:
+    mark = item.get_closest_marker("stack")
+    own = mark is not None and mark.kwargs.get("own", False)
+    return mark is None, not own, "stack" in getattr(item, "fixturenames", ())
 
 
 @pytest.fixture(scope="session")

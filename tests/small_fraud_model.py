@@ -19,8 +19,8 @@ PARAMETERS = Parameters(n_estimators=20, max_depth=4)
 SPLIT = Split(0, 1_500, 2_000, 2_000, ROWS)
 
 
-def registered(settings: Settings, author: str, at_ms: int = 1) -> str:
-    """Train on invented vectors and register; the version, in Staging."""
+def registered(settings: Settings, author: str, at_ms: int = 1, name: str = NAME) -> str:
+    """Train on invented vectors and register under that name; the version, in Staging."""
     random = np.random.default_rng(5)
     vectors = random.lognormal(1, 2, (ROWS, len(NAMES))).astype(np.float32)
     frauds = vectors[:, 0] * random.lognormal(0, 1, ROWS) > 20
@@ -37,5 +37,5 @@ def registered(settings: Settings, author: str, at_ms: int = 1) -> str:
     )
     trained = train(examples, SPLIT, PARAMETERS, threads=1)
     registry = Registry(Path(settings.registry.path))
-    made = {"name": NAME, "data": "invented", "code_version": "0", "author": author, "at_ms": at_ms}
+    made = {"name": name, "data": "invented", "code_version": "0", "author": author, "at_ms": at_ms}
     return register(registry, trained, SPLIT, PARAMETERS, **made)

@@ -6,9 +6,10 @@ import json
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -48,7 +49,11 @@ def measure(settings: Settings, *, count: int) -> AlertLatency:
     """Publish critical alerts, one a second. Raises OperatorError when a part is down, or when no alert arrives."""
     run = f"bench-{wall_clock.now_ms()}"
     arrived: dict[str, float] = {}
-    with _receiver(arrived) as url, tempfile.TemporaryDirectory() as folder, _router(settings, url, folder):
+
+    def hear(notice: dict[str, Any]) -> None:
+        arrived.setdefault(notice.get("labels", {}).get(TRIAL, ""), time.time())
+
+    with receiver(hear) as url, tempfile.TemporaryDirectory() as folder, router(settings, url, folder):
         client = publish.connect(settings.kafka)
         sent: dict[str, tuple[float, bool]] = {}
         for number in range(count):
@@ -86,14 +91,14 @@ def _publish(client: publish.Client, trial: str, run: str, *, opening: bool, ove
 
 
 @contextmanager
-def _receiver(arrived: dict[str, float]) -> Iterator[str]:
-    """An HTTP server that notes when each trial came first; its address."""
+def receiver(hear: Callable[[dict[str, Any]], None]) -> Iterator[str]:
+    """An HTTP server that hands on each notice that comes; its address."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             for notice in body["notices"]:
-                arrived.setdefault(notice.get("labels", {}).get(TRIAL, ""), time.time())
+                hear(notice)
             self.send_response(200)
             self.end_headers()
 
@@ -110,7 +115,7 @@ def _receiver(arrived: dict[str, float]) -> Iterator[str]:
 
 
 @contextmanager
-def _router(settings: Settings, url: str, folder: str) -> Iterator[None]:
+def router(settings: Settings, url: str, folder: str) -> Iterator[None]:
     """The router as `sluice alerts route` runs it, with one person at this address and a state of its own."""
     person = Person("bench", [Channel("webhook", url)], quiet_from_hour=0, quiet_until_hour=0)
     config = msgspec.structs.replace(
@@ -124,11 +129,11 @@ def _router(settings: Settings, url: str, folder: str) -> Iterator[None]:
     given = msgspec.structs.replace(settings, alerts=config)
     troubles: list[str] = []
     store = cassandra_deliveries.connect(settings.cassandra)
-    router = Process(given, store, troubles.append, troubles.append, probes.probes(given))
-    server = uvicorn.Server(uvicorn.Config(router.app, LOOPBACK, settings.stack.ports.alerts, log_level="error"))
+    routing = Process(given, store, troubles.append, troubles.append, probes.probes(given))
+    server = uvicorn.Server(uvicorn.Config(routing.app, LOOPBACK, settings.stack.ports.alerts, log_level="error"))
     door = threading.Thread(target=server.run, daemon=True)
     try:
-        with router.running():
+        with routing.running():
             door.start()
             deadline_s = time.monotonic() + STARTED_S
             while not server.started:

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-
-import msgspec
-
+from infra.bench.child import work
 from infra.cli import api
-from schemas.errors import SluiceError
 from schemas.settings import Settings
 
 
-def main() -> None:
-    """Serve with the settings that standard input gives, until the process is ended."""
-    try:
-        settings = msgspec.json.decode(sys.stdin.buffer.readline(), type=Settings)
-        api.command.main([], obj=settings, standalone_mode=False)
-    except SluiceError as error:
-        sys.exit(str(error))
+def serve(settings: Settings) -> None:
+    """`sluice api` with these settings, until the process is ended."""
+    api.command.main([], obj=settings, standalone_mode=False)
 
 
 if __name__ == "__main__":
-    main()
+    work(Settings, serve)

@@ -1,6 +1,7 @@
 """A process of the bench: told what to do in one line, ready when it says so, done with one line of JSON.
 
-Load, reader and plain loop are processes of their own, or one interpreter's lock would be part of what is measured.
+Load, reader, plain loop and the API's client are processes of their own, or one interpreter's lock would be part of
+what is measured.
 """
 
 from __future__ import annotations
@@ -9,13 +10,14 @@ import select
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
 from typing import Generic, TypeVar
 
 import msgspec
 
-from schemas.errors import PartFailedError
+from schemas.errors import PartFailedError, SluiceError
 
 READY = "ready"
 T = TypeVar("T", bound=msgspec.Struct)
@@ -80,3 +82,22 @@ class Child(Generic[T]):
     ) -> None:
         self._process.kill()
         self._process.communicate()
+
+
+def say_ready() -> None:
+    """Tell the process that waits for it."""
+    sys.stdout.write(f"{READY}\n")
+    sys.stdout.flush()
+
+
+def work(job: type[T], do: Callable[[T], msgspec.Struct | None]) -> None:
+    """The process itself: do the job that standard input names, and say what was found, if anything.
+
+    Ends with the one line of a SluiceError.
+    """
+    try:
+        found = do(msgspec.json.decode(sys.stdin.buffer.readline(), type=job))
+    except SluiceError as error:
+        sys.exit(str(error))
+    if found is not None:
+        sys.stdout.write(msgspec.json.encode(found).decode() + "\n")

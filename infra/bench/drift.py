@@ -33,7 +33,10 @@ from serving.pipeline import Pipeline
 STARTED_S = 120.0
 # Records that the runtime hands to a stage at once.
 PART = 256
-WARM_UP_PART = 4
+# Two runs of one build differed by a tenth on a busy machine: several short pairs tell more than a long one.
+PAIRS = 3
+# Of the backlog for each of the six runs, and of one of these to warm up.
+RUN_SHARE, WARM_UP_PART = 0.4, 2
 STEP_MS = 40
 
 
@@ -51,28 +54,49 @@ class Cost(msgspec.Struct, frozen=True):
     bytes_per_column: float
 
 
-class Overhead(msgspec.Struct, frozen=True):
-    """Throughput of the scoring job before, while, and after the watch runs; `ratio` is of the mean of the others."""
+class Pair(msgspec.Struct, frozen=True):
+    """Throughput of the scoring job beside the watch, and right after it without."""
 
-    without_per_s: list[float]
     with_per_s: float
+    without_per_s: float
+
+    @property
+    def ratio(self) -> float:
+        """What is left of the throughput."""
+        return self.with_per_s / self.without_per_s
+
+
+class Overhead(msgspec.Struct, frozen=True):
+    """Pairs in the order in which they were measured; `ratio` is the median of theirs, between the other two."""
+
+    pairs: list[Pair]
     ratio: float
+    lowest_ratio: float
+    highest_ratio: float
     cost: Cost
 
 
 def measure(settings: Settings, control: Control, *, backlog: int, answers: int, users: int) -> Overhead:
-    """Three backlogs, the second beside the watch. Raises OperatorError when a part is down or answers stop."""
+    """Backlogs by turns beside the watch and without. Raises OperatorError when a part is down or answers stop."""
 
-    def drained(count: int = backlog) -> float:
+    def drained(count: int) -> float:
         return throughput.drain(settings.kafka, TRANSACTIONS.name, DECISIONS.name, count=count, users=users).per_s
 
-    before = drained()
-    with _watching(settings):
-        # Its machine code must be warm, as that of the others is.
-        drained(backlog // WARM_UP_PART)
-        beside = drained()
-    after = drained()
-    return Overhead([before, after], beside, round(2 * beside / (before + after), 3), cost(control, answers))
+    count = round(backlog * RUN_SHARE)
+    pairs: list[Pair] = []
+    for _ in range(PAIRS):
+        with _watching(settings):
+            # Its machine code must be warm, as that of the others is.
+            drained(count // WARM_UP_PART)
+            beside = drained(count)
+        pairs.append(Pair(beside, drained(count)))
+    return overhead(pairs, cost(control, answers))
+
+
+def overhead(pairs: list[Pair], cost_of_it: Cost) -> Overhead:
+    """The figures of an odd number of pairs."""
+    ratios = sorted(round(pair.ratio, 3) for pair in pairs)
+    return Overhead(pairs, ratios[len(ratios) // 2], ratios[0], ratios[-1], cost_of_it)
 
 
 def cost(control: Control, answers: int) -> Cost:

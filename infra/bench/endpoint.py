@@ -3,88 +3,49 @@
 from __future__ import annotations
 
 import http.client
-import random
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from urllib.parse import quote
 
 import msgspec
-import numpy as np
 
-from infra.bench.percentiles import Percentiles, percentiles
-from infra.bench.workload import SEED, Workload
+from infra.bench.asker import RATE, Asking, Endpoint
+from infra.bench.child import Child
 from infra.stack.part import LOOPBACK
 from schemas.errors import PartFailedError
 from schemas.settings import Settings
 
 STARTED_S = 60.0
-WARM_UP = 200
-N = 20
-# Of one client that sends a request when it is due and the one before has been answered.
-RATE = 100.0
+# What a loaded machine may need on top of the run's own seconds.
+LONGEST_S = 600.0
 
 
-class Endpoint(msgspec.Struct, frozen=True):
-    """Times of answered requests from when each was due; `from_list` of them were answered from the user's own list.
+class Client:
+    """The process that asks: begun with a start, then asked for what it found."""
 
-    They were for `users` different users.
-    """
+    def __init__(self, child: Child[Endpoint], seconds: float) -> None:
+        self._child = child
+        self._seconds = seconds
 
-    rate: float
-    answers: Percentiles
-    from_list: int
-    users: int = 0
+    def begin(self, begin_ms: float) -> None:
+        """The first request is due at `begin_ms` since the epoch; returns at once."""
+        self._child.tell(str(round(begin_ms)).encode())
 
-
-class Asking:
-    """A client of the API that asks for lists of users drawn at random."""
-
-    def __init__(self, ask: Callable[[str], str], users: Sequence[str]) -> None:
-        self._ask = ask
-        self._users = users
-        self._chance = random.Random(SEED)
-
-    def once(self) -> str:
-        """Where the answer came from."""
-        return self._ask(self._chance.choice(self._users))
-
-    def paced(self, begin_ms: float, count: int) -> Endpoint:
-        """`count` requests, the first at `begin_ms` since the epoch."""
-        found, from_list, asked = [], 0, set()
-        begin_s = time.perf_counter() + begin_ms / 1000 - time.time()
-        for number in range(count):
-            due_s = begin_s + number / RATE
-            while (now_s := time.perf_counter()) < due_s:
-                time.sleep(due_s - now_s)
-            user = self._chance.choice(self._users)
-            asked.add(user)
-            from_list += self._ask(user) == "list"
-            found.append((time.perf_counter() - due_s) * 1000)
-        return Endpoint(RATE, percentiles(np.array(found)), from_list, len(asked))
+    def result(self) -> Endpoint:
+        """What was found, when the last request is answered. Raises PartFailedError when the API did not answer."""
+        return self._child.result(self._seconds + LONGEST_S)
 
 
 @contextmanager
-def asking(settings: Settings, *, users: int) -> Iterator[Asking]:
+def asking(settings: Settings, *, users: int, seconds: float) -> Iterator[Client]:
     """The API runs, and a client of it is warm. Raises PartFailedError when the API does not answer."""
-    workload = Workload(users, "interactions")
     with _api(settings) as port:
-        client = http.client.HTTPConnection(LOOPBACK, port, timeout=STARTED_S)
-
-        def ask(user: str) -> str:
-            client.request("GET", f"/recommendations/{quote(user, safe='')}?n={N}")
-            response = client.getresponse()
-            body = response.read()
-            if response.status != http.client.OK:
-                raise PartFailedError(f"GET /recommendations answered {response.status}: {body.decode()[:200]}")
-            return str(msgspec.json.decode(body)["origin"])
-
-        made = Asking(ask, [workload.user(number) for number in range(workload.distinct)])
-        for _ in range(WARM_UP):
-            made.once()
-        yield made
+        job = Asking(port, users, round(RATE * seconds))
+        with Child("infra.bench.asker", job, Endpoint) as child:
+            child.wait_ready(STARTED_S)
+            yield Client(child, seconds)
 
 
 @contextmanager

@@ -8,7 +8,6 @@ record's way from its bytes: decoding, validation, guards, prequential metrics, 
 from __future__ import annotations
 
 import gc
-import sys
 import time
 from pathlib import Path
 
@@ -16,12 +15,11 @@ import msgspec
 import numpy as np
 import psutil
 
-from infra.bench.child import READY, Child
+from infra.bench.child import Child, say_ready, work
 from online_learning.catalogue import definition
 from online_learning.loop import Loop
 from online_learning.merge import Record
 from schemas import codec
-from schemas.errors import SluiceError
 from schemas.events import LabelledExample
 from schemas.units import MINUTE_MS
 from serving.features.catalogue import FEATURE_SET, NAMES
@@ -73,8 +71,7 @@ def run(job: Job) -> Learned:
     rows[frauds, :2] += 4.0
     features = rows.tolist()
     loop.take(_records(0, features, frauds.tolist()))
-    sys.stdout.write(f"{READY}\n")
-    sys.stdout.flush()
+    say_ready()
     spent_s, rss_mb, done = 0.0, [], 0
     while done < job.count:
         records = _records(CHUNK + done, features, frauds.tolist())[: job.count - done]
@@ -111,14 +108,5 @@ def _records(first: int, features: list[list[float]], frauds: list[bool]) -> lis
     return made
 
 
-def main() -> None:
-    """Learn what standard input names."""
-    try:
-        result = run(msgspec.json.decode(sys.stdin.buffer.readline(), type=Job))
-    except SluiceError as error:
-        sys.exit(str(error))
-    sys.stdout.write(msgspec.json.encode(result).decode() + "\n")
-
-
 if __name__ == "__main__":
-    main()
+    work(Job, run)

@@ -12,9 +12,8 @@ import msgspec
 from confluent_kafka import Producer
 
 from infra import publish, wall_clock
-from infra.bench.child import READY
+from infra.bench.child import say_ready, work
 from infra.bench.workload import Kind, Workload
-from schemas.errors import SluiceError
 from schemas.settings import Kafka
 from schemas.units import MINUTE_MS
 
@@ -63,8 +62,7 @@ def send(load: Load) -> Sent:
     """Say that it is ready, take the start, encode, send. Raises OperatorError when the broker is not there."""
     client = publish.connect(Kafka(load.bootstrap), linger_ms=LINGER_MS)
     workload = Workload(load.users, load.kind)
-    sys.stdout.write(f"{READY}\n")
-    sys.stdout.flush()
+    say_ready()
     begin_ms = int(sys.stdin.buffer.readline())
     # Without a rate all are sent at the start, and what is too far in the future would be refused. No earlier than that
     # needs: payments behind those of the run before would take the slow way of events out of order.
@@ -97,14 +95,5 @@ def _produce(client: Producer, topic: str, key: bytes, value: bytes) -> None:
             return
 
 
-def main() -> None:
-    """Do the load that standard input names."""
-    try:
-        result = send(msgspec.json.decode(sys.stdin.buffer.readline(), type=Load))
-    except SluiceError as error:
-        sys.exit(str(error))
-    sys.stdout.write(msgspec.json.encode(result).decode() + "\n")
-
-
 if __name__ == "__main__":
-    main()
+    work(Load, send)

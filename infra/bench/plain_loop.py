@@ -6,7 +6,6 @@ No fault tolerance: its state is a dict, and nothing says how far it came (`pyth
 from __future__ import annotations
 
 import secrets
-import sys
 import time
 from pathlib import Path
 
@@ -14,14 +13,13 @@ import msgspec
 from confluent_kafka import Consumer, TopicPartition
 
 from infra import control_topic, publish
-from infra.bench.child import READY, Child
+from infra.bench.child import Child, say_ready, work
 from infra.bench.latency import LONGEST_S, READY_S
 from infra.bench.load import Load, Sent, start_ms
 from infra.bench.offsets import Offsets
 from infra.bench.throughput import Sample, steady
 from jobs.bench_reference.job import RETENTION_MS
 from schemas.control import ModelPointer
-from schemas.errors import SluiceError
 from schemas.events import Transaction
 from schemas.settings import Kafka, Settings
 from schemas.topics import TRANSACTIONS, Topic
@@ -90,8 +88,7 @@ def run(loop: Loop) -> Looped:
     )
     consumer.assign([TopicPartition(loop.source, p, start) for p, start in enumerate(loop.starts)])
     count, done = sum(loop.ends) - sum(loop.starts), 0
-    sys.stdout.write(f"{READY}\n")
-    sys.stdout.flush()
+    say_ready()
     samples = [Sample(time.monotonic(), 0)]
     while done < count:
         batch = [
@@ -122,14 +119,5 @@ def _load(pointer: ModelPointer, registry: str) -> model.Model:
     return model.load(pointer, Path(registry))
 
 
-def main() -> None:
-    """Run the loop that standard input names."""
-    try:
-        result = run(msgspec.json.decode(sys.stdin.buffer.readline(), type=Loop))
-    except SluiceError as error:
-        sys.exit(str(error))
-    sys.stdout.write(msgspec.json.encode(result).decode() + "\n")
-
-
 if __name__ == "__main__":
-    main()
+    work(Loop, run)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from pathlib import Path
 
@@ -11,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infra.bench import workload
-from infra.bench.child import READY
+from infra.bench.child import say_ready, work
 from infra.topic_tail import Tail
-from schemas.errors import SluiceError
 from schemas.settings import Kafka
 
 POLL_S = 0.1
@@ -48,8 +46,7 @@ def read(reading: Reading) -> Read:
     times: NDArray[np.float64] = np.full(reading.count, np.nan)
     answered = repeated = 0
     with Tail(Kafka(reading.bootstrap), reading.topic) as tail:
-        sys.stdout.write(f"{READY}\n")
-        sys.stdout.flush()
+        say_ready()
         newest_ms = time.time() * 1000
         while answered < reading.count and time.time() * 1000 < newest_ms + reading.patience_s * 1000:
             message = tail.poll(POLL_S)
@@ -70,14 +67,5 @@ def read(reading: Reading) -> Read:
     return Read(answered, repeated)
 
 
-def main() -> None:
-    """Do the reading that standard input names."""
-    try:
-        result = read(msgspec.json.decode(sys.stdin.buffer.readline(), type=Reading))
-    except SluiceError as error:
-        sys.exit(str(error))
-    sys.stdout.write(msgspec.json.encode(result).decode() + "\n")
-
-
 if __name__ == "__main__":
-    main()
+    work(Reading, read)

@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 
 from infra.bench.alerts import AlertLatency
+from infra.bench.asker import Endpoint
 from infra.bench.click_to_list import ClickToList
 from infra.bench.curves import MICRO_BATCH, Curve
 from infra.bench.drift import Overhead
-from infra.bench.endpoint import Endpoint
 from infra.bench.freshness import Freshness
 from infra.bench.latency import Latency
 from infra.bench.learner import Learned
@@ -110,6 +110,7 @@ _KEYS: dict[str, Any] = {
     "latency": lambda rates: {"latency_ms": {rate: _short(at.answers) for rate, at in rates.items()}},
     "drift": lambda overhead: {
         "throughput_ratio_with_drift": overhead.ratio,
+        "throughput_ratios_with_drift": [round(pair.ratio, 3) for pair in overhead.pairs],
         "drift_cost": msgspec.to_builtins(overhead.cost),
     },
     "plain-loop": lambda looped: {"plain_loop_per_s": looped.per_s},
@@ -120,7 +121,10 @@ _KEYS: dict[str, Any] = {
     "recovery": lambda recovery: {"recovery_s": recovery.silence_s},
     "freshness": lambda freshness: {"redis_freshness_ms": _short(freshness.seen)},
     "store-read": lambda percentiles: {"store_read_ms": _short(percentiles)},
-    "alerts": lambda alerts: {"alert_latency_s": _in_seconds(alerts.all)},
+    "alerts": lambda alerts: {
+        "alert_latency_s": _in_seconds(alerts["published"].all),
+        "store_down_s": alerts["store_down_s"],
+    },
     "memory": lambda parts: {"rss_mb": parts},
     "recommend": lambda found: {
         "click_to_list_ms": _short(found["click_to_list"].seen),
@@ -252,7 +256,9 @@ def _drift(found: dict[str, Any]) -> list[str]:
         return []
     overhead: Overhead = found["drift"]
     cost = overhead.cost
-    note = f"{overhead.with_per_s:,.0f}/s beside {', '.join(f'{per_s:,.0f}' for per_s in overhead.without_per_s)}"
+    pairs = ", ".join(f"{pair.with_per_s:,.0f} to {pair.without_per_s:,.0f}" for pair in overhead.pairs)
+    between = f"{overhead.lowest_ratio:.1%} to {overhead.highest_ratio:.1%}"
+    note = f"median of {len(overhead.pairs)} pairs, {between}; with to without, /s: {pairs}"
     return [
         _row("throughput with the watch of drift", f"{overhead.ratio:.1%}", "> 90 %", overhead.ratio > 0.9, note),
         _row("    an answer that is watched / at its sample, us", f"{cost.watched_us:.1f} / {cost.answer_us:.1f}"),
@@ -290,17 +296,22 @@ def _recommend(found: dict[str, Any]) -> list[str]:
 
 
 def _alerts(found: dict[str, Any]) -> list[str]:
-    if "alerts" not in found:
-        return []
-    told: AlertLatency = found["alerts"]
-    both = (
-        ("alert to receiver, new group", told.opening, ""),
-        ("    joining a group", told.joining, f"{told.lost:,} lost" if told.lost else ""),
-    )
-    return [
-        _row(f"{what}, p50 / p99 s", f"{at.p50 / 1000:.2f} / {at.p99 / 1000:.2f}", "p99 < 60", at.p99 < MINUTE_MS, note)
-        for what, at, note in both
-    ]
+    parts: dict[str, Any] = found.get("alerts", {})
+    lines = []
+    if "published" in parts:
+        told: AlertLatency = parts["published"]
+        lost = f"{told.lost:,} lost" if told.lost else ""
+        for what, at, note in (
+            ("alert to receiver, new group", told.opening, ""),
+            ("    joining a group", told.joining, lost),
+        ):
+            measured = f"{at.p50 / 1000:.2f} / {at.p99 / 1000:.2f}"
+            lines.append(_row(f"{what}, p50 / p99 s", measured, "p99 < 60", at.p99 < MINUTE_MS, note))
+    if "store_down_s" in parts:
+        each: list[float] = parts["store_down_s"]
+        longest, times = max(each), ", ".join(f"{seconds:.1f}" for seconds in each)
+        lines.append(_row("a store that dies to receiver, longest s", f"{longest:.1f}", "< 60", longest < 60, times))
+    return lines
 
 
 def _in_seconds(at: Percentiles) -> dict[str, float]:

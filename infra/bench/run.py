@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -26,6 +25,7 @@ from infra.bench import (
     recovery,
     reference,
     state_size,
+    store_fault,
     throughput,
 )
 from infra.demo import first_model, starting_rules
@@ -49,7 +49,7 @@ USERS, REFERENCE_USERS, SHOPPERS = 20_000, 10_000, 50_000
 
 @dataclass(frozen=True)
 class Scale:
-    """How long and how much; counts are payments, `labelled` are labelled examples."""
+    """How long and how much; counts are payments, `labelled` are labelled examples, `kills` those of a store."""
 
     warm_up_s: float
     seconds: float
@@ -62,11 +62,12 @@ class Scale:
     labelled: int
     labelled_long: int
     alerts: int
+    kills: int
     shoppers: int
 
 
-FULL = Scale(60, 20, 300_000, 200_000, 20_000, 400_000, 1_000, 45, 300_000, 10_000_000, 60, SHOPPERS)
-QUICK = Scale(3, 4, 10_000, 5_000, 2_000, 10_000, 100, 30, 20_000, 50_000, 10, 5_000)
+FULL = Scale(60, 20, 300_000, 200_000, 20_000, 400_000, 1_000, 45, 300_000, 10_000_000, 60, 3, SHOPPERS)
+QUICK = Scale(3, 4, 10_000, 5_000, 2_000, 10_000, 100, 30, 20_000, 50_000, 10, 1, 5_000)
 
 
 @dataclass(frozen=True)
@@ -125,15 +126,11 @@ def _recommend(bench: Bench) -> Any:
     with click_to_list.shop(settings), recommender.in_force(settings, users, bench.tell) as label:
         click_to_list.fill(settings, users)
         click_to_list.warm_up(settings, rate=CLICK_RATE, seconds=scale.warm_up_s, users=users)
-        with endpoint.asking(settings, users=users) as client, ThreadPoolExecutor(1, "asking") as beside:
-            asked: list[Future[endpoint.Endpoint]] = []
-
-            def begun(begin_ms: float) -> None:
-                asked.append(beside.submit(client.paced, begin_ms, round(endpoint.RATE * scale.seconds)))
-
-            seen = click_to_list.measure(settings, rate=CLICK_RATE, seconds=scale.seconds, users=users, begun=begun)
-            (answers,) = asked
-            return {"click_to_list": seen, "endpoint": answers.result(), "recommender": label}
+        with endpoint.asking(settings, users=users, seconds=scale.seconds) as client:
+            seen = click_to_list.measure(
+                settings, rate=CLICK_RATE, seconds=scale.seconds, users=users, begun=client.begin
+            )
+            return {"click_to_list": seen, "endpoint": client.result(), "recommender": label}
 
 
 def _plain_loop(bench: Bench) -> Any:
@@ -185,7 +182,11 @@ def _reference(bench: Bench) -> Any:
 
 
 def _alerts(bench: Bench) -> Any:
-    return alerts.measure(bench.settings, count=bench.scale.alerts)
+    return {"published": alerts.measure(bench.settings, count=bench.scale.alerts)}
+
+
+def _store_fault(bench: Bench) -> Any:
+    return {"store_down_s": store_fault.measure(bench.settings, kills=bench.scale.kills)}
 
 
 def _recovery(bench: Bench) -> Any:
@@ -207,7 +208,7 @@ MEASUREMENTS: dict[str, tuple[Part, ...]] = {
     "learner": (Part("learner", _learner),),
     "learner-memory": (Part("learner-memory, of many examples", _learner_memory),),
     "reference": (Part("reference", _reference),),
-    "alerts": (Part("alerts", _alerts),),
+    "alerts": (Part("alerts", _alerts), Part("alerts of a store that dies", _store_fault)),
     # Last, for it leaves a TaskManager cold.
     "recovery": (Part("recovery", _recovery),),
 }

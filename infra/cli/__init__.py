@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 from pathlib import Path
 
 import click
 
-from schemas import extras, settings
-from schemas.errors import InputError, MissingPartError, SluiceError
+from infra.cli.lazy_group import LazyGroup
+from schemas import settings
+from schemas.errors import InputError, SluiceError
 
 # Command -> its line in `sluice --help`, in that order. The module of that name (- is _) defines `command`.
 COMMANDS = {
@@ -39,29 +39,9 @@ COMMANDS = {
 }
 
 
-class _Commands(click.Group):
-    """Loads a command's module when it is called; `sluice --help` loads none."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click hands it in
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002  click hands it in
-        if name not in COMMANDS:
-            return None
-        try:
-            command: click.Command = importlib.import_module(f"infra.cli.{name.replace('-', '_')}").command
-        except ModuleNotFoundError as error:
-            # The light client installs the command and little of what it needs. Which extra has the rest is not worth
-            # a table: `local` has all of them.
-            raise MissingPartError(f"`sluice {name}` needs {error.name}: {extras.install('local')}") from error
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  click hands it in
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
-
-
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup, lines=COMMANDS, modules="infra.cli.", context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.version_option(package_name="sluice")
 @click.option("--settings", "settings_file", type=click.Path(path_type=Path), help="TOML file; default ./sluice.toml.")
 @click.pass_context

@@ -156,6 +156,7 @@ def _bound(port: int) -> socket.socket:
         listener = socket.create_server((LOOPBACK, port))
     except OSError as error:
         raise refused(port, "api", error, "give another with --port") from error
-    # Connections inherit it. Without it an answer's body waits 40 ms for the client to acknowledge its head.
+    # Connections inherit it. Without it an answer's body waits 40 ms for the client to acknowledge its head:
+    # uvloop sets it by itself, asyncio, which serves where there is no uvloop, does not on a socket that it is handed.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener

@@ -21,3 +21,4 @@ class Finite(click.FloatRange):
 SHARE = Finite(0, 1)
 DAYS = Finite(0, 3650)
 THREADS = click.IntRange(1, 1024)
+DEMO_RATE = Finite(1, 500)

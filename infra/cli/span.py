@@ -1,4 +1,4 @@
-"""Lengths of time at the keyboard: 90s, 30m, 24h, 7d."""
+"""Lengths of time as people type them, 90s, 30m, 24h, 7d, and as they are shown to them, 1h30m."""
 
 from __future__ import annotations
 
@@ -29,3 +29,12 @@ class Span(click.ParamType[int]):
         if not 0 < span_ms <= self.most_days * DAY_MS:
             self.fail(f"{value!r} is out of bounds; give more than 0s and at most {self.most_days}d", param, ctx)
         return span_ms
+
+
+def duration(seconds: float) -> str:
+    """A span of time in its two largest units."""
+    whole = max(0, int(seconds))
+    for size, unit, below, lower in ((86_400, "d", 3600, "h"), (3600, "h", 60, "m"), (60, "m", 1, "s")):
+        if whole >= size:
+            return f"{whole // size}{unit}{whole % size // below}{lower}"
+    return f"{whole}s"

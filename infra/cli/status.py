@@ -8,6 +8,7 @@ from dataclasses import asdict
 
 import click
 
+from infra.cli.span import duration
 from infra.stack import flink_jobs, part_state
 from infra.stack.flink_jobs import JobState
 from infra.stack.part_state import PartState
@@ -80,12 +81,3 @@ def _print_jobs(jobs: list[JobState], now_s: float) -> None:
             click.echo(f"  {job.running_tasks} of its {job.tasks} tasks run; see `sluice doctor`")
         if job.root_cause and job.state != "RUNNING":
             click.echo(f"  {job.root_cause}")
-
-
-def duration(seconds: float) -> str:
-    """A span of time in its two largest units."""
-    whole = max(0, int(seconds))
-    for size, unit, below, lower in ((86_400, "d", 3600, "h"), (3600, "h", 60, "m"), (60, "m", 1, "s")):
-        if whole >= size:
-            return f"{whole // size}{unit}{whole % size // below}{lower}"
-    return f"{whole}s"

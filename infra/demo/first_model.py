@@ -13,8 +13,7 @@ from infra.demo.steps import Tell
 from jobs.train_fraud.backfill import backfill
 from jobs.train_fraud.parameters import Parameters
 from jobs.train_fraud.split import Split
-from jobs.train_fraud.train import NAME, register, train
-from schemas.models import Signature
+from schemas.models import FRAUD, Signature
 from schemas.settings import Settings
 from serving.registry import Registry
 
@@ -25,14 +24,16 @@ THREADS = 2
 
 def present(settings: Settings) -> Signature | None:
     """The model in Production, None when there is none."""
-    version = champion.present(settings, NAME)
-    return None if version is None else Registry(Path(settings.registry.path)).signature(NAME, version)
+    version = champion.present(settings, FRAUD)
+    return None if version is None else Registry(Path(settings.registry.path)).signature(FRAUD, version)
 
 
 def make(settings: Settings, tell: Tell) -> Signature:
     """Train a model, register it and promote it; the running job takes it within seconds."""
+    from jobs.train_fraud.train import register, train  # noqa: PLC0415  takes seconds, and mostly a model is there
+
     registry = Registry(Path(settings.registry.path))
-    registry.require_writable(NAME)
+    registry.require_writable(FRAUD)
     now_ms = wall_clock.now_ms()
     days = TrainingDays(now_ms)
     examples = backfill(
@@ -46,12 +47,12 @@ def make(settings: Settings, tell: Tell) -> Signature:
         trained,
         split,
         PARAMETERS,
-        name=NAME,
+        name=FRAUD,
         data=f"Generated history of the demo, seed {TRAINING_SEED}",
         code_version=version("sluice"),
         author=author(),
         at_ms=now_ms,
     )
-    champion.promote(settings, NAME, number, now_ms, "first model")
-    tell(f"{NAME}@{number}, average precision {trained.metrics.average_precision:.2f}")
-    return registry.signature(NAME, number)
+    champion.promote(settings, FRAUD, number, now_ms, "first model")
+    tell(f"{FRAUD}@{number}, average precision {trained.metrics.average_precision:.2f}")
+    return registry.signature(FRAUD, number)

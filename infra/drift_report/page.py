@@ -23,6 +23,7 @@ body { margin: 0 auto; padding: 2rem 1rem 4rem; max-width: 75rem; background: va
   font: 15px/1.5 system-ui, sans-serif; }
 h1 { font-size: 1.6rem; margin: 0 0 .2rem; } h2 { font-size: 1.15rem; margin: 2.2rem 0 .8rem; }
 p.lead { color: var(--soft); margin: 0 0 1.5rem; }
+p.warning { color: var(--bad); font-weight: 600; }
 .cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(17rem, 1fr)); gap: 1rem; }
 article { background: var(--card); border: 1px solid var(--edge); border-radius: .5rem; padding: .9rem 1rem;
   border-left: .3rem solid var(--edge); overflow-wrap: anywhere; }
@@ -45,8 +46,8 @@ td.number { font-variant-numeric: tabular-nums; text-align: right; }
 """
 
 
-def page(found: Sequence[History]) -> str:
-    """The whole file. `found` is in the order in which it is to be read."""
+def page(found: Sequence[History], warning: str = "") -> str:
+    """The whole file. `found` is in the order in which it is to be read, a `warning` stands before it."""
     plotted = [history for history in found if history.newest.measure == "psi"]
     others = [history for history in found if history.newest.measure != "psi"]
     significant = sum(history.newest.level == "significant" for history in found)
@@ -56,13 +57,14 @@ def page(found: Sequence[History]) -> str:
     if found:
         first = min(report.window_start_ms for history in found for report in history.reports)
         span = f"Windows from {minute(first)} to {minute(max(h.newest.window_end_ms for h in found))} UTC. "
+    warned = f"<p class='warning'>{escape(warning[0].upper() + warning[1:])}</p>" if warning else ""
     cards = "".join(map(_card, plotted[:MOST_CARDS]))
     left_out = len(plotted) - MOST_CARDS
     more = f"<p class='lead'>{left_out} more without drift are left out.</p>" if left_out > 0 else ""
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Drift report</title><style>{STYLE}</style></head><body>
-<h1>Drift report</h1>
+<h1>Drift report</h1>{warned}
 <p class="lead">{span}{significant} significant, {moderate} moderate, {calm} without drift.</p>
 <p class="key"><i style="background:var(--before)"></i>reference<i style="background:var(--now)"></i>this window;
 below, the measure over time with its limit dashed</p>

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from infra.stack import cassandra_version, install, probe, versions
+from infra.stack import cassandra_version, jvm, probe, versions
 from infra.stack.home import Home
 from infra.stack.part import LOOPBACK, Part, class_path
 from schemas.settings import Settings
@@ -144,29 +144,29 @@ def _command(settings: Settings, home: Home, conf: Path) -> list[str]:
     jars = sorted(home.lib("cassandra").glob("*.jar"))
     agent = next(jar for jar in jars if jar.name.startswith("jamm-"))
     heap_mb = settings.stack.cassandra_heap_mb
-    return [
-        str(install.java()),
-        f"-Xms{heap_mb // 2}m",
-        f"-Xmx{heap_mb}m",
-        "-XX:+UseG1GC",
-        "-XX:MaxGCPauseMillis=100",
-        "-XX:+ExitOnOutOfMemoryError",
-        "-XX:+UseStringDeduplication",
-        "-Xss512k",
-        f"-javaagent:{agent}",
-        *(word for name in EXPORTS for word in ("--add-exports", f"{name}=ALL-UNNAMED")),
-        *(word for name in OPENS for word in ("--add-opens", f"{name}=ALL-UNNAMED")),
-        "-Djdk.attach.allowAttachSelf=true",
-        "-Dio.netty.tryReflectionSetAccessible=true",
-        "-Djava.awt.headless=true",
-        "-Dcassandra-foreground=yes",
-        "-Dcassandra.skip_wait_for_gossip_to_settle=0",
-        "-Dcassandra.ring_delay_ms=100",
-        f"-Dcassandra.config=file://{conf / 'cassandra.yaml'}",
-        f"-Dcassandra.storagedir={home.data('cassandra')}",
-        f"-Dcassandra.logdir={home.root / 'log'}",
-        f"-Dlogback.configurationFile={conf / 'logback.xml'}",
-        "-cp",
-        class_path(conf, *jars),
-        "org.apache.cassandra.service.CassandraDaemon",
-    ]
+    return jvm.command(
+        [
+            f"-Xms{heap_mb // 2}m",
+            f"-Xmx{heap_mb}m",
+            "-XX:+UseG1GC",
+            "-XX:MaxGCPauseMillis=100",
+            "-XX:+UseStringDeduplication",
+            "-Xss512k",
+            f"-javaagent:{agent}",
+            *(word for name in EXPORTS for word in ("--add-exports", f"{name}=ALL-UNNAMED")),
+            *(word for name in OPENS for word in ("--add-opens", f"{name}=ALL-UNNAMED")),
+            "-Djdk.attach.allowAttachSelf=true",
+            "-Dio.netty.tryReflectionSetAccessible=true",
+            "-Djava.awt.headless=true",
+            "-Dcassandra-foreground=yes",
+            "-Dcassandra.skip_wait_for_gossip_to_settle=0",
+            "-Dcassandra.ring_delay_ms=100",
+            f"-Dcassandra.config=file://{conf / 'cassandra.yaml'}",
+            f"-Dcassandra.storagedir={home.data('cassandra')}",
+            f"-Dcassandra.logdir={home.root / 'log'}",
+            f"-Dlogback.configurationFile={conf / 'logback.xml'}",
+            "-cp",
+            class_path(conf, *jars),
+            "org.apache.cassandra.service.CassandraDaemon",
+        ]
+    )

@@ -9,7 +9,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from infra.stack import install, java_classes, probe, process, versions
+from infra.stack import install, java_classes, jvm, probe, process, versions
 from infra.stack.flink_config import LOG4J, Memory, configuration
 from infra.stack.home import Home
 from infra.stack.part import LOOPBACK, Part, Running, class_path
@@ -209,17 +209,17 @@ def _environment(home: Home) -> dict[str, str]:
 
 def _java(home: Home, name: str, flags: list[str]) -> list[str]:
     """The JVM with Flink's class path; flink-dist last, as Flink's own scripts put it."""
-    return [
-        str(install.java()),
-        *flags,
-        "-XX:+ExitOnOutOfMemoryError",
-        *_module_opens(),
-        *java_classes.LOOPBACK_FLAGS,
-        f"-Dlog.file={home.log(name)}",
-        f"-Dlog4j.configurationFile={home.conf('flink') / 'log4j.properties'}",
-        "-cp",
-        class_path(java_classes.classes(home, java_classes.STACK), *_jars(home)),
-    ]
+    return jvm.command(
+        [
+            *flags,
+            *_module_opens(),
+            *java_classes.LOOPBACK_FLAGS,
+            f"-Dlog.file={home.log(name)}",
+            f"-Dlog4j.configurationFile={home.conf('flink') / 'log4j.properties'}",
+            "-cp",
+            class_path(java_classes.classes(home, java_classes.STACK), *_jars(home)),
+        ]
+    )
 
 
 def _jars(home: Home) -> list[Path]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from infra.stack import install
+from infra.stack import jvm
 from infra.stack.home import Home
 from schemas.errors import PartFailedError
 
@@ -72,19 +72,20 @@ def _compile(home: Home, sources: Sources, jars: str, folder: Path) -> None:
     for name, source in sources.files():
         folder.joinpath(name).write_bytes(source)
     compiler = next(home.lib("compiler").glob("ecj-*.jar"))
-    command = [
-        str(install.java()),
-        "-jar",
-        str(compiler),
-        "-17",
-        "-proc:none",
-        "-nowarn",
-        "-cp",
-        jars,
-        "-d",
-        str(folder),
-        *(str(folder / name) for name, _ in sources.files()),
-    ]
+    command = jvm.command(
+        [
+            "-jar",
+            str(compiler),
+            "-17",
+            "-proc:none",
+            "-nowarn",
+            "-cp",
+            jars,
+            "-d",
+            str(folder),
+            *(str(folder / name) for name, _ in sources.files()),
+        ]
+    )
     done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
     if done.returncode != 0:
         said = " ".join(done.stderr.split())

@@ -10,7 +10,7 @@ from pathlib import Path
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from infra.stack import install, probe, process, versions
+from infra.stack import jvm, probe, process, versions
 from infra.stack.home import Home
 from infra.stack.part import LOOPBACK, Part, class_path
 from schemas.errors import PartFailedError
@@ -82,20 +82,20 @@ def _properties_file(home: Home) -> Path:
 
 def _java(home: Home, heap_mb: int) -> list[str]:
     jars = sorted(home.lib("kafka").glob("*.jar"))
-    return [
-        str(install.java()),
-        f"-Xms{heap_mb}m",
-        f"-Xmx{heap_mb}m",
-        "-XX:+UseG1GC",
-        "-XX:MaxGCPauseMillis=20",
-        "-XX:+ExitOnOutOfMemoryError",
-        "-Djava.awt.headless=true",
-        "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
-        "-Dorg.slf4j.simpleLogger.showDateTime=true",
-        "-Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info",
-        "-cp",
-        class_path(*jars),
-    ]
+    return jvm.command(
+        [
+            f"-Xms{heap_mb}m",
+            f"-Xmx{heap_mb}m",
+            "-XX:+UseG1GC",
+            "-XX:MaxGCPauseMillis=20",
+            "-Djava.awt.headless=true",
+            "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+            "-Dorg.slf4j.simpleLogger.showDateTime=true",
+            "-Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info",
+            "-cp",
+            class_path(*jars),
+        ]
+    )
 
 
 def cluster_id(random: uuid.UUID) -> str:

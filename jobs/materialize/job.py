@@ -15,6 +15,7 @@ from serving.materialize_lists import ListWrites
 from serving.materialize_read import JOB
 from serving.stored_catalogue import stored_catalogue
 from serving.stores import cassandra_history, redis_items, redis_lists, redis_online
+from serving.stores.lists import ShownList
 from serving.stores.online import Freshness
 
 # A store is to be fresh, but an answer goes first; a backlog of history takes nothing from what is fresh.
@@ -70,13 +71,14 @@ class _Lists(Write[ListWrites]):
     """Each user's newest list to Redis."""
 
     uid = "redis-lists"
+    reports_rejects = False  # it does not look at all of a list
 
     def open(self, door: Door) -> None:
         super().open(door)
         self._store = redis_lists.connect(door.settings.redis)
 
     def _read(self, batch: Sequence[Record]) -> ListWrites:
-        return materialize_lists.step(batch)
+        return materialize_lists.step(batch, ShownList)
 
     def _write(self, writes: ListWrites) -> None:
         self._store.write_lists(writes.newest)
@@ -92,7 +94,6 @@ class _ListHistory(Write[ListWrites]):
     """Every list to Cassandra."""
 
     uid = "cassandra-lists"
-    reports_rejects = False
 
     def open(self, door: Door) -> None:
         super().open(door)

@@ -23,10 +23,8 @@ from schemas.settings import Settings
 from serving.inflight import PARTITIONS, SOURCES
 
 MAX_PARALLELISM = 128
-# How long the broker may gather what a source fetches.
-SHORTEST_FETCH_MS = 5
-# How long records of one task may wait for others on their way to the next.
-SHORTEST_FLUSH_MS = 2
+# Kafka and Flink count in whole milliseconds, and 0 would be a message for every record.
+SHORTEST_MS = 1
 # With so much a batch is full: all of it lies on the heap several times while Python works on it.
 MOST_RECORDS = 2048
 MOST_BYTES = 8 * 2**20
@@ -66,7 +64,7 @@ def configuration(settings: Settings, job: Job, submission: Submission) -> Confi
         "pipeline.max-parallelism": str(MAX_PARALLELISM),
         "parallelism.default": str(given.parallelism),
         "python.execution-mode": "thread",
-        "execution.buffer-timeout.interval": f"{max(SHORTEST_FLUSH_MS, width_ms // 5)} ms",
+        "execution.buffer-timeout.interval": f"{_flush_ms(width_ms)} ms",
         "execution.checkpointing.interval": f"{given.checkpoint_ms} ms",
         "execution.checkpointing.mode": "EXACTLY_ONCE",
         "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
@@ -110,6 +108,11 @@ def build(job: Job, settings: Settings, submission: Submission = Submission()) -
         stream = _stages(_source(tables, job, flow, given, keys), job, flow, given, keys)
         statements.add_insert_sql(_insert(tables, stream, job, flow, settings))
     return statements
+
+
+def _flush_ms(width_ms: int) -> int:
+    """How long records may wait for others on their way to the next task, or to the broker."""
+    return max(SHORTEST_MS, width_ms // 5)
 
 
 def _with_buckets(settings: Settings, buckets: int) -> Settings:
@@ -213,9 +216,9 @@ def _source(tables: StreamTableEnvironment, job: Job, flow: Flow, settings: Sett
             'connector' = 'kafka',
             'topic' = '{topics}',
             'properties.bootstrap.servers' = '{settings.kafka.bootstrap}',
-            'properties.group.id' = 'sluice-{job.name}-{flow.name}{given.group_suffix}',
+            'properties.group.id' = '{job.consumer_group(flow, settings)}',
             'properties.auto.offset.reset' = 'earliest',
-            'properties.fetch.max.wait.ms' = '{max(SHORTEST_FETCH_MS, width_ms // 2)}',
+            'properties.fetch.max.wait.ms' = '{max(SHORTEST_MS, width_ms // 2)}',
             'properties.fetch.min.bytes' = '65536',
             'properties.isolation.level' = 'read_committed',
             'scan.startup.mode' = '{startup}',
@@ -273,7 +276,7 @@ def _insert(tables: StreamTableEnvironment, stream: DataStream, job: Job, flow: 
             'connector' = 'kafka',
             'topic' = '{";".join(topic.name for topic in flow.outputs)}',
             'properties.bootstrap.servers' = '{settings.kafka.bootstrap}',
-            'properties.linger.ms' = '2',
+            'properties.linger.ms' = '{_flush_ms(flow.batch_ms or given.batch_ms)}',
             'properties.compression.type' = 'lz4',
             'properties.max.request.size' = '{MAX_LETTER_BYTES}',
             {exactly_once}

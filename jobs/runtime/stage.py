@@ -109,3 +109,7 @@ class Job:
     keeps_state: bool = True
     state_days: int = STATE_DAYS
     niceness: int = 0
+
+    def consumer_group(self, flow: Flow, settings: Settings) -> str:
+        """The name under which a flow commits the offsets that its checkpoints cover."""
+        return f"sluice-{self.name}-{flow.name}{settings.job.group_suffix}"

@@ -8,9 +8,7 @@ import msgspec
 from fastapi import Response
 
 from schemas.events import Decision, Id, RecommendationList
-from serving.console.drift import DriftAnswer, DriftReports
 from serving.recommend.request import Origin
-from serving.stores.history import UserAggregates
 from serving.stores.online import RecentDecision
 
 
@@ -170,25 +168,6 @@ class Health(msgspec.Struct, frozen=True):
     lists: FreshnessAnswer | None
     model: str
     model_loaded: bool
-
-
-ANSWERS = (
-    Refusal,
-    FeaturesAnswer,
-    Decision,
-    DecisionsAnswer,
-    RecentAnswer,
-    UserAggregates,
-    OnDemandDecision,
-    RecommendationsAnswer,
-    SimilarAnswer,
-    ListsAnswer,
-    TakenAnswer,
-    ReplayAnswer,
-    DriftAnswer,
-    DriftReports,
-    Health,
-)
 
 
 def answer(body: msgspec.Struct, status: int = 200) -> Response:

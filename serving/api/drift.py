@@ -1,4 +1,4 @@
-"""GET /drift and GET /drift/reports"""
+"""GET /drift, GET /drift/reports and GET /drift/performance"""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from serving.api.answers import answer
 from serving.api.openapi import documented
 from serving.console.console import Console
 from serving.console.drift import DriftAnswer, DriftReports
+from serving.console.performance import PerformanceAnswer
 from serving.stores.online import MAX_TIME_MS
 
 Model = Annotated[str, Query(max_length=128, description="`name@version`, as drift reports have it.")]
+Name = Annotated[str, Query(max_length=128, description="A model of the registry, without a version.")]
 Segment = Annotated[str, Query(max_length=64, description="Empty for everybody.")]
 Span = Annotated[int, Query(ge=0, lt=MAX_TIME_MS, description="Length of the windows in milliseconds.")]
 Every = Annotated[
@@ -48,5 +50,13 @@ def router(console: Console) -> APIRouter:
     ) -> Response:
         """What each measure says of a subject in a window, with the two distributions; empty where nothing does."""
         return answer(console.drift_reports(model, segment, span_ms, every_ms, subject, name, window_end_ms))
+
+    @routes.get("/drift/performance", responses=documented(PerformanceAnswer, 422))
+    def read_performance(model: Name, figure: Word = "") -> Response:
+        """A figure of a model day by day: estimated at first, and what labels say when they had their time.
+
+        Without a figure, or with one that nothing was told of, it is the first of `figures`.
+        """
+        return answer(console.performance(model, figure))
 
     return routes

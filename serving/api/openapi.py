@@ -9,8 +9,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from schemas.events import Event, Interaction, Label, Transaction
-from serving.api.answers import ANSWERS, Refusal
-from serving.api.bodies import ReplayBody
+from serving.api.answers import Refusal
 
 _REFUSALS = {
     400: "The body is no JSON.",
@@ -26,6 +25,8 @@ NO_CONTROL_CHARACTER = r"^[^\x00-\x1f]*$"
 COMPLETED = ("event_id", "event_time_ms")
 _EVENTS = (Transaction, Interaction, Label)
 _REF = "#/components/schemas/{name}"
+# What routes answer and read, as they are documented: each body is named once, at its route.
+_KINDS: dict[str, type[msgspec.Struct]] = {}
 
 
 def documented(
@@ -47,7 +48,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
     """The whole document, built once."""
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-        _, components = msgspec.json.schema_components([*_EVENTS, ReplayBody, *ANSWERS], ref_template=_REF)
+        _, components = msgspec.json.schema_components(_KINDS.values(), ref_template=_REF)
         for kind in _EVENTS:
             _narrow(kind, components[kind.__name__]["properties"])
         for kind in (Interaction, Label):
@@ -66,6 +67,8 @@ def plain(media_type: str, *refusals: int, description: str) -> dict[int | str, 
 
 
 def _json(kind: type[msgspec.Struct]) -> dict[str, Any]:
+    known = _KINDS.setdefault(kind.__name__, kind)
+    assert known is kind, f"two bodies are called {kind.__name__}"
     return {"application/json": {"schema": {"$ref": _REF.format(name=kind.__name__)}}}
 
 

@@ -20,6 +20,7 @@ from serving.console.learners import Learners, read_snapshot
 from serving.console.letters import Letters
 from serving.console.models import Models, ModelShown
 from serving.console.payments import Newest, Reviews, read_label, read_payment
+from serving.console.performance import PerformanceAnswer, of_model
 from serving.console.traffic import Traffic
 
 # What a page needs first comes first.
@@ -122,6 +123,11 @@ class Console:
         """What all measures say of a subject in a window."""
         with self._lock:
             return self._drift.reports(model, segment, span_ms, every_ms, subject, name, window_end_ms)
+
+    def performance(self, model: str, figure: str) -> PerformanceAnswer:
+        """A figure of a model, all its versions, day by day."""
+        with self._lock:
+            return of_model(model, figure, self._drift.performance(model))
 
     def _decided(self, raw: bytes, live: bool) -> None:
         payment = read_payment(raw)

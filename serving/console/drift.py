@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import msgspec
@@ -160,6 +161,13 @@ class Drift:
         window = self._maps.get(_map(model, segment, span_ms, every_ms), {}).get(window_end_ms, {})
         found = [report for measure, report in window.items() if (measure.subject, measure.name) == (subject, name)]
         return DriftReports(sorted(found, key=_loudness, reverse=True))
+
+    def performance(self, model: str) -> Iterator[DriftReport]:
+        """What is known of days of any version of a model, over all traffic."""
+        for on, windows in self._maps.items():
+            if on.model.rpartition("@")[0] == model and not on.segment:
+                for window in windows.values():
+                    yield from (report for measure, report in window.items() if measure.subject == "performance")
 
     def _shorten(self) -> None:
         windows = max(self._maps.values(), key=_size)

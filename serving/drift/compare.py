@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from schemas.models import Distribution
 from serving.drift.measures import kullback_leibler as kl
 from serving.drift.measures.chi_square import chi_square
+from serving.drift.measures.g_test import g_test
 from serving.drift.measures.jensen_shannon import jensen_shannon
 from serving.drift.measures.kolmogorov_smirnov import kolmogorov_smirnov, p_value
 from serving.drift.measures.psi import by_chance, psi
@@ -27,8 +28,8 @@ Shares = NDArray[np.float64]
 class Comparison:
     """What lies between a column's reference and its counts. `p_value` is chi-square's for few values, else KS's.
 
-    `chance` is what PSI reaches by chance alone at this number of rows. `edges`, `reference` and `current` are of the
-    coarse bins.
+    `chance` is what PSI reaches by chance alone at this number of rows; `divergence_p_value` is of the bins of KL.
+    `edges`, `reference` and `current` are of the coarse bins.
     """
 
     rows: int
@@ -37,6 +38,7 @@ class Comparison:
     p_value: float
     discrete: bool
     kullback_leibler: float
+    divergence_p_value: float
     jensen_shannon: float
     kolmogorov_smirnov: float
     wasserstein: float
@@ -58,8 +60,9 @@ def compare(
     coarse = np.searchsorted(np.array(reference.edges), fine_edges, side="left")
     coarse = np.append(coarse, len(reference.edges))
     expected, actual = (_sum(shares, coarse, len(reference.shares)) for shares in (np.array(before), now))
-    halves = np.searchsorted(fine_edges[1::2], fine_edges, side="left")
-    halves = np.append(halves, len(fine_edges[1::2]))
+    wide = fine_edges if len(fine_edges) < kl.BINS else fine_edges[1::2]
+    halves = np.append(np.searchsorted(wide, fine_edges, side="left"), len(wide))
+    halved, counted = (_sum(side, halves, len(wide) + 1) for side in (np.array(before), counts))
     discrete = len(fine_edges) < DISCRETE_BINS
     distance = kolmogorov_smirnov(before, now)
     statistic, categorical = chi_square(before * reference_rows, counts.astype(np.float64))
@@ -69,7 +72,8 @@ def compare(
         by_chance(len(reference.shares), reference_rows, rows, CHANCE),
         categorical if discrete else p_value(distance, reference_rows, rows),
         discrete,
-        kl.kullback_leibler(*(_sum(shares, halves, halves[-1] + 1) for shares in (before, now))),
+        kl.kullback_leibler(halved, counted / rows),
+        g_test(halved * reference_rows, counted)[1],
         jensen_shannon(before, now),
         distance,
         wasserstein(before, now, _upper_ends(reference, fine_edges, extremes)),
@@ -80,7 +84,7 @@ def compare(
     )
 
 
-def _sum(shares: Shares, groups: NDArray[np.intp], count: int) -> Shares:
+def _sum(shares: Shares | NDArray[np.int64], groups: NDArray[np.intp], count: int) -> Shares:
     summed: Shares = np.bincount(groups, weights=shares, minlength=count).astype(np.float64)
     return summed
 

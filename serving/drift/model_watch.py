@@ -29,6 +29,7 @@ ALL = ""
 # A model or a segment needs a first day with so many answers to be compared with; else the next day is its first.
 LEARNING_ROWS = 2_000
 _NO_COLUMNS = 0
+_MOST = float(np.finfo(np.float32).max)
 
 
 class Kept(msgspec.Struct, array_like=True):
@@ -119,7 +120,7 @@ class ModelWatch:
             if segment != ALL and segment not in self._own and self._reference is not None:
                 # Of answers that come in disorder the earliest, however the log is cut.
                 self._kept.firsts[segment] = min(start_ms, self._kept.firsts.get(segment, start_ms))
-        if self._kept.first_ms is None:
+        if self._kept.first_ms is None or start_ms < self._kept.first_ms:
             self._kept.first_ms = start_ms
             self._changed = True
         found.unread += answers.unread
@@ -199,6 +200,10 @@ class ModelWatch:
 
     def _rows(self, answers: Answers) -> Floats:
         vectors, scores = answers.rows(), answers.score_column()
+        if self._given is not None:
+            # As training and the model see them: its edges are values of that precision, and one that many rows have
+            # must not lie beyond its own edge.
+            vectors = np.clip(vectors, -_MOST, _MOST).astype(np.float32).astype(np.float64)
         left_over = (
             np.full(len(scores), np.nan) if self._reconstruction is None else self._reconstruction.errors(vectors)
         )
@@ -267,6 +272,7 @@ class ModelWatch:
         return None if self._kept.mix is None else reports.Mixes(self._kept.mix, self._kept.heavy)
 
     def _day(self, segment: str, end_ms: int) -> Sketch:
+        """The day up to then, merged by the begin of its windows: what is only nearly commutative is the same, too."""
         day = self._empty(segment)
         for (of, begun), found in sorted(self._sketches.items()):
             if of == segment and end_ms - DAY_MS <= begun < end_ms and found.counts.shape == day.counts.shape:

@@ -21,6 +21,9 @@ from serving.features.catalogue import CYCLES_MS
 
 # Levels of PSI (X1): investigate, alert; and beyond the third, train again.
 MODERATE, SIGNIFICANT, RETRAIN = 0.1, 0.2, 0.25
+# Of KL over 50 bins (DRF-3), and the fewest rows on which it is judged: forty a bin. Answers of one user within an hour
+# are alike, so a few hundred of them fill fine bins unevenly without any drift. A level stays where rows are too few.
+DIVERGENCE, DIVERGENCE_ROWS = (0.05, 0.1), 2_000
 # Features whose p-value, corrected for their number, is below this have changed at all.
 ALPHA = 0.01
 # Of the score alone (DRF-5).
@@ -120,8 +123,32 @@ def _features(
         report = _psi(window, "feature", name, found, p_value, likely=p_value < ALPHA and found.psi > found.chance)
         yield report
         # The last time when it is over: what began with one of them ends with it.
-        if report.level != "none" or report.since_ms == report.event_time_ms:
+        drifted = _tells(report)
+        if found.rows >= DIVERGENCE_ROWS:
+            divergence = _divergence(window, name, found, len(comparisons))
+            if drifted or _tells(divergence):
+                yield divergence
+        if drifted:
             yield from _others(report, found, reference.features[name])
+
+
+def _tells(report: DriftReport) -> bool:
+    """Whether the report is at a level, or has just left one."""
+    return report.level != "none" or report.since_ms == report.event_time_ms
+
+
+def _divergence(window: Window, name: str, found: Comparison, columns: int) -> DriftReport:
+    """KL has a level of its own: what moves within the ten bins of PSI leaves that as it was.
+
+    Its limits alone say little where rows are few: chance makes it (bins - 1) / (2 * rows) in the mean. So it must be
+    more than chance does to any of the window's `columns` once in 1 / CHANCE windows.
+    """
+    likely = found.divergence_p_value < CHANCE / columns
+    held = window.hold(f"feature/{name}/kullback_leibler", found.kullback_leibler, DIVERGENCE, likely)
+    return _made(
+        window, "feature", name, "kullback_leibler", found.kullback_leibler, DIVERGENCE[1], held, found.rows,
+        found.divergence_p_value, edges=found.edges, reference=found.reference, current=found.current,
+    )  # fmt: skip
 
 
 def _range(sketch: Sketch, place: int, reference: Distribution, name: str, window: Window) -> Iterator[DriftReport]:
@@ -139,7 +166,6 @@ def _others(report: DriftReport, found: Comparison, reference: Distribution) -> 
     """What the other measures say of a column that drifted; the level is PSI's."""
     scaled = found.wasserstein / reference.deviation if reference.deviation > 0 else found.wasserstein
     figures = {
-        "kullback_leibler": (found.kullback_leibler, 0.1),
         "jensen_shannon": (found.jensen_shannon, 0.1),
         "wasserstein": (scaled, 0.1),
     }

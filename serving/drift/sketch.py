@@ -3,7 +3,8 @@
 Counts in the reference's bins are whole numbers, so merging them in any order gives the same numbers, and every
 measure that is made of them. So are the counts of names, once a first day has said which names are heavy. Until then
 these (frequent items) and, where there is no reference to count by, quantiles (t-digest) are sketches of
-`datasketches`, right within their own bounds.
+`datasketches`, right within their own bounds in any order of merging; a day merges its windows by their begin, so that
+the same windows give the same numbers whichever came first.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ VERSION = 1
 # Shares of names are too low by at most 3.5 / 2 ** 10, and names above that are found for sure.
 LG_HEAVY = 10
 HEAVIEST = 20
-# Ranks of a t-digest of this compression are off by far less than 1 % in the middle, and by less at the ends.
+# A rank q of a t-digest of this compression, merged of some parts in any order, is off by up to a quarter of q (1 - q):
+# 6 % at the median (of 1,500 at random the worst was 4.6 %), 1 % at a twentieth.
 COMPRESSION = 100
 MICRO = 1_000_000
 

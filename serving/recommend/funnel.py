@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from schemas.control import RecommendPolicy, SourceShare
 from schemas.units import DAY_MS
+from serving.compiled import compiled
 from serving.recommend import rerank
 from serving.recommend.ask import Ask
 from serving.recommend.chance import chance
@@ -17,7 +18,7 @@ from serving.recommend.features.catalogue import vectors
 from serving.recommend.features.group import Shortlist
 from serving.recommend.rules.catalogue import RULES
 from serving.recommend.sources.catalogue import NAMES, SOURCES, shares
-from serving.recommend.workspace import Numbers, Scores, Workspace, blend, take, turns
+from serving.recommend.workspace import Numbers, Scores, Workspace, blend, largest, take, turns
 
 FALLBACK = "fallback"
 # By the number of the source; -1 is what no source brought.
@@ -81,10 +82,10 @@ class Funnel:
             scores = np.concatenate([scores, np.zeros((len(more), len(SOURCES)), np.float32)])
         blended, lead = np.zeros(len(candidates), np.float32), np.full(len(candidates), -1, np.int32)
         blend(scores, len(candidates), self._weights, blended, lead)
-        order = np.argsort(-blended, kind="stable")
-        best = order[: policy.ranked]
+        best = largest(blended, np.ones(len(blended), np.bool_), policy.ranked)
         if policy.new_item_boost > 0 or policy.explore > 0:
-            best = _with_newcomers(best, order[len(best) :], ask.now_ms - items.created_ms[candidates], policy)
+            ages_ms, most = ask.now_ms - items.created_ms[candidates], min(NEWCOMERS, policy.ranked // 4)
+            best = _with_newcomers(best, blended, ages_ms, most, policy.new_item_days * DAY_MS)
         chosen = candidates[best]
         features = vectors(ask, Shortlist(chosen, scores[best], blended[best]))
         return Ranked(
@@ -101,17 +102,21 @@ class Funnel:
         )
 
 
-def _with_newcomers(
-    best: NDArray[np.int64], rest: NDArray[np.int64], ages_ms: NDArray[np.int64], policy: RecommendPolicy
-) -> NDArray[np.int64]:
-    """The last places of a shortlist go to new items, for what no source knows yet has no other way in."""
-    young_ms = policy.new_item_days * DAY_MS
-    wanted = min(NEWCOMERS, policy.ranked // 4) - np.count_nonzero(ages_ms[best] <= young_ms)
-    waiting = rest[ages_ms[rest] <= young_ms]
-    if wanted <= 0 or len(waiting) == 0:
+@compiled
+def _with_newcomers(best: Numbers, blended: Scores, ages_ms: NDArray[np.int64], most: int, young_ms: float) -> Numbers:
+    """The last places of a shortlist go to new items, for what no source knows yet has no other way in.
+
+    At most `most` of them, the newest first, and of equal ages the one that the sources speak for.
+    """
+    waiting = ages_ms <= young_ms
+    wanted = most - np.count_nonzero(waiting[best])
+    waiting[best] = False
+    rest = np.flatnonzero(waiting)
+    if wanted <= 0 or len(rest) == 0:
         return best
-    newest = waiting[np.argsort(ages_ms[waiting], kind="stable")[:wanted]]
-    return np.concatenate([best[: len(best) - len(newest)], newest])
+    rest = rest[np.argsort(-blended[rest], kind="mergesort")]
+    newest = rest[np.argsort(ages_ms[rest], kind="mergesort")[:wanted]]
+    return np.concatenate((best[: len(best) - len(newest)], newest.astype(np.int32)))
 
 
 def gather(room: Workspace, ask: Ask, portions: Sequence[SourceShare], only: Container[str] = NAMES) -> int:
@@ -168,7 +173,7 @@ def allowed(ask: Ask, candidates: Numbers, *, hard_only: bool) -> np.ndarray[tup
 
 def _more(ask: Ask, candidates: Numbers) -> Numbers:
     """Newest items that fill a list up; rules that are not hard give way only when it would be empty."""
-    newest = np.array([number for _, number in ask.items.newest], np.int32)
+    newest = ask.items.newest_first
     rest = newest[~np.isin(newest, candidates)]
     found = rest[allowed(ask, rest, hard_only=False)]
     if len(found) + len(candidates) == 0:

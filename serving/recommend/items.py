@@ -91,7 +91,8 @@ class Items:
         self.entries: list[Item] = []
         self.banned_flags = banned_flags
         # (-created_ms, number), sorted: the newest item first.
-        self.newest: list[tuple[int, int]] = []
+        self._newest: list[tuple[int, int]] = []
+        self._newest_first: NDArray[np.int32] | None = None
         # Grows when what an item is about, costs or how old it is changes; `revised` says when each last did.
         self.revision = 0
         for name, (kind, width, fill) in _COLUMNS.items():
@@ -105,6 +106,13 @@ class Items:
     def row_bytes(self) -> int:
         """Bytes of the columns of one item; its id and entry come on top."""
         return sum(getattr(self, name)[:1].nbytes for name in _COLUMNS)
+
+    @property
+    def newest_first(self) -> NDArray[np.int32]:
+        """All items by number, the newest first; of equal ages the one that came first."""
+        if self._newest_first is None:
+            self._newest_first = np.array([number for _, number in self._newest], np.int32)
+        return self._newest_first
 
     def put(self, entry: Item) -> int | None:
         """Take a catalogue entry; returns the item's number, None when there is room for no more items."""
@@ -121,13 +129,13 @@ class Items:
             self.numbers[entry.item_id] = number
         else:
             was = (-int(self.created_ms[number]), number)
-            del self.newest[bisect_left(self.newest, was)]
+            del self._newest[bisect_left(self._newest, was)]
         created_ms = self._created_ms(number, entry)
         if created_ms != entry.created_ms:
             # Kept with the entry, so that a restart knows it, too.
             entry = msgspec.structs.replace(entry, created_ms=created_ms)
         self.entries[number] = entry
-        insort(self.newest, (-entry.created_ms, number))
+        insort(self._newest, (-entry.created_ms, number))
         self.stock[number] = UNCOUNTED if entry.stock is None else entry.stock
         self.banned[number] = not self.banned_flags.isdisjoint(entry.flags)
         bits = content.bits(content.terms(entry.categories, entry.title))
@@ -135,6 +143,7 @@ class Items:
         if new or described != (self.prices[number], self.created_ms[number]) or np.any(self.bits[number] != bits):
             self.revision += 1
             self.revised[number] = self.revision
+            self._newest_first = None
             self.prices[number], self.created_ms[number] = described
         self._describe(number, bits, new)
         return number

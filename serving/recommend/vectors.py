@@ -17,7 +17,7 @@ from serving.recommend.embeddings.embedding import Embedding, Make
 from serving.recommend.index import Index, sound
 from serving.recommend.items import Items
 from serving.recommend.user import User
-from serving.recommend.workspace import Numbers, Scores
+from serving.recommend.workspace import Numbers, Scores, largest
 
 # So many changed items, or this share of the indexed ones, call for another index.
 MOST_CHANGED, CHANGED_SHARE = 1024, 0.25
@@ -107,12 +107,7 @@ class Vectors:
         return self._embedding.voices(self.matrix[numbers] @ vector)
 
     def _exact(self, vector: Scores, count: int) -> Numbers:
-        there = self._there[: self._count]
-        products = np.where(there, self.matrix[: self._count] @ vector, np.float32(-np.inf))
-        count = min(count, int(there.sum()))
-        best = np.argpartition(-products, count - 1)[:count] if 0 < count < len(products) else np.flatnonzero(there)
-        found: Numbers = best[np.argsort(-products[best], kind="stable")].astype(np.int32)
-        return found[:count]
+        return largest(self.matrix[: self._count] @ vector, self._there, count)
 
     def _take(self, items: Items, now_ms: int) -> None:
         """Vectors of what came or changed since the last call."""

@@ -97,6 +97,48 @@ def blend(scores: Scores, size: int, weights: Scores, out: Scores, lead: Numbers
         out[row] = total
 
 
+@compiled
+def largest(values: Scores, allowed: NDArray[np.bool_], most: int) -> Numbers:
+    """The places of the `most` largest values among those allowed, the largest first; of equals the first stands first.
+
+    One look at each value: what is kept is thinned out whenever twice as many have come together.
+    """
+    kept, places = np.empty(2 * most, np.float32), np.empty(2 * most, np.int32)
+    if most == 0:
+        return places
+    size, least = 0, np.float32(-np.inf)
+    for place in range(len(values)):
+        # In this order: which values are large can be foretold, and who is allowed can not.
+        if values[place] <= least or not allowed[place]:
+            continue
+        if size == 2 * most:
+            least = np.partition(kept, most)[most]
+            size = _thin(kept, places, most, least)
+            if values[place] <= least:
+                continue
+        kept[size] = values[place]
+        places[size] = place
+        size += 1
+    order = np.argsort(-kept[:size], kind="mergesort")
+    return places[:size][order[:most]]
+
+
+@compiled
+def _thin(kept: Scores, places: Numbers, most: int, least: float) -> int:
+    """Keep the `most` largest of twice as many, in their order; `least` is the smallest of them."""
+    above = 0
+    for index in range(len(kept)):
+        above += kept[index] > least
+    ties = most - above
+    size = 0
+    for index in range(len(kept)):
+        if kept[index] > least or (kept[index] == least and ties > 0):
+            ties -= kept[index] == least
+            kept[size], places[size] = kept[index], places[index]
+            size += 1
+    return size
+
+
 def turns(scores: Scores, quotas: NDArray[np.float32], most: int) -> NDArray[np.int64]:
     """The `most` rows that are left when sources put theirs in by turns, the best first; rows in the order given.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from itertools import chain
 from typing import Any, TypeVar
 
 import msgspec
@@ -91,8 +92,9 @@ class CassandraHistory:
         for made in lists:
             check_list(made)
         # Rows of one user's day lie in one partition: beside each other they are one write of it.
-        self._session.put(_list_put(made) for made in sorted(lists, key=lambda made: made.user_id))
-        self._session.put(_whole_list_put(made) for made in lists)
+        packed = [(made, pack_listed(made)) for made in sorted(lists, key=lambda made: made.user_id)]
+        by_user = (_list_put(made, body) for made, body in packed)
+        self._session.put(chain(by_user, (_whole_list_put(made, body) for made, body in packed)))
 
     def lists(self, list_ids: Collection[str]) -> dict[str, RecommendationList]:
         found = self._by_id("list id", schema.GET_LIST_BY_ID, list_ids)
@@ -157,14 +159,13 @@ def _decision_puts(decision: Decision) -> Iterator[Put]:
     yield Put(schema.PUT_BY_USER, (*key, short, timestamp_us), len(short))
 
 
-def _list_put(made: RecommendationList) -> Put:
-    body = pack_listed(made)
+def _list_put(made: RecommendationList, body: bytes) -> Put:
     key = (made.user_id, day_of(made.event_time_ms), made.event_time_ms, made.list_id)
     return Put(schema.PUT_LIST, (*key, body, made.event_time_ms * 1000), len(body))
 
 
-def _whole_list_put(made: RecommendationList) -> Put:
-    body = pack_whole(made)
+def _whole_list_put(made: RecommendationList, listed: bytes) -> Put:
+    body = pack_whole(made, listed)
     return Put(schema.PUT_LIST_BY_ID, (made.list_id, body, made.event_time_ms * 1000), len(body))
 
 

@@ -84,7 +84,9 @@ class CassandraSession:
         again."""
         with self._session() as held:
             in_flight: deque[Any] = deque()
-            for batch in _batches(held, puts):
+            # Bound before the first leaves: sent one upon the other, the driver's thread takes several each time it
+            # wakes. With more rows to make between two it would take the interpreter from this thread for each.
+            for batch in list(_batches(held, puts)):
                 if len(in_flight) == IN_FLIGHT:
                     in_flight.popleft().result()
                 in_flight.append(held.session.execute_async(batch))

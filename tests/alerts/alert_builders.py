@@ -90,6 +90,11 @@ class Receiver:
         """What came at this path."""
         return [body for place, body in list(self.got) if place == path]
 
+    def notices(self, name: str, state: str) -> list[dict[str, Any]]:
+        """What came at /hook of one alert and state, oldest first."""
+        told = [notice for message in self.at("/hook") for notice in message["notices"]]
+        return [notice for notice in told if (notice["name"], notice["state"]) == (name, state)]
+
     def close(self) -> None:
         self._server.shutdown()
         self._server.server_close()

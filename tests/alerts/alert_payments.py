@@ -11,16 +11,20 @@ import msgspec
 from confluent_kafka import Producer
 
 from schemas import codec
-from schemas.events import Transaction
-from schemas.topics import TRANSACTIONS
+from schemas.events import Label, Transaction
+from schemas.topics import LABELS, TRANSACTIONS
 
 PER_S = 40
+LABELLED_EVERY = 20
 # Longer than the longest window of the shortened rules, so that each time is the first.
 PHASE_S = 15
 
 
 class Payments:
-    """Payments to the scoring job, so many a second, with device and card or, from a time on and by turns, without."""
+    """Payments to the scoring job, so many a second, with device and card or, from a time on and by turns, without.
+
+    While they are `labelled`, a few are soon called good.
+    """
 
     def __init__(self, bootstrap: str) -> None:
         self._producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 5, "log_level": 0})
@@ -29,6 +33,7 @@ class Payments:
         self._stop = threading.Event()
         self.per_s = PER_S
         self.nameless_from_s: float | None = None
+        self.labelled = True
         self._thread = threading.Thread(target=self._flow, daemon=True)
         self._thread.start()
 
@@ -64,7 +69,17 @@ class Payments:
         while not self._stop.wait(1 / self.per_s):
             paid = self.payment()
             self._producer.produce(TRANSACTIONS.name, codec.encode(paid), paid.user_id)
+            if self.labelled and self._count % LABELLED_EVERY == 0:
+                self._producer.produce(LABELS.name, codec.encode(good(paid)), paid.user_id)
             self._producer.poll(0)
+
+
+def good(paid: Transaction) -> Label:
+    """Somebody's word that a payment was no fraud."""
+    return Label(
+        event_id=f"{paid.event_id}-l", event_time_ms=time.time_ns() // 1_000_000, user_id=paid.user_id,
+        transaction_id=paid.event_id, transaction_time_ms=paid.event_time_ms, is_fraud=False,
+    )  # fmt: skip
 
 
 def of_another_version(raw: bytes) -> bytes:

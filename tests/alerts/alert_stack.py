@@ -9,18 +9,25 @@ import socket
 import subprocess
 import threading
 import time
+import urllib.error
+import urllib.parse
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import uvicorn
+from alert_builders import Receiver
 
 from infra.alerts.process import Process
 from infra.stack import alertmanager
-from schemas.settings import Alerts, Ports, Settings, Stack
+from schemas.settings import Alerts, Channel, Person, Ports, Settings, Stack
+from serving.stores.memory_deliveries import MemoryDeliveries
+from tests.ports import free_port
 
 WAIT_S = 60.0
 
@@ -33,11 +40,11 @@ def program(*names: str) -> str:
     return found
 
 
-def until(true: Callable[[], Any], what: str, wait_s: float = WAIT_S) -> Any:
-    """The first value that is true; fails when none came in time."""
+def until(true: Callable[[], Any], what: str | Callable[[], str], wait_s: float = WAIT_S) -> Any:
+    """The first value that is true; fails when none came in time, with `what` as it is then."""
     deadline = time.monotonic() + wait_s
     while not (found := true()):
-        assert time.monotonic() < deadline, f"not in {wait_s:g} s: {what}"
+        assert time.monotonic() < deadline, f"not in {wait_s:g} s: {what() if callable(what) else what}"
         time.sleep(0.1)
     return found
 
@@ -131,6 +138,42 @@ def running_router(process: Process, port: int) -> Iterator[None]:
         finally:
             server.should_exit = True
             door.join(timeout=10)
+
+
+@contextmanager
+def somebody_told(given: Settings, folder: Path) -> Iterator[Receiver]:
+    """A person whom a router on the broker of these settings tells, over an Alertmanager of its own."""
+    receiver = Receiver()
+    person = Person("tester", [Channel("webhook", f"{receiver.url}/hook")], quiet_from_hour=0, quiet_until_hour=0)
+    ports = Ports(alertmanager=free_port(), alerts=free_port())
+    told = msgspec.structs.replace(
+        given,
+        stack=msgspec.structs.replace(given.stack, ports=ports),
+        alerts=Alerts(
+            people=[person],
+            person_per_hour=1000,
+            state=str(folder / "state"),
+            alertmanager=f"http://127.0.0.1:{ports.alertmanager}",
+        ),
+    )
+    process = Process(told, MemoryDeliveries(), print, print, {})
+    try:
+        with running_alertmanager(folder, ports, quick=True), running_router(process, ports.alerts):
+            yield receiver
+    finally:
+        receiver.close()
+
+
+def asked(port: int, query: str) -> list[float]:
+    """The values that Prometheus finds; none while it is not ready."""
+    address = f"http://127.0.0.1:{port}/api/v1/query?{urllib.parse.urlencode({'query': query})}"
+    try:
+        with urllib.request.urlopen(address, timeout=10) as answer:
+            return [float(found["value"][1]) for found in json.load(answer)["data"]["result"]]
+    except urllib.error.HTTPError as error:
+        if error.code != 503:
+            raise
+        return []
 
 
 class Exporter:

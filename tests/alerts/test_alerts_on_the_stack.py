@@ -1,8 +1,6 @@
 """On the running stack: an alert of the topic reaches a person over Alertmanager, and what rules read is exported."""
 
-import re
 import time
-import urllib.request
 from uuid import uuid4
 
 import msgspec
@@ -11,6 +9,7 @@ import pytest
 from alert_builders import Receiver
 from alert_stack import running_router, until
 from click.testing import CliRunner
+from exported_series import exported, scraped
 from test_alert_rules import FLINKS
 
 from infra import control_topic, publish
@@ -166,14 +165,4 @@ def test_flink_exports_every_metric_of_its_own_that_a_rule_reads(stack):
     now_ms = time.time_ns() // 1_000_000
     paid = Transaction(event_id=f"p-{now_ms}", event_time_ms=now_ms, user_id="alert-tester", amount=1, merchant_id="m")
     send(stack, paid)
-    ports = stack.stack.ports
-    addresses = [ports.flink_metrics_first + number for number in range(stack.stack.task_managers + 1)]
-
-    def missing():
-        text = ""
-        for port in addresses:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
-                text += answer.read().decode()
-        return FLINKS - set(re.findall(r"^(\w+)", text, re.MULTILINE))
-
-    until(lambda: not missing(), f"Flink exports all of {sorted(FLINKS)}")
+    until(lambda: exported(scraped(stack)).keys() >= FLINKS, f"Flink exports all of {sorted(FLINKS)}")

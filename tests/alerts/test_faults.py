@@ -175,7 +175,10 @@ def test_every_fault_is_told_and_so_is_its_end(tmp_path, receiver):
         redis.stop()
         break_all(exporter)
         tell(process, settings, [*reports("significant"), poisoned("firing")])
-        until(lambda: names(receiver, "firing") >= FAULTS, f"{FAULTS} are told, {names(receiver, 'firing')} were")
+        until(
+            lambda: names(receiver, "firing") >= FAULTS,
+            lambda: f"{FAULTS} are told, {names(receiver, 'firing')} were",
+        )
         assert {n["name"] for m in receiver.at("/hook") if m["urgent"] for n in m["notices"]} >= {"StoreDown"}
         # A critical message takes two channels.
         assert receiver.at("/slack")
@@ -183,7 +186,7 @@ def test_every_fault_is_told_and_so_is_its_end(tmp_path, receiver):
         redis.start()
         normal(exporter)
         tell(process, settings, [*reports("none"), poisoned("resolved")])
-        until(lambda: names(receiver, "resolved") >= FAULTS, f"all are over, {names(receiver, 'resolved')} are")
+        until(lambda: names(receiver, "resolved") >= FAULTS, lambda: f"all are over, {names(receiver, 'resolved')} are")
 
         # The dead man's switch: Prometheus can not tell that it is gone.
         prometheus.stop()

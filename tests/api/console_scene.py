@@ -9,7 +9,7 @@ import msgspec
 
 from schemas import codec, topics
 from schemas.events import ControlRecord, DeadLetter, Decision, Label, RuleHit, Snapshot, SourcePosition
-from schemas.units import HOUR_MS, MINUTE_MS
+from schemas.units import DAY_MS, HOUR_MS, MINUTE_MS
 from schemas.watching import Alert, Cause, DriftReport
 
 FEATURES = (
@@ -113,6 +113,37 @@ def drift_reports(now_ms, windows=24):
                     edges=[round(-2 + 0.5 * edge, 2) for edge in range(9)] if measure == "psi" else [],
                     reference=REFERENCE if measure == "psi" else [],
                     current=current if measure == "psi" else [],
+                )
+
+
+def performance(now_ms, days=48, label_days=31):
+    """Estimates of days of two versions, and what labels said of those that are old enough."""
+    dice = random.Random(5)
+    today_ms = now_ms // DAY_MS * DAY_MS
+    for place in range(days):
+        end_ms = today_ms - (days - 1 - place) * DAY_MS
+        model, best = ("fraud@2", 0.71) if place < 20 else ("fraud@3", 0.78)
+        for figure, value in (("average_precision", best), ("roc_auc", 0.9 + best / 10)):
+            realised = value + dice.uniform(-0.02, 0.02)
+            told = {f"{figure}_estimated": min(realised + dice.uniform(-0.03, 0.03), 1.0)}
+            if place < days - label_days:
+                told[figure] = realised
+            for measure, said in told.items():
+                yield DriftReport(
+                    event_id=f"f-{measure}-{place}",
+                    event_time_ms=end_ms,
+                    model=model,
+                    subject="performance",
+                    name=figure,
+                    measure=measure,
+                    value=said,
+                    limit=0.95 * value,
+                    level="none",
+                    samples=2_000_000 if measure.endswith("_estimated") else 21_000,
+                    window_start_ms=end_ms - DAY_MS,
+                    window_end_ms=end_ms,
+                    error=0.024 if place > 3 else None,
+                    every_ms=DAY_MS,
                 )
 
 
@@ -238,7 +269,7 @@ def everything(now_ms):
     parts = (
         (topics.DECISIONS, decided),
         (topics.LABELS, labels(now_ms, judged)),
-        (topics.DRIFT_REPORTS, drift_reports(now_ms)),
+        (topics.DRIFT_REPORTS, [*drift_reports(now_ms), *performance(now_ms)]),
         (topics.SNAPSHOTS, snapshots(now_ms)),
         (topics.ALERTS, alerts(now_ms)),
         (topics.DEAD_LETTERS, dead_letters(now_ms)),

@@ -119,7 +119,7 @@ def test_drift_reports_fill_the_map_and_a_window_opens(page, address, publish):
     page.get_by_label("Model").select_option(model)
     page.locator("tr", has_text="travel_kmh").locator("button").last.click()
     page.locator(".detail h3", has_text="travel_kmh").wait_for()
-    assert page.locator(".detail svg rect.bar").count() == 10
+    expect(page.locator(".detail svg rect.bar")).to_have_count(10)
 
 
 def test_a_learners_curve_is_drawn_from_its_snapshots(page, address, publish):

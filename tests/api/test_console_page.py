@@ -10,12 +10,14 @@ import click
 import pytest
 from api_builders import Log, app
 from axe_playwright_python.sync_playwright import Axe
-from console_scene import RUNBOOK, fill
+from console_scene import RUNBOOK, fill, performance
 from page_server import CHROMIUM, browsing, photograph, serving, watched
+from playwright.sync_api import expect
 
 from infra import topology_map
 from infra.cli import COMMANDS, sluice
 from schemas import codec, topics
+from schemas.units import DAY_MS
 from serving.api import letters
 from serving.api.answers import ReplayAnswer
 from serving.console.console import Console
@@ -28,7 +30,7 @@ WHOLE = {
     "overview": ".newest tbody tr",
     "review": ".queue > li",
     "drift": ".measures tbody tr",
-    "models": ".figures-of li",
+    "models": ".performance svg",
     "alerts": ".alerts > li",
     "system": ".letters > li",
 }
@@ -48,9 +50,9 @@ def browser():
         yield found
 
 
-def filled():
+def filled(at_ms):
     console = Console(now_ms)
-    fill(console, now_ms())
+    fill(console, at_ms)
     console.take_jobs(
         {"running": {"score_transactions": 1.0}, "lag_records": {"score_transactions": 12.0}},
         [PartShown("flink", "127.0.0.1:9250", True), PartShown("api", "127.0.0.1:8000", False)],
@@ -68,8 +70,14 @@ def log():
 
 
 @pytest.fixture(scope="module")
-def console():
-    return filled()
+def scene_ms():
+    """When the scene plays: once a run, for midnight may come between two tests of it."""
+    return now_ms()
+
+
+@pytest.fixture(scope="module")
+def console(scene_ms):
+    return filled(scene_ms)
 
 
 @pytest.fixture(scope="module")
@@ -178,7 +186,7 @@ def test_an_empty_view_says_what_would_fill_it_and_is_readable(browser, empty_ad
     page.locator("code").first.wait_for()
     photograph(page, f"{view}-empty")
     if view in {"alerts", "system"}:
-        assert page.get_by_text("Prometheus at http://127.0.0.1:9090: refused").count() >= 1
+        expect(page.get_by_text("Prometheus at http://127.0.0.1:9090: refused").first).to_be_visible()
     assert serious(page) == []
     assert complaints == []
     page.close()
@@ -219,7 +227,7 @@ def test_a_verdict_that_the_log_did_not_take_is_said_and_may_be_given_again(brow
     page, complaints = opened(browser, address, "review")
     page.locator(".queue button.good").first.click()
     page.get_by_text("send it again with the same event_id").wait_for()
-    assert page.locator(".queue button.good").first.is_enabled()
+    expect(page.locator(".queue button.good").first).to_be_enabled()
     log.down = False
     assert [one for one in complaints if "503" not in one] == []
     page.close()
@@ -234,8 +242,31 @@ def test_arrow_keys_move_over_the_map_of_drift_and_enter_opens_a_window(browser,
     name = page.evaluate("document.activeElement.dataset.cell").split("/")[1]
     page.keyboard.press("Enter")
     page.locator(".detail h3", has_text=name).wait_for()
-    assert page.locator(".detail svg rect.bar").count() == 10
-    assert page.locator(".detail .measures tbody tr").count() == 2
+    # Drawn once the page knows how wide it is.
+    expect(page.locator(".detail svg rect.bar")).to_have_count(10)
+    expect(page.locator(".detail .measures tbody tr")).to_have_count(2)
+    page.close()
+
+
+@with_browser
+def test_a_model_shows_what_labels_said_of_its_days_and_the_estimate_until_they_do(browser, address, console, scene_ms):
+    page, complaints = opened(browser, address, "models")
+    drawn = page.locator(".performance svg")
+    expect(drawn).to_have_attribute(
+        "aria-label", re.compile(r"average precision of fraud over 48 days: labels say 0\.7\d+ of .*; the estimate of")
+    )
+    expect(drawn.locator("path.line:not(.bound)")).to_have_count(2)
+    expect(drawn.locator("path.line.bound")).to_have_count(2)
+    chosen = page.get_by_label("Figure of fraud in production")
+    chosen.focus()
+    chosen.select_option("roc_auc")
+    expect(drawn).to_have_attribute("aria-label", re.compile("roc auc of fraud over 48 days"))
+    # A new day is drawn when it is told, and what was chosen stays.
+    for report in performance(scene_ms + DAY_MS, days=1, label_days=1):
+        console.take(topics.DRIFT_REPORTS.name, codec.encode(report), live=True)
+    expect(drawn).to_have_attribute("aria-label", re.compile("roc auc of fraud over 49 days"))
+    expect(chosen).to_be_focused()
+    assert complaints == []
     page.close()
 
 
@@ -243,6 +274,7 @@ def test_arrow_keys_move_over_the_map_of_drift_and_enter_opens_a_window(browser,
 @pytest.mark.parametrize(
     ("path", "view", "said"),
     [
+        ("**/drift/performance?*", "models", ".performance .problem"),
         ("**/drift?*", "drift", ".map .problem"),
         ("**/drift/reports?*", "drift", ".detail .problem"),
         ("**/console/topology.json", "system", ".toast.bad"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from api_builders import NOW_MS, Client, app
 
@@ -10,6 +11,7 @@ from schemas.units import DAY_MS, HOUR_MS
 from schemas.watching import DriftReport
 from serving.console import drift
 from serving.console.console import Console
+from serving.console.performance import of_model
 from serving.drift.nearness import nearness
 
 TODAY_MS = NOW_MS - NOW_MS % DAY_MS
@@ -89,6 +91,37 @@ def test_the_api_tells_windows_of_one_length_apart_by_their_pace():
     found = {"subject": "performance", "name": "roc_auc", "window_end_ms": TODAY_MS, "every_ms": DAY_MS}
     assert len(client.get("/drift/reports", params=asked | found).json()["reports"]) == 1
     assert client.get("/drift/reports", params=asked | found | {"every_ms": HOUR_MS}).json()["reports"] == []
+
+
+def test_a_model_is_told_day_by_day_over_its_versions_by_estimates_and_by_labels():
+    seen = drift.Drift()
+    for one in told(40):
+        seen.take(one)
+    # A newer version answered a few payments of the last day, and a segment is not everybody.
+    for made in (
+        msgspec.structs.replace(figure("roc_auc_estimated", 0.5, TODAY_MS, model="fraud@4"), samples=10),
+        msgspec.structs.replace(figure("roc_auc_estimated", 0.4, TODAY_MS), segment="travel"),
+        figure("f1_estimated", 0.3, TODAY_MS),
+        figure("roc_auc_estimated", 0.2, TODAY_MS, model="frauds@3"),
+    ):
+        seen.take(made)
+    answered = of_model("fraud", "roc_auc", seen.performance("fraud"))
+    assert answered.figures == ["roc_auc", "f1"]
+    assert [day.window_end_ms for day in answered.days] == sorted(day.window_end_ms for day in answered.days)
+    assert len(answered.days) == 40 + LABEL_DAYS
+    first, last = answered.days[0], answered.days[-1]
+    assert (first.realised, first.estimated, first.version) == (0.91, None, "3")
+    assert (last.realised, last.estimated, last.version, last.limit) == (None, 0.95, "3", 0.855)
+    both = [day for day in answered.days if day.realised and day.estimated]
+    assert len(both) == 40 - LABEL_DAYS
+    assert of_model("fraud", "", seen.performance("fraud")).figure == "roc_auc"
+    assert of_model("fraud", "f1", seen.performance("fraud")).days[0].estimated == 0.3
+
+
+def test_the_api_tells_nothing_of_the_days_of_a_model_that_nobody_reported_of():
+    client = Client(app(console=Console(lambda: NOW_MS)))
+    found = client.get("/drift/performance", params={"model": "items"}).json()
+    assert (found["figure"], found["figures"], found["days"]) == ("", [], [])
 
 
 def test_reports_that_do_not_say_their_pace_follow_each_other():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import subprocess
 import sys
 from collections.abc import Iterator
 
@@ -136,3 +137,9 @@ def test_a_command_whose_packages_are_not_installed_names_them_and_the_way_to_ge
         f"sluice: `sluice {name}` needs rich: pip install 'sluice[local] @ file:///PATH/TO/WHEEL', "
         "with the wheel that `uv build --wheel` makes\n"
     )
+
+
+def test_the_demo_begins_without_what_only_training_and_learning_need() -> None:
+    code = "import sys, infra.cli.demo; print(sorted({'river', 'sklearn', 'xgboost'} & sys.modules.keys()))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -9,10 +9,10 @@ from rich.console import Console
 
 from infra.bench import report, run
 from infra.bench.alerts import AlertLatency
+from infra.bench.asker import Endpoint
 from infra.bench.click_to_list import ClickToList
 from infra.bench.curves import Curve
-from infra.bench.drift import Cost, Overhead
-from infra.bench.endpoint import Endpoint
+from infra.bench.drift import Cost, Pair, overhead
 from infra.bench.freshness import Freshness
 from infra.bench.latency import Latency, Timeline
 from infra.bench.load import Sent
@@ -111,8 +111,11 @@ def _found():
         "curves": [Curve("users", [1000, 10_000], [50.0, 51.5])],
         "reference": Reference(Drain(1000, 31_000.0, 0.8, 2.0, 0, 0), Latency(5000, fast, 0, 0, 0.0)),
         "recovery": judge("task-manager-1", _timeline([0, 100], [20, 12_000])),
-        "alerts": AlertLatency(fast, slow, slow, 0),
-        "drift": Overhead([10_000.0, 11_000.0], 9_500.0, 0.905, Cost(30.0, 12.0, 1.0, 80.0, 60, 5_000.0)),
+        "alerts": {"published": AlertLatency(fast, slow, slow, 0), "store_down_s": [41.2, 52.7]},
+        "drift": overhead(
+            [Pair(9_800.0, 10_000.0), Pair(9_500.0, 10_500.0), Pair(8_000.0, 10_000.0)],
+            Cost(30.0, 12.0, 1.0, 80.0, 60, 5_000.0),
+        ),
     }
 
 
@@ -131,7 +134,9 @@ def test_the_json_has_the_promised_keys():
     assert short["click_to_list_ms"]["p99"] == 61
     assert short["recommend_ms"]["p99"] == 9
     assert short["alert_latency_s"] == {"p50": 0.014, "p99": 0.061, "max": 0.09}
+    assert short["store_down_s"] == [41.2, 52.7]
     assert short["throughput_ratio_with_drift"] == 0.905
+    assert short["throughput_ratios_with_drift"] == [0.98, 0.905, 0.8]
     assert (short["recommend_bytes"]["user"], short["recommend_bytes"]["item_memory"]) == (316, 900)
 
 
@@ -141,6 +146,10 @@ def test_the_table_says_of_each_budget_whether_it_was_met():
     memory = lines["its memory of a user / an item, bytes"]
     assert "1,200 / 900" in memory
     assert "640 for the item's vector" in memory
+    watched = lines["throughput with the watch of drift"]
+    assert "90.5%" in watched
+    assert "met" in watched
+    assert "median of 3 pairs, 80.0% to 98.0%; with to without, /s: 9,800 to 10,000, 9,500 to 10,500" in watched
     missed = lines["latency at 5,000/s, p50 / p99 ms"]
     assert "MISSED" in missed
     assert "3 lost, 1 repeated, load itself up to 9 ms late" in missed
@@ -151,6 +160,7 @@ def test_the_table_says_of_each_budget_whether_it_was_met():
     assert "MISSED" in lines["click to list at 500/s, p50 / p99 ms"]
     assert "recommend@3, 50,000 users, 10,000 items" in lines["click to list at 500/s, p50 / p99 ms"]
     assert " met" in lines["GET /recommendations at 100/s, p50 / p99 ms"]
+    assert " met" in lines["a store that dies to receiver, longest s"]
     assert " met" in lines["reference work, payments/s"]
     assert "13,400" in lines["Bytewax 0.21"]
 
@@ -184,11 +194,10 @@ def test_history_has_a_line_for_each_result_and_one_for_the_whole_bench(tmp_path
 def test_the_rows_of_the_parts_are_the_rows_of_the_table():
     found = _found()
     parts = [{"latency": {rate: at}} for rate, at in found["latency"].items()]
-    for keys in (
-        ("throughput", "plain-loop", "freshness", "store-read", "drift", "recommend", "state", "alerts"),
-        ("recovery", "reference", "memory", "curves"),
-    ):
-        parts += [{key: found[key]} for key in keys]
+    before = ("throughput", "plain-loop", "freshness", "store-read", "drift", "recommend", "state")
+    parts += [{key: found[key]} for key in before]
+    parts += [{"alerts": {name: part}} for name, part in found["alerts"].items()]
+    parts += [{key: found[key]} for key in ("recovery", "reference", "memory", "curves")]
     rows = [row for part in parts for row in report.rows(part)]
     assert rows == report.rows(found)
     assert report.table(found).endswith("\n".join(rows))

@@ -20,10 +20,10 @@ from schemas.events import Decision
 from serving.stored_catalogue import stored_catalogue
 from serving.stores import cassandra_history, redis_online
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.stack(own=True), pytest.mark.timeout(1500)]
 
 PAYMENTS = 50_000
-DRAIN_TIMEOUT_S = 300.0
+DRAIN_TIMEOUT_S = 600.0
 
 
 @pytest.fixture(scope="module")

@@ -60,7 +60,7 @@ def refusal(words: list[str]) -> str | None:
         return f"no command {name}"
     rest = words[1:]
     if isinstance(command, click.Group) and rest and not rest[0].startswith("-"):
-        inner = command.commands.get(rest[0])
+        inner = command.get_command(click.Context(command), rest[0])
         if inner is None:
             return f"{name} has no command {rest[0]}"
         command, rest = inner, rest[1:]

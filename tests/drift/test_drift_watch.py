@@ -289,3 +289,22 @@ def test_the_other_measures_are_told_once_more_when_a_drift_is_over():
     reports = Run(given=REFERENCE).feed(hours(8, 300, {2: 2.0, 4: 0.0})).reports
     assert [r.level for r in found(reports, WATCHED[0], "wasserstein")] == [SIGNIFICANT] * 2 + [NONE]
     assert {r.every_ms for r in reports} == {HOUR_MS}
+
+
+def test_a_value_that_many_answers_have_lies_in_the_bin_that_training_counted_it_in():
+    """6.12 and 7.3 lie above what training, in single precision, made of them: every one would be in the next bin."""
+    rng = np.random.default_rng(5)
+
+    def tolls(count):
+        rows = np.zeros((count, len(NAMES)))
+        rows[:, PLACES[0]] = rng.choice([0.0, 6.12, 7.3], count, p=[0.5, 0.3, 0.2])
+        return rows
+
+    given = reference(tolls(5_000)[:, PLACES].astype(np.float32), WATCHED, rng.random(5_000))
+    assert 6.12 > given.features[WATCHED[0]].edges[-1] == np.float32(6.12)
+    rows = tolls(900)
+    times = [START_MS + number * HOUR_MS // 300 for number in range(len(rows))]
+    reports = Run(given=given).feed([record(n, at_ms, rows[n].tolist(), 0.5) for n, at_ms in enumerate(times)]).reports
+    assert {r.level for r in found(reports, WATCHED[0])} == {NONE}
+    assert max(r.value for r in found(reports, WATCHED[0])) < 0.1
+    assert [r for r in reports if r.measure == "outside_share"] == []

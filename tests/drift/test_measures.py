@@ -17,6 +17,7 @@ from serving.drift.describe import BINS, describe, quantile_edges, shares
 from serving.drift.grid import Grid
 from serving.drift.measures.chi_square import chi_square
 from serving.drift.measures.fisher import rise
+from serving.drift.measures.g_test import g_test
 from serving.drift.measures.jensen_shannon import jensen_shannon
 from serving.drift.measures.kolmogorov_smirnov import p_value
 from serving.drift.measures.kullback_leibler import kullback_leibler
@@ -68,14 +69,24 @@ def test_divergence_and_distance_equal_scipys(counts):
 
 
 @given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), min_size=2, max_size=12))
-def test_chi_square_equals_scipys_on_counts(counts):
+def test_chi_square_and_the_likelihood_ratio_equal_scipys_on_counts(counts):
     before, now = pair(counts)
     seen = before + now > 0
     if seen.sum() < 2 or not before.any() or not now.any():
-        assert chi_square(before, now) == (0.0, 1.0)
+        assert chi_square(before, now) == g_test(before, now) == (0.0, 1.0)
         return
-    wanted = stats.chi2_contingency(np.array([before[seen], now[seen]]), correction=False)
-    assert chi_square(before, now) == pytest.approx((wanted.statistic, wanted.pvalue), abs=1e-9)
+    for test, power in ((chi_square, "pearson"), (g_test, "log-likelihood")):
+        wanted = stats.chi2_contingency(np.array([before[seen], now[seen]]), correction=False, lambda_=power)
+        assert test(before, now) == pytest.approx((wanted.statistic, wanted.pvalue), abs=1e-9)
+
+
+def test_the_divergence_of_few_values_is_that_of_the_values_themselves():
+    rng = np.random.default_rng(4)
+    before, now = ((rng.random(2_000) < share).astype(float) for share in (0.5, 0.9))
+    _, found = compared(before, now)
+    shares_of = [np.array([1 - side.mean(), side.mean()]) for side in (before, now)]
+    assert found.kullback_leibler == pytest.approx(stats.entropy(shares_of[1], shares_of[0]), abs=1e-9)
+    assert found.divergence_p_value < 1e-9
 
 
 def test_half_the_mass_of_one_of_ten_buckets_moving_fires_on_counts():

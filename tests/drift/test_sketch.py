@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +15,13 @@ from hypothesis import strategies as st
 from schemas.errors import StateVersionError
 from schemas.units import HOUR_MS
 from serving.drift import reports, sketch
+from serving.drift.answers import Answers
 from serving.drift.describe import describe
 from serving.drift.grid import Grid
 from serving.drift.hysteresis import Held, held
+from serving.drift.model_watch import ModelWatch
 from serving.drift.sketch import Sketch, from_bytes
+from serving.features.catalogue import NAMES
 
 REFERENCE = make_reference()
 GRID = Grid([*REFERENCE.features.values(), REFERENCE.score, REFERENCE.components.error])
@@ -164,3 +169,88 @@ def test_many_names_in_few_answers_do_not_drift_by_chance():
         given = dict(zip(shares, counts.tolist(), strict=True))
         levels.append(reports._mix(given, 200, shares, window, "feature", reports.NAMES).level)
     assert levels.count("none") >= 999
+
+
+PARTS = st.lists(st.integers(50, 400), min_size=2, max_size=8)
+
+
+@settings(max_examples=30, deadline=None)
+@given(PARTS, st.integers(0, 2**16), st.randoms(use_true_random=False))
+def test_more_names_than_are_kept_are_within_their_bound_in_any_order_of_merging(counts, seed, chance):
+    """Lower bounds that lack at most 3.5 / 2 ** 10 of all: what passes that is found, whatever was merged first."""
+    rng = np.random.default_rng(seed)
+    parts = [[f"m{n}" for n in (rng.pareto(0.5, 5 * count) * 20).astype(np.int64)] for count in counts]
+    chance.shuffle(parts)
+    whole = Sketch(GRID.empty())
+    for part in parts:
+        whole.merge(of_names(part))
+    every = Counter(name for part in parts for name in part)
+    missing = 3.5 * every.total() / 2**sketch.LG_HEAVY
+    told = dict(whole.heaviest())
+    assert all(every[name] - missing <= count <= every[name] for name, count in told.items())
+    heavy = [name for name, count in every.most_common(sketch.HEAVIEST) if count > 2 * missing]
+    assert all(name in told or every[name] <= min(told.values()) + missing for name in heavy)
+
+
+def of_values(values):
+    made = Sketch(np.zeros((0, 1), np.int64), 2)
+    made.add(None, np.column_stack([values, values]), [], [])
+    return made
+
+
+# So far off is a rank q of a merged t-digest, as a share of q (1 - q).
+RANK_ERROR = 0.25
+
+
+@settings(max_examples=30, deadline=None)
+@given(PARTS, st.integers(0, 2**16), st.randoms(use_true_random=False))
+def test_quantiles_without_a_reference_are_within_their_bound_in_any_order_of_merging(counts, seed, chance):
+    """Two orders differ by twice the bound at most."""
+    rng = np.random.default_rng(seed)
+    parts = [rng.gamma(1 + n % 3, 1, 5 * count) for n, count in enumerate(counts)]
+    chance.shuffle(parts)
+    whole = of_values(parts[0])
+    for part in parts[1:]:
+        whole.merge(of_values(part))
+    values = np.sort(np.concatenate(parts))
+    (digest, _) = whole.digests
+    for share in np.arange(0.05, 1, 0.05):
+        value = digest.get_quantile(share)
+        bound = RANK_ERROR * share * (1 - share) + 1 / len(values)
+        assert abs(np.searchsorted(values, value) / len(values) - share) <= bound
+        assert abs(digest.get_rank(value) - share) <= bound
+    assert (whole.extremes[0, 0], whole.extremes[0, 1]) == (values[0], values[-1])
+
+
+def answers_of_an_hour(hour, shift):
+    """A hundred answers, as many names, most of them never seen again."""
+    rng = np.random.default_rng(hour)
+    rows, names = vectors(rng, 100, shift), [f"m{n}" for n in (rng.pareto(0.5, 100) * 20).astype(np.int64)]
+    kinds = rng.choice(["APPROVE", "BLOCK"], 100).tolist()
+    return Answers(NAMES, rows.tolist(), scores(rng, 100).tolist(), kinds, names)
+
+
+def told_of(order):
+    """Reports and state of a model without a reference, whose windows of 30 hours come in that order."""
+    watch = ModelWatch("ranker@1", NAMES, None, window_min=60, min_samples=50)
+    begin_ms = watch.window_start(START_MS)
+    for hour in order:
+        watch.take("", begin_ms + hour * HOUR_MS, answers_of_an_hour(hour, 0))
+    told = list(watch.close(begin_ms + 24 * HOUR_MS))
+    assert watch.take_writes()
+    # Now that there is a reference, an hour that drifts among those that do not.
+    for hour in [30, *(hour for hour in order if hour >= 24)]:
+        watch.take("", begin_ms + hour * HOUR_MS, answers_of_an_hour(hour, 2.0 if hour == 26 else 0))
+    return told + list(watch.close(begin_ms + 31 * HOUR_MS))
+
+
+def test_a_model_without_a_reference_is_told_of_alike_in_any_order_of_its_windows():
+    """More names than the sketch has room for, and digests: both depend on what is merged first."""
+    names = {name for hour in range(24) for name in answers_of_an_hour(hour, 0).heavy}
+    assert len(names) > 0.75 * 2**sketch.LG_HEAVY
+    chance = random.Random(1)
+    first = told_of(range(30))
+    assert {"none", "significant"} <= {report.level for report in first}
+    assert {"names", "mix"} <= {report.name for report in first}
+    for order in (list(range(29, -1, -1)), chance.sample(range(30), 30), chance.sample(range(30), 30)):
+        assert told_of(order) == first

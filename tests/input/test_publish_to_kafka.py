@@ -43,7 +43,7 @@ def consume(kafka: Kafka, topic: str, count: int) -> list[confluent_kafka.Messag
     )
     reader.subscribe([topic])
     found: list[confluent_kafka.Message] = []
-    while len(found) < count and (batch := reader.consume(count - len(found) + 1, timeout=60)):
+    while len(found) < count and (batch := reader.consume(count - len(found), timeout=60)):
         found += batch
     extra = reader.consume(1, timeout=1)
     reader.close()

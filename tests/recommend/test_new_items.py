@@ -75,8 +75,8 @@ def test_an_item_that_does_not_say_when_it_was_made_is_as_old_as_its_first_entry
         made = Recommender(kept.get)
         items = made.world.items
         assert items.created_ms[:5].tolist() == [NOON_MS - n * DAY_MS for n in range(3)] + [NOON_MS, NOON_MS - 5]
-        assert sorted(number for _, number in items.newest) == list(range(5))
-        assert [number for _, number in items.newest][:3] == [0, 3, 4]
+        assert sorted(items.newest_first.tolist()) == list(range(5))
+        assert items.newest_first[:3].tolist() == [0, 3, 4]
 
 
 def test_a_boost_fades_for_an_item_that_says_it_is_made_in_the_future():

@@ -1,6 +1,11 @@
 """What waits for jobs goes on when none has anything left of what was before."""
 
+import pytest
+
 from infra import caught_up
+from infra.stack.flink_jobs import Checkpoint, JobState
+from jobs.names import SCORE
+from schemas.settings import Settings
 
 JOBS = ("score", "materialize")
 
@@ -30,3 +35,21 @@ def test_it_gives_up_on_a_job_that_stays_behind():
     done, told = waited([behind] * 3, patience_s=2.5 * caught_up.LOOK_S)
     assert not done
     assert len(told) == 3
+
+
+def running(lag, checkpoint):
+    return JobState(SCORE, "id", "RUNNING", 3, 3, 1, 0, 0, checkpoint, lag, None)
+
+
+@pytest.mark.parametrize(
+    ("job", "lag"),
+    [
+        (running(5, None), 5),
+        (running(None, Checkpoint(2, 1, 1)), 70),
+        # What was committed may be of the run before.
+        (running(None, None), None),
+    ],
+)
+def test_kafka_knows_the_lag_of_a_job_that_read_nothing_from_its_first_checkpoint_on(monkeypatch, job, lag):
+    monkeypatch.setattr("infra.consumer_lag.of_job", lambda *_: 70)
+    assert caught_up._lag(Settings(), job) == lag

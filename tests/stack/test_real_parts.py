@@ -15,7 +15,7 @@ from infra.stack import doctor, flink_jobs, part_state, process, topology
 from infra.stack.home import Home
 from schemas.settings import Ports, Settings, Stack
 
-pytestmark = pytest.mark.stack
+pytestmark = pytest.mark.stack(own=True)
 BASE_PORT = 21000
 
 

@@ -155,8 +155,10 @@ def test_a_part_that_does_not_answer_says_nothing():
     ],
 )
 def test_a_java_process_is_of_the_version_of_its_jar(class_path, version):
-    words = [sys.executable, "-c", "import time; time.sleep(60)", "-cp", class_path]
-    with subprocess.Popen(words) as process:
+    words = [sys.executable, "-c", "print(flush=True); input()", "-cp", class_path]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        # Its words can be read once it runs.
+        process.stdout.readline()
         assert jar_version(Running("kafka", process.pid, 0.0), "kafka-server") == version
         process.kill()
     assert jar_version(Running("kafka", process.pid, 0.0), "kafka-server") is None

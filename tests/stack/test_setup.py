@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -13,7 +14,9 @@ SCRIPT = Path(__file__).parents[2] / "infra/setup.sh"
 TOOLS = ("dirname", "env", "mkdir", "chmod", "cp", "touch", "true")
 UV = """case "$1" in
 --version) ;;
-sync) mkdir -p .venv/bin; printf '#!/bin/sh\\necho "$*"\\n' > .venv/bin/python; chmod +x .venv/bin/python ;;
+sync)
+    echo "$*" >> "{bin}/uv.log"
+    mkdir -p .venv/bin; printf '#!/bin/sh\\necho "$*"\\n' > .venv/bin/python; chmod +x .venv/bin/python ;;
 *) exit 1 ;;
 esac
 """
@@ -53,12 +56,13 @@ class Machine:
         program.write_text("#!/bin/sh\n" + script.replace("{bin}", str(self.bin)))
         program.chmod(0o755)
 
-    def set_up(self) -> subprocess.CompletedProcess[str]:
+    def set_up(self, stderr: int = subprocess.PIPE) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             ["/bin/sh", "infra/setup.sh"],
             cwd=self.root,
             env={"PATH": str(self.bin)},
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
             text=True,
             check=False,
         )
@@ -81,6 +85,20 @@ def test_a_machine_with_uv_needs_nothing_else(machine):
     assert (done.returncode, done.stdout) == (0, "-m infra.stack\n")
     assert done.stderr == "setup: installing the Python packages, some minutes where none of them is cached\n"
     assert machine.set_up().stderr == "", "what is there is not installed again"
+
+
+def test_who_watches_sees_the_progress_of_uv_and_a_log_does_not(machine):
+    machine.has("uv", UV)
+    master, terminal = os.openpty()
+    try:
+        machine.set_up(stderr=terminal)
+        machine.set_up()
+    finally:
+        os.close(terminal)
+        os.close(master)
+    watched, logged = (machine.bin / "uv.log").read_text().splitlines()
+    assert watched == "sync --inexact --extra local --frozen --compile-bytecode --python python3.11"
+    assert logged == watched.replace("sync", "sync --quiet")
 
 
 @pytest.mark.parametrize("user", ["0", "1000"])

@@ -15,7 +15,9 @@ from schemas.control import Audit, Blocklist, Flag, ModelPointer, Policy, Rule, 
 from schemas.errors import InvalidError, SignatureError
 from serving import policy
 from serving.control import Control
+from serving.control_feed import read_control
 from serving.features.catalogue import NAMES
+from serving.inflight import Record
 from serving.rules.catalogue import KINDS, STARTING_RULES
 
 VIENNA, SYDNEY, BERLIN = {"lat": 48.21, "lon": 16.37}, {"lat": -33.87, "lon": 151.21}, {"lat": 52.52, "lon": 13.40}
@@ -267,6 +269,16 @@ def test_an_audit_record_and_a_flag_are_taken():
     assert control.flags == {"f": True}
     control.apply(change("flag", "f", None))
     assert control.flags == {"f": False}
+
+
+def test_a_tombstone_deletes_what_its_key_names_and_one_that_names_nothing_is_refused():
+    desk = with_rule("amount", "BLOCK", limit=100)
+    assert desk.decide(tx(amount=101)).decision == "BLOCK"
+    desk.control.apply(read_control(Record("control", 0, 5, NOON_MS, b"rule/r", None)))
+    assert desk.decide(tx(amount=101)).rules == []
+    for key in (None, b"", b"rule/", b"nonsense/r", b"\xff"):
+        with pytest.raises(InvalidError):
+            read_control(Record("control", 0, 6, NOON_MS, key, None))
 
 
 def feature(desk: Desk, name: str, *events: Any) -> float:

@@ -98,7 +98,7 @@ def test_bytes_of_another_version_are_refused_by_name_and_those_of_this_one_stay
 def test_a_list_says_which_learner_had_which_part_in_it():
     made = told(listing())
     assert unpack_listed(pack_listed(made), made.user_id, made.event_time_ms, made.list_id) == listed(made)
-    assert unpack_whole(pack_whole(made), made.list_id) == whole(made)
+    assert unpack_whole(pack_whole(made, pack_listed(made)), made.list_id) == whole(made)
     assert whole(made).online["clicks@7"].weight == 0.4
     assert [item.champion_score for item in whole(made).items] == [-1.0 - place for place in range(len(made.items))]
 

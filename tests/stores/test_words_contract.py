@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 import msgspec
 import pytest
 from store_builders import NOON_MS, listing
@@ -9,7 +11,7 @@ from store_builders import NOON_MS, listing
 from schemas import codec
 from schemas.errors import InvalidError, StateVersionError
 from serving.labels.words import Word, Words
-from serving.stores.listed import pack_whole, unpack_whole, whole
+from serving.stores.listed import pack_listed, pack_whole, unpack_whole, whole
 from serving.stores.words import Spoken
 from tests.decisions import decision
 
@@ -48,10 +50,14 @@ def test_an_id_that_no_store_could_hold_is_refused_by_name(history, name):
             call()
 
 
+def packed(made):
+    return pack_whole(made, pack_listed(made))
+
+
 def test_a_list_whose_items_differ_in_their_features_is_kept_without_them():
     made = listing()
     mixed = msgspec.structs.replace(made, items=[made.items[0], msgspec.structs.replace(made.items[1], features=[])])
-    assert [item.features for item in unpack_whole(pack_whole(mixed), "l").items] == [[], []]
+    assert [item.features for item in unpack_whole(packed(mixed), "l").items] == [[], []]
 
 
 def test_a_whole_list_is_smaller_than_its_json_and_another_version_is_refused_by_name():
@@ -59,8 +65,23 @@ def test_a_whole_list_is_smaller_than_its_json_and_another_version_is_refused_by
     rows = [[(place * 7919 % 10_000) / 10_000 + n for n in range(33)] for place in range(20)]
     items = [msgspec.structs.replace(item, features=row) for item, row in zip(made.items, rows, strict=True)]
     made = msgspec.structs.replace(made, items=items)
-    raw = pack_whole(made)
+    raw = packed(made)
     assert len(raw) < len(codec.encode(made)) * 0.7
     assert unpack_whole(raw, made.list_id) == whole(made)
     with pytest.raises(StateVersionError, match="with features has version 02, this release reads 1"):
         unpack_whole(b"\x02" + raw[1:], made.list_id)
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered in cast")
+def test_bytes_of_a_whole_list_stay_as_they_were():
+    frozen = bytes.fromhex(
+        "0195a27531cf0000018bd2da3e00c45d0198ae65313730303034393630303030309295a2693100cb3ff0000000000000a87472656e6469"
+        "6e67cb3fe000000000000095a2693201cb3fe0000000000000a87472656e64696e67cb3fe0000000000000a0a3724031a0a0a27331c203"
+        "c418cdcccc3d000000800000807fcdcccc3d000020c00000807f"
+    )
+    made = listing()
+    rows = [[0.1, -2.5 * item.position, 1e300] for item in made.items]
+    items = [msgspec.structs.replace(item, features=row) for item, row in zip(made.items, rows, strict=True)]
+    made = msgspec.structs.replace(made, items=items)
+    assert packed(made) == frozen
+    assert [item.features[1:] for item in unpack_whole(frozen, made.list_id).items] == [[0, inf], [-2.5, inf]]

@@ -12,7 +12,9 @@ from infra import control_topic
 from infra.cli import control as commands
 from infra.learner_changes import roll_back
 from infra.learners_in_force import online_models
+from infra.topic_reader import Read
 from schemas import control
+from schemas.codec import encode
 from schemas.control import (
     Blocklist,
     Experiment,
@@ -27,7 +29,7 @@ from schemas.control import (
     Thresholds,
     Variant,
 )
-from schemas.control_records import By
+from schemas.control_records import By, control_record
 from schemas.errors import InputError, NotFoundError
 from schemas.events import ControlRecord
 from schemas.settings import Settings
@@ -304,3 +306,13 @@ def test_an_experiment_that_no_job_would_take_is_refused(log, tmp_path, text, me
     with pytest.raises(InputError, match=message):
         _run("set-experiment", "lists", str(tmp_path / "lists.toml"))
     assert log == []
+
+
+def test_what_a_tombstone_deleted_is_not_in_force(monkeypatch):
+    """Tools of Kafka delete so; our own commands write a payload of null."""
+    by = By("tester", 1)
+    made = [control_record("flag", name, Flag(True), by) for name in ("kept", "gone", "back")]
+    told = [(control_topic.key(record).encode(), encode(record)) for record in made]
+    stream = [*told, (b"flag/gone", None), (b"flag/back", None), (None, None), (b"flag/never", None), told[2]]
+    monkeypatch.setattr(control_topic, "read", lambda *_: (Read(key, value, 1) for key, value in stream))
+    assert list(control_topic.current(Settings().kafka)) == ["flag/kept", "flag/back"]

@@ -31,7 +31,7 @@ export class Chart {
   }
 }
 
-// Lines over one x axis. `series`: {name, values (null = gap), tone, area}; `xLabels`: [[share of the width, text]].
+// Lines over one x axis. `series`: {name, values (null = gap), tone, area, unnamed (not said at the cursor)}; `xLabels`: [[share of the width, text]].
 export function lines(width, { label, series, format, height = 180, log = false, budget = null, floor = 0, least = Infinity, xLabels = [], at = null, zero = true }) {
   const shown = series.flatMap((one) => one.values).filter((value) => value !== null);
   const extent = budget === null ? shown : [...shown, budget.value];
@@ -114,7 +114,7 @@ function cursor(drawing, { width, height, inner, series, format, at, y }) {
     const left = event.clientX - drawing.getBoundingClientRect().left;
     const place = Math.round(Math.min(1, Math.max(0, (left - LEFT) / inner)) * (length - 1));
     const x = LEFT + (length < 2 ? inner / 2 : (place / (length - 1)) * inner);
-    const said = series.map((one) => (one.values[place] === null ? null : `${one.name} ${format(one.values[place])}`)).filter(Boolean);
+    const said = series.filter((one) => !one.unnamed).map((one) => (one.values[place] === null ? null : `${one.name} ${format(one.values[place])}`)).filter(Boolean);
     rule.setAttribute("x1", x);
     rule.setAttribute("x2", x);
     text.setAttribute("x", x > width / 2 ? x - 6 : x + 6);

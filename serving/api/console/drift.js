@@ -27,7 +27,8 @@ function mount(root, live) {
 
   function choose() {
     const names = [...new Set(maps.map((map) => map.model))];
-    const model = chosen?.model ?? names[0];
+    // The one told of last: reports of days tell of versions that answer nothing any more.
+    const model = chosen?.model ?? maps.reduce((a, b) => (b.window_end_ms > a.window_end_ms ? b : a)).model;
     const ofModel = maps.filter((map) => map.model === model);
     const segments = [...new Set(ofModel.map((map) => map.segment))];
     const segment = segments.includes(chosen?.segment) ? chosen.segment : segments[0];

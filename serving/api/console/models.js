@@ -1,8 +1,9 @@
-// Models by version and stage, learners by what they measured of themselves, and what control changed.
+// Models by version and stage and how they do since, learners by what they measured of themselves, and what control changed.
 
 import { Chart, legend, lines } from "./charts.js";
 import { h, put } from "./dom.js";
 import { count, date, figure, words } from "./format.js";
+import { Performance } from "./performance.js";
 import { chip, choice, empty, panel, when } from "./pieces.js";
 
 const STAGES = { Production: "good", Candidate: "accent", Shadow: "accent", Staging: "accent" };
@@ -16,6 +17,7 @@ function mount(root, live) {
   const learners = h("div", {});
   const changes = h("div", {});
   const metric = {};
+  const performances = new Map();
   root.append(panel("Models", {}, models), panel("Learners", { note: h("span", { class: "note" }, "each example predicted before it is learned") }, learners), panel("Changes", { note: h("span", { class: "note" }, "of rules, thresholds and pointers") }, changes));
 
   function drawModels() {
@@ -25,6 +27,12 @@ function mount(root, live) {
       return;
     }
     put(models, shown.map((model) => (model.problem ? empty(model.problem) : one(model))));
+  }
+
+  // Kept while models are drawn anew: it asks for its own figures, when there are new reports.
+  function performance(name) {
+    if (!performances.has(name)) performances.set(name, new Performance(name));
+    return performances.get(name).element;
   }
 
   function one(model) {
@@ -54,7 +62,8 @@ function mount(root, live) {
             metric[model.name] = value;
             drawModels();
           }) : null,
-          several ? chart.element : h("p", { class: "note" }, "A second version makes a curve."))));
+          several ? chart.element : h("p", { class: "note" }, "A second version makes a curve."))),
+      performance(model.name));
   }
 
   function drawLearners() {
@@ -112,6 +121,7 @@ function mount(root, live) {
       drawModels();
       drawChanges();
     }
+    if (section === "drift") for (const one of performances.values()) one.ask();
     if (section === "learners" || section === "sources") drawLearners();
   };
 }

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from schemas.control import SourceShare
 from serving.recommend.ask import Ask
-from serving.recommend.workspace import Numbers, Scores
+from serving.recommend.workspace import MOST_QUOTA, Numbers, Scores
 
 NAME = "fresh"
 SHARE = SourceShare(quota=50, weight=0.1)
+_VOICES = (1.0 / (1.0 + np.arange(MOST_QUOTA))).astype(np.float32)
 
 
 def gather(ask: Ask, score: Scores, found: Numbers) -> int:
     """The newest items, the newest first."""
     quota = ask.policy.sources[NAME].quota if NAME in ask.policy.sources else SHARE.quota
-    for rank, (_, item) in enumerate(ask.items.newest[:quota]):
-        found[rank] = item
-        score[item] = 1.0 / (1.0 + rank)
-    return min(quota, len(ask.items.newest))
+    newest = ask.items.newest_first[:quota]
+    found[: len(newest)] = newest
+    score[newest] = _VOICES[: len(newest)]
+    return len(newest)
