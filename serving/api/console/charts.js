@@ -48,9 +48,7 @@ export function lines(width, { label, series, format, height = 180, log = false,
     drawing.append(s("text", { class: "tick", x: LEFT + place * inner, y: height - 4, "text-anchor": anchor ?? "middle" }, text));
   }
   if (budget !== null) {
-    drawing.append(
-      s("line", { class: "budget", x1: LEFT, x2: width - RIGHT, y1: y(budget.value), y2: y(budget.value) }),
-      s("text", { class: "budget-label", x: width - RIGHT, y: y(budget.value) - 5, "text-anchor": "end" }, budget.text));
+    drawing.append(s("line", { class: "budget", x1: LEFT, x2: width - RIGHT, y1: y(budget.value), y2: y(budget.value) }));
   }
   for (const one of series) {
     const points = one.values.map((value, place) => (value === null ? null : [x(place, one.values.length), y(value)]));
@@ -58,6 +56,10 @@ export function lines(width, { label, series, format, height = 180, log = false,
     drawing.append(s("path", { class: `line ${one.tone}`, d: path(points) }));
     const alone = points.filter((point, place) => point && !points[place - 1] && !points[place + 1]);
     for (const [cx, cy] of alone) drawing.append(s("circle", { class: `dot ${one.tone}`, cx, cy, r: 2.5 }));
+  }
+  if (budget !== null) {
+    // Over the lines, or they would cross it out.
+    drawing.append(s("text", { class: "budget-label", x: width - RIGHT, y: y(budget.value) - 5, "text-anchor": "end" }, budget.text));
   }
   if (at !== null && shown.length) cursor(drawing, { width, height, inner, series, format, at, y });
   return drawing;
