@@ -29,7 +29,8 @@ from schemas.settings import Alerts, Channel, Person, Ports, Settings, Stack
 from serving.stores.memory_deliveries import MemoryDeliveries
 from tests.ports import free_port
 
-WAIT_S = 60.0
+# Patience for two cores that run everything else, too.
+WAIT_S = 120.0
 
 
 def program(*names: str) -> str:

@@ -40,7 +40,7 @@ from schemas.settings import Alerts, Ports, Redis, Settings
 from serving.stores.memory_deliveries import MemoryDeliveries
 from tests.ports import free_port
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 
 FEW_PER_S = 2
 # What the rules that are asked look back on: the longest window, as long ago as the longest offset or longer.

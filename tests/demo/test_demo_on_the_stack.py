@@ -80,7 +80,7 @@ def shares(line):
 # On slow cores it takes minutes until the learner has met the frauds from which its part is judged.
 @pytest.mark.timeout(1200)
 def test_the_demo_of_drift_ends_with_frauds_caught_that_the_champion_alone_does_not_know():
-    words = ["demo", "drift", "--seconds", "240"]
+    words = ["demo", "drift", "--seconds", "400"]
     done = subprocess.run([SLUICE, *words], capture_output=True, text=True, timeout=1100, check=False)
     assert done.returncode == 0, done.stderr
     (known, *_), _, (alone, together, alarms_alone, alarms) = map(shares, done.stdout.splitlines()[-3:])
