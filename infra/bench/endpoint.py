@@ -5,9 +5,11 @@ from __future__ import annotations
 import http.client
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import IO
 
 import msgspec
 
@@ -41,7 +43,7 @@ class Client:
 @contextmanager
 def asking(settings: Settings, *, users: int, seconds: float) -> Iterator[Client]:
     """The API runs, and a client of it is warm. Raises PartFailedError when the API does not answer."""
-    with _api(settings) as port:
+    with api(settings) as port:
         job = Asking(port, users, round(RATE * seconds))
         with Child("infra.bench.asker", job, Endpoint) as child:
             child.wait_ready(STARTED_S)
@@ -49,36 +51,39 @@ def asking(settings: Settings, *, users: int, seconds: float) -> Iterator[Client
 
 
 @contextmanager
-def _api(settings: Settings) -> Iterator[int]:
-    """`sluice api` on its own port, until the block ends."""
+def api(settings: Settings) -> Iterator[int]:
+    """`sluice api` on its own port, until the block ends. Raises PartFailedError when it does not answer."""
     port = settings.stack.ports.api
     command = [sys.executable, "-m", "infra.bench.api_child"]
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        # With a share of the processor of its own, as `sluice api` has.
-        start_new_session=True,
-    ) as process:
+    # A file, for nobody reads what it says while it runs: a pipe would be full one day, and it would wait.
+    with (
+        tempfile.TemporaryFile() as said,
+        subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=said,
+            # With a share of the processor of its own, as `sluice api` has.
+            start_new_session=True,
+        ) as process,
+    ):
         try:
             assert process.stdin is not None
-            process.stdin.write(msgspec.json.encode(settings).decode() + "\n")
+            process.stdin.write(msgspec.json.encode(settings) + b"\n")
             process.stdin.flush()
-            _wait(port, process)
+            _wait(port, process, said)
             yield port
         finally:
             process.terminate()
 
 
-def _wait(port: int, process: subprocess.Popen[str]) -> None:
+def _wait(port: int, process: subprocess.Popen[bytes], said: IO[bytes]) -> None:
     deadline = time.monotonic() + STARTED_S
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            assert process.stderr is not None
-            said = process.stderr.read().strip().splitlines() or ["nothing"]
-            raise PartFailedError(f"sluice api ended: {said[-1]}")
+            said.seek(0)
+            lines = said.read().decode(errors="replace").strip().splitlines() or ["nothing"]
+            raise PartFailedError(f"sluice api ended: {lines[-1]}")
         client = http.client.HTTPConnection(LOOPBACK, port, timeout=1)
         try:
             client.request("GET", "/health")

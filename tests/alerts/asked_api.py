@@ -3,42 +3,33 @@
 from __future__ import annotations
 
 import contextlib
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
-import msgspec
 
+from infra.bench import endpoint
 from schemas.settings import Settings
 
 ASKED_PER_S = 10
 
 
 @contextlib.contextmanager
-def asked_api(settings: Settings, log: Path) -> Iterator[None]:
-    """`sluice api` with these settings until the block ends; it is asked from when it answers."""
+def asked_api(settings: Settings) -> Iterator[None]:
+    """`sluice api` with these settings, asked until the block ends."""
     ended = threading.Event()
-    address = f"http://127.0.0.1:{settings.stack.ports.api}/features/user/nobody"
 
-    def ask() -> None:
+    def ask(address: str) -> None:
         with httpx.Client(timeout=10) as client:
             while not ended.wait(1 / ASKED_PER_S):
                 with contextlib.suppress(httpx.TransportError):
                     client.get(address)
 
-    asking = threading.Thread(target=ask, daemon=True)
-    command = [sys.executable, "-m", "infra.bench.api_child"]
-    with log.open("wb") as said, subprocess.Popen(command, stdin=subprocess.PIPE, stdout=said, stderr=said) as process:
+    with endpoint.api(settings) as port:
+        asking = threading.Thread(target=ask, args=[f"http://127.0.0.1:{port}/features/user/nobody"], daemon=True)
+        asking.start()
         try:
-            assert process.stdin is not None
-            process.stdin.write(msgspec.json.encode(settings) + b"\n")
-            process.stdin.flush()
-            asking.start()
             yield
         finally:
             ended.set()
-            process.kill()
             asking.join()

@@ -91,7 +91,7 @@ def test_faults_of_the_running_stack_are_told_and_so_is_their_end(stack, payment
     with (
         part(redis_command, redis_port, tmp_path / "redis.log") as redis,
         # It has no part in alerts, and no settings of a file would give that time for repeats.
-        asked_api(msgspec.structs.replace(settings, alerts=Alerts()), tmp_path / "api.log"),
+        asked_api(msgspec.structs.replace(settings, alerts=Alerts())),
         running_alertmanager(tmp_path, ports, quick=True),
         running_router(process, ports.alerts),
         running_prometheus(tmp_path, ports, rules, scraped),
