@@ -47,7 +47,7 @@ class Endpoint(msgspec.Struct, frozen=True):
 
 def ask(asking: Asking) -> Endpoint:
     """Warm up, say that it is ready, take the start, ask. Raises PartFailedError when the API does not answer."""
-    workload = Workload(asking.users, "interactions")
+    workload = Workload(asking.users, "first_interactions")
     users = drawn([workload.user(number) for number in range(workload.distinct)])
     client = http.client.HTTPConnection(LOOPBACK, asking.port, timeout=ANSWERED_S)
 

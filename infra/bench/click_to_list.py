@@ -13,7 +13,7 @@ from infra.bench import throughput
 from infra.bench.latency import Timeline, timeline
 from infra.bench.percentiles import Percentiles, percentiles
 from infra.bench.watch import watch, watched
-from infra.bench.workload import ITEMS, Workload, catalogue
+from infra.bench.workload import ITEMS, Kind, Workload, catalogue
 from infra.stack import flink_jobs
 from jobs.names import RECOMMEND
 from schemas.errors import PartFailedError
@@ -25,7 +25,7 @@ STARTED_S = 60.0
 
 
 class ClickToList(msgspec.Struct, frozen=True):
-    """Of `users`, each of whom had a list before, and `items`, as they are in the catalogue.
+    """Of `users`, each of whom had a list before, `visitors` click; `items` are as in the catalogue.
 
     `unseen` lists were not in Redis when `watch` lost its patience; `unanswered` never came at all."""
 
@@ -34,6 +34,7 @@ class ClickToList(msgspec.Struct, frozen=True):
     unseen: int
     unanswered: int
     users: int = 0
+    visitors: int = 0
     items: int = 0
 
 
@@ -54,13 +55,14 @@ def shop(settings: Settings) -> Iterator[None]:
 
 
 def fill(settings: Settings, users: int) -> None:
-    """A first interaction of each user: from then on all of them are known, and have lists.
+    """A first interaction of each user, and a whole visit of those who will click: all have lists, and these a taste.
 
     Raises PartFailedError when lists stop coming before all are there.
     """
-    throughput.drain(
-        settings.kafka, INTERACTIONS.name, RECOMMENDATIONS.name, count=users, users=users, kind="interactions"
-    )
+    kinds: tuple[Kind, ...] = ("first_interactions", "interactions")
+    for kind in kinds:
+        count = Workload(users, kind).distinct
+        throughput.drain(settings.kafka, INTERACTIONS.name, RECOMMENDATIONS.name, count=count, users=users, kind=kind)
 
 
 def warm_up(settings: Settings, *, rate: float, seconds: float, users: int) -> None:
@@ -102,7 +104,9 @@ def measure(
     if not found:
         raise PartFailedError("no list arrived in Redis; see `sluice status` for the job materialize")
     unanswered = int(np.isnan(answered.answered_ms).sum())
-    return ClickToList(rate, percentiles(np.array(found)), watched(count) - len(found), unanswered, users, ITEMS)
+    visitors = len({workload.user(number) for number in range(count)})
+    late = watched(count) - len(found)
+    return ClickToList(rate, percentiles(np.array(found)), late, unanswered, users, visitors, ITEMS)
 
 
 def _timeline(

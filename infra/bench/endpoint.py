@@ -41,13 +41,11 @@ class Client:
 
 
 @contextmanager
-def asking(settings: Settings, *, users: int, seconds: float) -> Iterator[Client]:
-    """The API runs, and a client of it is warm. Raises PartFailedError when the API does not answer."""
-    with api(settings) as port:
-        job = Asking(port, users, round(RATE * seconds))
-        with Child("infra.bench.asker", job, Endpoint) as child:
-            child.wait_ready(STARTED_S)
-            yield Client(child, seconds)
+def asking(port: int, *, users: int, seconds: float) -> Iterator[Client]:
+    """A client of the API on `port` is warm. Raises PartFailedError when the API does not answer."""
+    with Child("infra.bench.asker", Asking(port, users, round(RATE * seconds)), Endpoint) as child:
+        child.wait_ready(STARTED_S)
+        yield Client(child, seconds)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from infra.bench.drift import Overhead
 from infra.bench.freshness import Freshness
 from infra.bench.latency import Latency
 from infra.bench.learner import Learned
+from infra.bench.lists import Lists
 from infra.bench.percentiles import Percentiles
 from infra.bench.plain_loop import Looped
 from infra.bench.recovery import Recovery
@@ -126,9 +127,14 @@ _KEYS: dict[str, Any] = {
         "store_down_s": alerts["store_down_s"],
     },
     "memory": lambda parts: {"rss_mb": parts},
-    "recommend": lambda found: {
-        "click_to_list_ms": _short(found["click_to_list"].seen),
-        "recommend_ms": _short(found["endpoint"].answers),
+    "recommend": lambda lists: {
+        "click_to_list_ms": _short(lists.clicks[-1].seen),
+        "recommend_ms": _short(lists.answers[-1].answers),
+        "click_to_list_at_ms": {f"{clicks.rate:.0f}": _short(clicks.seen) for clicks in lists.clicks},
+        "recommend_at_ms": {
+            f"{clicks.rate:.0f}": _short(asked.answers)
+            for clicks, asked in zip(lists.clicks, lists.answers, strict=True)
+        },
     },
     "learner": lambda learned: {"learner_examples_per_s": learned.per_s},
     "learner-memory": lambda learned: {"learner_rss_mb": learned.rss_mb},
@@ -271,22 +277,32 @@ def _drift(found: dict[str, Any]) -> list[str]:
 def _recommend(found: dict[str, Any]) -> list[str]:
     if "recommend" not in found:
         return []
-    clicks: ClickToList = found["recommend"]["click_to_list"]
-    endpoint: Endpoint = found["recommend"]["endpoint"]
-    seen, answers = clicks.seen, endpoint.answers
-    late = f"{clicks.unseen:,} not seen, {clicks.unanswered:,} without a list; "
-    shop = f"{found['recommend']['recommender']}, {clicks.users:,} users, {clicks.items:,} items"
-    own = f"{endpoint.from_list:,} of {answers.count:,} from the user's own list, {endpoint.users:,} users"
+    lists: Lists = found["recommend"]
+    shop = lists.clicks[-1]
+    return [
+        *(line for clicks, asked in zip(lists.clicks, lists.answers, strict=True) for line in _clicks(clicks, asked)),
+        _row(
+            "    recommender / recall@10 of its index",
+            f"{lists.recommender} / {lists.recall_at_10:.3f}",
+            note=f"{shop.users:,} users, {shop.visitors:,} of them click, {shop.items:,} items",
+        ),
+    ]
+
+
+def _clicks(clicks: ClickToList, asked: Endpoint) -> list[str]:
+    seen, answers = clicks.seen, asked.answers
+    late = f"{clicks.unseen:,} not seen, {clicks.unanswered:,} without a list"
+    own = f"{asked.rate:,.0f}/s, {asked.from_list:,} of {answers.count:,} from the own list of {asked.users:,} users"
     return [
         _row(
             f"click to list at {clicks.rate:,.0f}/s, p50 / p99 ms",
             f"{seen.p50:.1f} / {seen.p99:.1f}",
             "p99 < 200",
             seen.p99 < 200 and not clicks.unseen,
-            late + shop,
+            late if clicks.unseen or clicks.unanswered else "",
         ),
         _row(
-            f"GET /recommendations at {endpoint.rate:,.0f}/s, p50 / p99 ms",
+            "    GET /recommendations, p50 / p99 ms",
             f"{answers.p50:.1f} / {answers.p99:.1f}",
             "p99 < 20",
             answers.p99 < 20,

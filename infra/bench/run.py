@@ -13,15 +13,13 @@ from typing import Any, NamedTuple
 from infra import caught_up, control_topic, flink_client, wall_clock
 from infra.bench import (
     alerts,
-    click_to_list,
     curves,
     drift,
-    endpoint,
     freshness,
     latency,
     learner,
+    lists,
     plain_loop,
-    recommender,
     recovery,
     reference,
     state_size,
@@ -43,7 +41,7 @@ RATES = (1_000, 2_000, 5_000)
 REFERENCE_RATE = 5_000
 WARM_UP_RATE = 2_000
 FRESHNESS_RATE = RECOVERY_RATE = 1_000
-CLICK_RATE = 500
+CLICK_RATES = (100, 250, 500)
 USERS, REFERENCE_USERS, SHOPPERS = 20_000, 10_000, 50_000
 
 
@@ -121,17 +119,14 @@ def _drift(bench: Bench) -> Any:
 
 
 def _recommend(bench: Bench) -> Any:
-    """Both at once: the endpoint is asked for lists of random users while clicks change them."""
-    settings, scale, users = bench.settings, bench.scale, bench.scale.shoppers
-    with click_to_list.shop(settings), recommender.in_force(settings, users, bench.tell) as label:
-        click_to_list.fill(settings, users)
-        # The API begins first: what it loads and reads back at its start is no part of an answer.
-        with endpoint.asking(settings, users=users, seconds=scale.seconds) as client:
-            click_to_list.warm_up(settings, rate=CLICK_RATE, seconds=scale.warm_up_s, users=users)
-            seen = click_to_list.measure(
-                settings, rate=CLICK_RATE, seconds=scale.seconds, users=users, begun=client.begin
-            )
-            return {"click_to_list": seen, "endpoint": client.result(), "recommender": label}
+    return lists.measure(
+        bench.settings,
+        rates=CLICK_RATES,
+        seconds=bench.scale.seconds,
+        warm_up_s=bench.scale.warm_up_s,
+        users=bench.scale.shoppers,
+        tell=bench.tell,
+    )
 
 
 def _plain_loop(bench: Bench) -> Any:

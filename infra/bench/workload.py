@@ -6,7 +6,8 @@ An event's id ends in its number, so whoever reads an answer knows when the even
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import islice
 from typing import Literal
 
@@ -23,21 +24,24 @@ SEED = 23
 POOL = 20_000
 USERS_PER_MERCHANT = 10
 ITEMS = 10_000
+# Of so many shoppers one is in the shop while it is measured, and does so many things there.
+SHOPPERS_PER_VISITOR, VISIT = 40, 10
 # The fields that change come first in the JSON of every event.
 _HEAD = re.compile(rb'\{"event_id":"[^"]*","event_time_ms":\d+')
 
 # `small_payments` have only id, time, user, amount and merchant: the event of the reference work.
-Kind = Literal["payments", "small_payments", "interactions"]
+Kind = Literal["payments", "small_payments", "first_interactions", "interactions"]
 
 
 class Workload:
     """Events of `users` people; number n is the same event in every process that makes an equal workload.
 
-    Interactions are one of each user, in turn, and with as many of the items as a fifth of them can add.
+    `first_interactions` are one of each user, with as many of the items as a fifth of them can add; `interactions` are
+    ten of each user who is in the shop, in turn.
     """
 
     def __init__(self, users: int, kind: Kind = "payments") -> None:
-        pool = _shoppers(users) if kind == "interactions" else _payments(users, small=kind == "small_payments")
+        pool = _POOLS[kind](users)
         self._users = [event.user_id for event in pool]
         self._keys = [user.encode() for user in self._users]
         self._tails = [_HEAD.sub(b"", encode(event), count=1) for event in pool]
@@ -101,7 +105,7 @@ def catalogue(time_ms: int, *, stock: int | None = None) -> list[Item]:
     ]
 
 
-def _payments(users: int, *, small: bool) -> Sequence[Transaction]:
+def _payments(users: int, *, small: bool = False) -> Sequence[Transaction]:
     config = Config(
         seed=SEED,
         users=users,
@@ -139,7 +143,7 @@ def acts(count: int) -> list[Interaction]:
     ]
 
 
-def _shoppers(users: int) -> Sequence[Interaction]:
+def _first(users: int) -> Sequence[Interaction]:
     """An act of each user: all of them, where a shop as it is would show the busy ones again and again."""
     found = acts(users)
     touched: set[str] = set()
@@ -154,8 +158,31 @@ def _shoppers(users: int) -> Sequence[Interaction]:
     for number, item_id in enumerate(missing):
         place = again[number * len(again) // len(missing)]
         found[place] = msgspec.structs.replace(found[place], item_id=item_id)
-    return [msgspec.structs.replace(act, user_id=f"bench-shopper-{n}") for n, act in enumerate(found)]
+    return [_by(shopper, act) for shopper, act in enumerate(found)]
+
+
+def _visits(users: int) -> Sequence[Interaction]:
+    """What the busiest of the shop do there: the first act of each, then the second."""
+    of_user: dict[str, list[Interaction]] = {}
+    for act in acts(users):
+        of_user.setdefault(act.user_id, []).append(act)
+    busiest = sorted(of_user.values(), key=len, reverse=True)[: max(1, users // SHOPPERS_PER_VISITOR)]
+    return [
+        _by(shopper, found[turn]) for turn in range(VISIT) for shopper, found in enumerate(busiest) if turn < len(found)
+    ]
+
+
+def _by(shopper: int, act: Interaction) -> Interaction:
+    return msgspec.structs.replace(act, user_id=f"bench-shopper-{shopper}")
 
 
 def _shop(users: int) -> Shop:
     return Shop(seed=SEED, users=users, items=ITEMS, new_items=0.0, bots_per_day=0.0)
+
+
+_POOLS: dict[Kind, Callable[[int], Sequence[Transaction | Interaction]]] = {
+    "payments": _payments,
+    "small_payments": partial(_payments, small=True),
+    "first_interactions": _first,
+    "interactions": _visits,
+}

@@ -43,7 +43,7 @@ def test_a_bench_that_fails_half_way_has_printed_and_kept_what_it_measured(monke
 def test_a_quick_bench_prints_a_table_a_json_line_and_keeps_its_result(stack):
     history = Home.of(stack).root / "bench" / "history.jsonl"
     before = len(history.read_text().splitlines()) if history.exists() else 0
-    names = "latency,freshness,store-read,throughput,plain-loop,memory,state"
+    names = "latency,freshness,store-read,throughput,recommend,plain-loop,memory,state"
     done = subprocess.run(
         [SLUICE, "bench", "--quick", "--json", "--only", names],
         capture_output=True,
@@ -60,9 +60,12 @@ def test_a_quick_bench_prints_a_table_a_json_line_and_keeps_its_result(stack):
     assert found["store_read_ms"]["p99"] > 0
     assert found["redis_freshness_ms"]["p50"] > 0
     assert found["plain_loop_per_s"] > 0
+    assert set(found["click_to_list_at_ms"]) == set(found["recommend_at_ms"]) == {"100", "250", "500"}
+    assert 0 < found["click_to_list_at_ms"]["100"]["p50"] <= found["click_to_list_at_ms"]["100"]["p99"]
+    assert 0 < found["recommend_ms"]["p50"] <= found["recommend_ms"]["p99"]
     assert found["throughput_per_s"] > 0
     assert "latency at 2,000/s" in done.stdout
     *parts, whole = [json.loads(line) for line in history.read_text().splitlines()[before:]]
-    assert [part["partial"] for part in parts] == [True] * 9, "three rates of latency, and the others"
+    assert [part["partial"] for part in parts] == [True] * 10, "three rates of latency, and the others"
     assert "partial" not in whole
     assert all(part["at_ms"] == whole["at_ms"] == found["at_ms"] for part in parts)

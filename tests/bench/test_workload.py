@@ -1,5 +1,6 @@
 """The payments of a bench: valid, numbered, equal in every process, and nobody else's."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,8 +37,9 @@ def test_an_answer_of_another_run_has_no_number():
     assert number_of("run", "e5") is None
 
 
-def test_each_interaction_is_with_an_item_of_the_catalogue():
-    workload = Workload(200, "interactions")
+@pytest.mark.parametrize("kind", ["first_interactions", "interactions"])
+def test_each_interaction_is_with_an_item_of_the_catalogue(kind):
+    workload = Workload(200, kind)
     items = {item.item_id for item in catalogue(5)}
     for number in range(workload.distinct):
         key, value = workload.record("run", number, 1_800_000_000_000 + number)
@@ -54,11 +56,25 @@ def test_a_shop_that_closes_is_the_same_items_sold_out():
     assert {item.stock for item in closed} == {0}
 
 
-def test_as_many_users_and_items_are_in_the_interactions_as_are_stated():
-    workload = Workload(50_000, "interactions")
+def test_as_many_users_and_items_are_in_the_first_interactions_as_are_stated():
+    workload = Workload(50_000, "first_interactions")
     users = {workload.user(number) for number in range(workload.distinct)}
     items = {
         codec.decode(Interaction, workload.record("run", number, 1_800_000_000_000)[1]).item_id
         for number in range(workload.distinct)
     }
     assert (len(users), len(items)) == (50_000, ITEMS)
+
+
+def test_visitors_are_users_of_the_shop_who_take_turns_and_touch_several_items():
+    first, workload = Workload(5_000, "first_interactions"), Workload(5_000, "interactions")
+    touched: dict[str, set[str]] = {}
+    order = []
+    for number in range(workload.distinct):
+        act = codec.decode(Interaction, workload.record("run", number, 1_800_000_000_000)[1])
+        touched.setdefault(act.user_id, set()).add(act.item_id)
+        order.append(act.user_id)
+    assert touched.keys() < {first.user(number) for number in range(first.distinct)}
+    assert len(touched) == 125
+    assert order[:125] == list(touched) == order[125:250], "each once, then each again"
+    assert sum(map(len, touched.values())) / len(touched) > 3, "a user of one item has no neighbours to offer"
