@@ -26,10 +26,10 @@ from schemas.topics import CONTROL, DEAD_LETTERS
 BATCH_LETTERS = 200
 WRONG_KEY = "wrong_key"
 # Why a letter stays where it is, and what to do about it.
-NEEDS_REKEY = "a wrong key stays wrong: give --rekey to use the event's user id"
+NEEDS_REKEY = "a wrong key stays wrong: give --rekey to use the event's user or item id"
 TOO_LARGE = f"more than {MAX_EVENT_BYTES} bytes, which no job reads"
 CUT = "the record or its key is too long for a letter, which holds only the beginning: its producer has to send it anew"
-NO_USER = "no readable event with a user id to use as key"
+NO_USER = "no readable event with an id to use as key"
 OLD_CONTROL = "an old control record would replace a newer one: publish it anew with `sluice control` or `models`"
 
 # Not schemas.codec.decode: its bound is for events, and a letter wraps a whole record of up to 1 MB.
@@ -106,7 +106,7 @@ class Replayed:
 def replay(kafka: Kafka, choice: Choice, now_ms: int, *, rekey: bool = False, dry_run: bool = False) -> Replayed:
     """Publish the raw bytes of each chosen letter under its key to the topic it came from, once.
 
-    With `rekey`, a letter with a wrong key gets its event's user id. With `dry_run`, nothing is published.
+    With `rekey`, a letter with a wrong key gets its event's user or item id. With `dry_run`, nothing is published.
     Raises NotFoundError for an id that no letter has, OperatorError when the broker does not answer or confirm.
     """
     seen = overview(kafka, choice)
@@ -126,13 +126,14 @@ def replay(kafka: Kafka, choice: Choice, now_ms: int, *, rekey: bool = False, dr
 def key_for(letter: DeadLetter, *, rekey: bool) -> bytes | None:
     """The key under which the letter's record goes back.
 
-    Raises EventError when its event can not be read or names no user.
+    Raises EventError when its event can not be read or lacks the id.
     """
     if letter.reason != WRONG_KEY or not rekey:
         return letter.key
-    event = decode(topics.topic(letter.source.topic).schema, letter.raw)
-    user_id: str = event.user_id  # type: ignore[attr-defined]  # only events with a user can have a wrong key
-    return user_id.encode()
+    carrier = topics.topic(letter.source.topic)
+    # Only topics whose key is a field of their events refuse a key.
+    own: str = getattr(decode(carrier.schema, letter.raw), carrier.key)
+    return own.encode()
 
 
 def _letters(kafka: Kafka, found: Overview) -> Iterator[DeadLetter]:

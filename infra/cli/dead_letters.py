@@ -91,7 +91,7 @@ def show(settings: Settings, letter_id: str, raw: bool) -> None:
 @SINCE
 @click.option("--id", "ids", multiple=True, metavar="ID", help="This letter; may be given more than once.")
 @click.option("--all", "everything", is_flag=True, help="Every letter that was not played back yet.")
-@click.option("--rekey", is_flag=True, help="Where the key was wrong, use the event's user id.")
+@click.option("--rekey", is_flag=True, help="Where the key was wrong, use the event's user or item id.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @JSON
 @click.pass_obj

@@ -22,15 +22,17 @@ from infra.dead_letters import Choice
 from infra.topic_reader import Read, read
 from schemas.codec import encode
 from schemas.errors import InputError, NotFoundError, PartFailedError
-from schemas.events import DeadLetter, SourcePosition, Transaction
+from schemas.events import DeadLetter, Event, Interaction, Item, SourcePosition, Transaction
 from schemas.settings import Ports, Settings, Stack
-from schemas.topics import DEAD_LETTERS, DECISIONS, TRANSACTIONS
+from schemas.topics import DEAD_LETTERS, DECISIONS, INTERACTIONS, ITEMS, TRANSACTIONS, Topic
 from schemas.units import HOUR_MS
 from tests.ports import free_port
 
 pytestmark = pytest.mark.stack
 NOON_MS = 1_700_000_000_000
 LATER_MS = NOON_MS + 24 * HOUR_MS
+# Not that of items, which is compacted: nothing is deleted from it, and one test writes to it.
+FILLED = (TRANSACTIONS, INTERACTIONS, DEAD_LETTERS)
 T = TypeVar("T")
 
 
@@ -51,9 +53,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
 def empty(broker: Settings) -> Settings:
     """The broker with nothing on the topics that the tests fill."""
     ends = [
-        TopicPartition(topic.name, partition, OFFSET_END)
-        for topic in (TRANSACTIONS, DEAD_LETTERS)
-        for partition in range(topic.partitions)
+        TopicPartition(topic.name, partition, OFFSET_END) for topic in FILLED for partition in range(topic.partitions)
     ]
     client = AdminClient({"bootstrap.servers": broker.kafka.bootstrap})
     for done in client.delete_records(ends).values():
@@ -64,7 +64,7 @@ def empty(broker: Settings) -> Settings:
 def _wait_for_leaders(settings: Settings) -> None:
     """A topic that was just created may have partitions without a leader for a moment."""
     producer = Producer({"bootstrap.servers": settings.kafka.bootstrap, "log_level": 0})
-    for topic in (TRANSACTIONS, DEAD_LETTERS):
+    for topic in FILLED:
         for partition in range(topic.partitions):
             producer.produce(topic.name, b"", partition=partition)
     assert producer.flush(30) == 0
@@ -96,8 +96,8 @@ def put(settings: Settings, *letters: DeadLetter) -> None:
     assert producer.flush(60) == 0
 
 
-def played_back(settings: Settings) -> list[Read]:
-    return list(read(settings.kafka, TRANSACTIONS.name))
+def played_back(settings: Settings, topic: Topic = TRANSACTIONS) -> list[Read]:
+    return list(read(settings.kafka, topic.name))
 
 
 def call(settings: Settings, *arguments: str) -> Result:
@@ -112,6 +112,29 @@ def test_a_letter_goes_back_whole_under_its_own_key_and_only_once(empty: Setting
     assert (first.sent, first.before) == ({"transactions": 1}, 0)
     assert (again.sent, again.before) == ({}, 1)
     assert dead_letters.overview(empty.kafka, Choice()).replayed == {"transactions-1-1": LATER_MS}
+
+
+@pytest.mark.parametrize(
+    ("topic", "event"),
+    [
+        (INTERACTIONS, Interaction(event_id="a1", event_time_ms=NOON_MS, user_id="ada", item_id="i1", kind="click")),
+        (ITEMS, Item(event_id="i1-1", event_time_ms=NOON_MS, item_id="i1", stock=3)),
+    ],
+)
+def test_letters_of_every_topic_go_back_to_it_as_payments_do(empty: Settings, topic: Topic, event: Event) -> None:
+    raw, key = encode(event), getattr(event, topic.key).encode()
+    later = letter(1, event_id=f"{topic.name}-1-1", source=SourcePosition(topic.name, 1, 1), key=key, reason="future")
+    wrong = msgspec.structs.replace(later, event_id=f"{topic.name}-1-2", reason="wrong_key", key=b"eve")
+    put(empty, *(msgspec.structs.replace(one, raw=raw) for one in (later, later, wrong)))
+    first = dead_letters.replay(empty.kafka, Choice(), LATER_MS)
+    again = dead_letters.replay(empty.kafka, Choice(), LATER_MS)
+    assert (first.sent, first.left) == ({topic.name: 1}, {dead_letters.NEEDS_REKEY: 1})
+    assert (again.sent, again.before) == ({}, 1)
+    assert [(record.key, record.value) for record in played_back(empty, topic)] == [(key, raw)]
+    assert played_back(empty) == []
+    rekeyed = dead_letters.replay(empty.kafka, Choice(), LATER_MS, rekey=True)
+    assert (rekeyed.sent, rekeyed.left) == ({topic.name: 1}, {})
+    assert [record.key for record in played_back(empty, topic)] == [key] * 2
 
 
 def test_a_letter_without_a_key_goes_back_without_one(empty: Settings) -> None:
