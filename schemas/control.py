@@ -86,7 +86,8 @@ class RecommendPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `candidates` -> `ranked` -> `length` is the funnel. `rules` name files of serving/recommend/rules. A user with
     fewer than `new_user_events` interactions is new. A new item's boost halves every `new_item_days`. Something
-    bought is offered again `rebuy_hours` later, never when that is None. `kinds` changes what
+    bought is offered again `rebuy_hours` later, never when that is None: while it is among the 1,024 items that are
+    known of a user, of which those without a purchase are forgotten first. `kinds` changes what
     serving/recommend/interest.py states as default. Beyond `most_per_minute` interactions in a minute of event time a
     user has lists, but teaches the shop nothing; 0 = no limit. Without `answer_impressions` what a list showed is
     learned and gets no list of its own.

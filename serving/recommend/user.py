@@ -15,7 +15,9 @@ MOST_DAYS = 32
 _FIRST_ROOM = 8
 
 # Columns of `known`, sorted by LAST_MS: the item touched last stands last. COUNT is of the touches that speak for the
-# item: one with 0 was touched, but is liked no better for it.
+# item: one with 0 was touched, but is liked no better for it. Of a full table what was not bought leaves first, but for
+# the newest 1 in KEPT_OF: somebody who bought a thousand things is still known by what was touched last.
+KEPT_OF = 16
 LAST_MS, ITEM, COUNT, BOUGHT_S = range(4)
 # Columns of `recent`, sorted by time; `days`: day since the epoch, interactions, purchases.
 KINDS = ("view", "click", "cart", "purchase", "rating", "time_spent")
@@ -41,10 +43,30 @@ def _make_room(rows: Table, size: int, key: int) -> int:
 
 
 @compiled
-def touch(known: Table, size: int, item: int, time_ms: int, bought: bool, liked: bool) -> int:
-    """Move an item to its place by time, or put it there; the one touched longest ago falls out of a full table.
+def _let_one_leave(known: Table, time_ms: int, bought: bool) -> bool:
+    """Free the last row of a full table for an item; False = it is the new one that would leave."""
+    # The new one is one of the newest.
+    older = min(len(known) - len(known) // KEPT_OF + 1, len(known))
+    gone = 0
+    while gone < older and known[gone, 3] > 0:
+        gone += 1
+    if gone == older:
+        gone = 0
+        if time_ms < known[0 if bought else older - 1, 0]:
+            return False
+    elif not bought and time_ms < known[gone, 0]:
+        return False
+    for later in range(gone, len(known) - 1):
+        known[later] = known[later + 1]
+    return True
 
-    Returns the new size.
+
+@compiled
+def touch(known: Table, size: int, item: int, time_ms: int, bought: bool, liked: bool) -> int:
+    """Move an item to its place by time, or put it there.
+
+    From a full table the one touched longest ago falls out: of those without a purchase, where there are any but among
+    the newest. Returns the new size.
     """
     count = 0
     bought_s = time_ms // 1000 if bought else 0
@@ -57,14 +79,16 @@ def touch(known: Table, size: int, item: int, time_ms: int, bought: bool, liked:
             for later in range(row, size):
                 known[later] = known[later + 1]
             break
+    if size == len(known):
+        if not _let_one_leave(known, time_ms, bought_s > 0):
+            return size
+        size -= 1
     place = _make_room(known, size, time_ms)
-    if place < 0:
-        return size
     known[place, 0] = time_ms
     known[place, 1] = item
     known[place, 2] = count + liked
     known[place, 3] = bought_s
-    return min(size + 1, len(known))
+    return size + 1
 
 
 @compiled
