@@ -2,12 +2,13 @@
 
 A feature's part is by how much it is beyond its limit, as a share of what all are. The money that it moved is the share
 of its distribution that lies elsewhere now (half the sum of absolute differences of bins, the total variation distance)
-times the money of its segment in the same time.
+times the money that flowed in its segment while its report's window lasted, an hour or a day: about so much, for it is
+not known which payments moved.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 
 from schemas.watching import Cause, DriftReport
 
@@ -15,11 +16,13 @@ MOST_CAUSES = 5
 ALL = ""
 
 
-def ranked(reports: Iterable[DriftReport], money: Mapping[str, float], most: int = MOST_CAUSES) -> list[Cause]:
+def ranked(
+    reports: Iterable[DriftReport], money: Callable[[DriftReport], float], most: int = MOST_CAUSES
+) -> list[Cause]:
     """The likely causes, the one first that moved most; features at ease are left out.
 
-    `money` is what flowed by segment, "" being everybody, in major units. Of several reports on a feature and segment
-    the one furthest beyond its limit counts. Without money the part in the drift decides alone.
+    `money` is what flowed in the segment and window of a report, in major units. Of several reports on a feature and
+    segment the one furthest beyond its limit counts. Without money the part in the drift decides alone.
     """
     worst: dict[tuple[str, str], DriftReport] = {}
     for report in reports:
@@ -35,7 +38,7 @@ def ranked(reports: Iterable[DriftReport], money: Mapping[str, float], most: int
         Cause(
             f"{name} ({segment})" if segment else name,
             _beyond(report) / total,
-            round(moved_share(report) * money.get(segment, 0.0), 2),
+            round(moved_share(report) * money(report), 2),
         )
         for (name, segment), report in worst.items()
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from infra.alerts.amounts import Amounts
 from infra.alerts.notice import Message, Notice, State
 from schemas.units import MINUTE_MS
 from schemas.watching import Alert, DriftReport
@@ -80,7 +81,7 @@ class RouterState(msgspec.Struct):
 
     `offsets` are the places in the topics up to which the rest accounts for them. `active` are the alerts of the stream
     that fire, `derived` those among them that the router itself made. `reports` are what drifts now, by model,
-    `money` what flowed by segment. `responded_ms` is when a response was last made.
+    `amounts` what flowed, by segment (`infra/alerts/amounts.py`). `responded_ms` is when a response was last made.
     `outbox` is what followed from all this and is still to be written, by number in the order in which it was made.
     """
 
@@ -92,7 +93,7 @@ class RouterState(msgspec.Struct):
     active: dict[str, Active] = {}
     derived: dict[str, Active] = {}
     reports: dict[str, dict[str, DriftReport]] = {}
-    money: dict[str, float] = {}
+    amounts: Amounts = {}
     responded_ms: dict[str, int] = {}
     watchdog_ms: int = 0
     outbox: dict[int, Unsent] = {}

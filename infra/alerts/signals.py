@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from functools import partial
 
 import msgspec
 
+from infra.alerts import amounts
 from infra.alerts.routing_state import LIFE_MS, Active, RouterState
 from schemas.alerts.catalogue import DEFINITIONS
 from schemas.alerts.definition import Anomalies, Definition, Reports
@@ -23,9 +25,6 @@ MAX_DRIFTING = 500
 # So many alerts at once say no more than fewer do.
 MAX_DERIVED = 10_000
 MAX_MODELS = 100
-MAX_SEGMENTS = 1_000
-# The business figure that says how much money flowed.
-AMOUNT = "amount"
 
 BY_REPORT = tuple((d, d.signal) for d in DEFINITIONS.values() if isinstance(d.signal, Reports))
 BY_ANOMALY = tuple((d, d.signal) for d in DEFINITIONS.values() if isinstance(d.signal, Anomalies))
@@ -57,7 +56,7 @@ def of_anomaly(anomaly: Anomaly, state: RouterState, console: str, now_ms: int) 
     since_ms = anomaly.event_time_ms if anomaly.since_ms is None else anomaly.since_ms
     told: list[Alert] = []
     for definition, signal in BY_ANOMALY:
-        made = _made(definition, labels, anomaly.value, since_ms, anomaly.event_time_ms, f"{console}#/overview")
+        made = _made(definition, labels, anomaly.value, since_ms, anomaly.event_time_ms, f"{console}#/alerts")
         limit = anomaly.high if anomaly.value > anomaly.high else anomaly.low
         told += _turn(msgspec.structs.replace(made, limit=limit), state, now_ms, fires=True, life_ms=signal.quiet_ms)
     return told
@@ -65,8 +64,7 @@ def of_anomaly(anomaly: Anomaly, state: RouterState, console: str, now_ms: int) 
 
 def of_aggregate(aggregate: Aggregate, state: RouterState) -> None:
     """Remember how much money flows, by segment."""
-    if aggregate.name == AMOUNT and (aggregate.segment in state.money or len(state.money) < MAX_SEGMENTS):
-        state.money[aggregate.segment] = aggregate.value
+    amounts.keep(state.amounts, aggregate)
 
 
 def expired(state: RouterState, now_ms: int) -> list[Alert]:
@@ -92,12 +90,17 @@ def explained(alert: Alert, state: RouterState) -> Alert:
 def causes(model: str | None, state: RouterState) -> list[Cause]:
     """What drifts now in a model, ranked; in all of them where none is named."""
     drifting = [state.reports.get(model, {})] if model else list(state.reports.values())
-    return ranked((report for found in drifting for report in found.values()), state.money)
+    return ranked((report for found in drifting for report in found.values()), partial(_flowed, state))
 
 
 def identity(alert: Alert) -> str:
     """Which alert it is: its name and labels."""
     return msgspec.json.encode([alert.name, sorted(alert.labels.items())]).decode()
+
+
+def _flowed(state: RouterState, report: DriftReport) -> float:
+    """The money of a report's segment and window, in major units."""
+    return amounts.flowed(state.amounts, report.segment, report.window_start_ms, report.window_end_ms)
 
 
 def _turn(alert: Alert, state: RouterState, now_ms: int, *, fires: bool, life_ms: int = LIFE_MS) -> Iterator[Alert]:

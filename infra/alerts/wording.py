@@ -46,7 +46,7 @@ def paragraph(notice: Notice) -> str:
     lines.append(f"since {second_utc(notice.since_ms)}")
     if notice.causes:
         causes = (
-            f"{cause.name} {cause.share:.0%}" + (f" (moved {cause.money:,.2f})" if cause.money else "")
+            f"{cause.name} {cause.share:.0%}" + (f" (moved about {cause.money:,.2f})" if cause.money else "")
             for cause in notice.causes
         )
         lines.append(f"likely causes: {', '.join(causes)}")

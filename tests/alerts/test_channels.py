@@ -39,7 +39,7 @@ def test_the_text_says_what_how_much_since_when_why_and_what_to_do():
         "HIGH FeatureDrift: FeatureDrift happened\n"
         "value 0.31, limit 0.2\n"
         "since 2026-03-02 11:00:00 UTC\n"
-        "likely causes: amount 75% (moved 1,200.50), hour 25%\n"
+        "likely causes: amount 75% (moved about 1,200.50), hour 25%\n"
         "first action: train again\n"
         "infra/runbooks/feature-drift.md\n"
         "http://console/#/drift"

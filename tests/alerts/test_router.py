@@ -58,6 +58,15 @@ def test_a_state_that_can_not_be_read_is_refused_by_name(tmp_path):
         state_file.load(tmp_path)
 
 
+def test_a_state_of_before_amounts_were_kept_is_read(tmp_path):
+    (tmp_path / "router.json").write_text('{"version":1,"messages":4,"money":{"":1200.5,"eu":3.0}}')
+    state = state_file.load(tmp_path)
+    assert (state.messages, state.amounts) == (4, {})
+    state.amounts[""] = {NOON_MS: 7.5}
+    state_file.save(tmp_path, state)
+    assert state_file.load(tmp_path).amounts == {"": {NOON_MS: 7.5}}
+
+
 def test_silence_is_told_once_and_its_end_too(tmp_path):
     router = started(tmp_path)
     router.watch(NOON_MS)

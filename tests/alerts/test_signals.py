@@ -8,7 +8,7 @@ from infra.alerts.routing_state import RouterState
 from schemas.alerts.catalogue import DEFINITIONS
 from schemas.alerts.definition import Reports
 from schemas.measures import DISTANCES, MEASURES
-from schemas.units import DAY_MS, HOUR_MS
+from schemas.units import DAY_MS, HOUR_MS, MINUTE_MS
 from schemas.watching import Aggregate, Anomaly
 
 CONSOLE = "http://console/"
@@ -34,6 +34,9 @@ def told(state, given, now_ms=NOON_MS):
         (report(measure="range_ratio", value=2.0, level="moderate"), []),
         (report("vector", 0.001, "moderate", measure="unread_share"), ["SchemaChanged"]),
         (report(subject="score"), ["ScoreShift"]),
+        (report("score", 0.11, "moderate", subject="score"), ["ScoreMoves"]),
+        (report("score", 0.05, "none", subject="score"), []),
+        (report("score", 1.1, "moderate", subject="score", measure="mean_shift"), []),
         (report(subject="decisions"), ["DecisionMixShift"]),
         (report(subject="skew", measure="mismatch_share", value=0.06), ["SkewHigh"]),
         (report(subject="skew", measure="mismatch_share", value=0.05), []),
@@ -143,6 +146,7 @@ def test_an_anomaly_ends_half_an_hour_after_the_last():
     )  # fmt: skip
     (begun,) = signals.of_anomaly(unlikely, state, CONSOLE, now_ms)
     assert (begun.name, begun.value, begun.limit) == ("BusinessAnomaly", 10, 50)
+    assert begun.link == "http://console/#/alerts"
     assert signals.of_anomaly(unlikely, state, CONSOLE, now_ms + HOUR_MS // 3) == []
     assert signals.expired(state, now_ms + HOUR_MS // 3 + HOUR_MS // 2 - 1) == []
     assert [alert.state for alert in signals.expired(state, now_ms + HOUR_MS // 3 + HOUR_MS // 2)] == ["resolved"]
@@ -151,8 +155,9 @@ def test_an_anomaly_ends_half_an_hour_after_the_last():
 def test_an_alert_says_what_how_much_since_when_why_and_where_to_read_on():
     state = RouterState()
     flow = Aggregate(
-        event_id="g", event_time_ms=NOON_MS, name="amount", value=1000, count=9, window_start_ms=0, window_end_ms=1
-    )
+        event_id="g", event_time_ms=NOON_MS, name="amount", value=1000, count=9,
+        window_start_ms=NOON_MS - 5 * MINUTE_MS, window_end_ms=NOON_MS,
+    )  # fmt: skip
     signals.of_aggregate(flow, state)
     told(state, report("hour", 0.24))
     (alert,) = [a for a in signals.of_report(report("amount", 0.22), state, CONSOLE, NOON_MS) if a.state == "firing"]
@@ -161,6 +166,22 @@ def test_an_alert_says_what_how_much_since_when_why_and_where_to_read_on():
     assert alert.runbook == "infra/runbooks/feature-drift.md"
     assert alert.link == "http://console/#/drift"
     assert [(cause.name, round(cause.share, 3), cause.money) for cause in alert.causes] == [
-        ("hour", 0.522, 300.0),
-        ("amount", 0.478, 300.0),
+        ("hour", 0.522, 3600.0),
+        ("amount", 0.478, 3600.0),
     ]
+
+
+def test_the_money_of_a_cause_is_that_of_its_reports_window():
+    state = RouterState()
+    signals.of_report(report("hour", window_start_ms=NOON_MS - DAY_MS), state, CONSOLE, NOON_MS)
+    signals.of_report(report("amount"), state, CONSOLE, NOON_MS)
+    for start_ms in range(NOON_MS - DAY_MS, NOON_MS, 5 * MINUTE_MS):
+        value = 100.0 if start_ms >= NOON_MS - HOUR_MS else 10.0
+        flow = Aggregate(
+            event_id=f"g-{start_ms}", event_time_ms=start_ms, name="amount", value=value, count=9,
+            window_start_ms=start_ms, window_end_ms=start_ms + 5 * MINUTE_MS,
+        )  # fmt: skip
+        signals.of_aggregate(flow, state)
+    # 0.3 of a day's 288 amounts, and of an hour's twelve.
+    money = {cause.name: cause.money for cause in signals.causes("fraud@1", state)}
+    assert money == {"hour": pytest.approx(0.3 * (276 * 10 + 12 * 100)), "amount": pytest.approx(0.3 * 12 * 100)}
