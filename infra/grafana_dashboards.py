@@ -117,6 +117,11 @@ DASHBOARDS: dict[str, tuple[str, tuple[Panel, ...]]] = {
             Panel("Catalogue coverage", {JOB: gauge(metrics.COVERAGE.exported)}, about=PERMILLE),
             Panel("Mean age of listed items", {JOB: gauge(metrics.ITEM_AGE.exported)}, "h"),
             Panel("Serendipity", {JOB: gauge(metrics.SERENDIPITY.exported)}, about=PERMILLE),
+            Panel(
+                "Popularity lift",
+                {JOB: gauge(metrics.POPULARITY_LIFT.exported)},
+                about=PERMILLE + " Above 1,000, lists favour what is popular more than people do.",
+            ),
             Panel("Recall of the index at 10", {JOB: gauge(metrics.INDEX_RECALL.exported)}, about=PERMILLE, limit=950),
             Panel("Unknown items", {JOB: ratio(metrics.UNKNOWN_ITEMS, metrics.INTERACTIONS)}, "percentunit"),
         ),
@@ -134,6 +139,12 @@ DASHBOARDS: dict[str, tuple[str, tuple[Panel, ...]]] = {
                 {"{{subject}}": f"max by (subject) ({metrics.DRIFT_PSI.exported})"},
                 limit=200,
                 about=PERMILLE + " Significant from 200 on.",
+            ),
+            Panel(
+                "PSI of the features that drift most",
+                {"{{feature}}": f"max by (feature) ({metrics.DRIFTING_PSI.exported}) > 0"},
+                limit=200,
+                about=PERMILLE + " Of ten features; those of `sluice drift report` are all.",
             ),
             Panel("Drift reports per second", {"{{level}}": rate(metrics.DRIFT_REPORTS, "level")}),
             Panel(

@@ -167,6 +167,13 @@ DRIFT_PSI = Metric(
     "drift_psi_permille", "gauge", "permille", "The largest PSI of a subject over three days.", "subject",
     get_args(DriftSubject),
 )  # fmt: skip
+DRIFTING_PSI = Metric(
+    "drifting_psi_permille",
+    "gauge",
+    "permille",
+    "PSI of the ten features that drift most, over three days, the largest of all models; 0 for one that left them.",
+    "feature",
+)
 PERFORMANCE = Metric(
     "performance_permille",
     "gauge",
@@ -252,6 +259,7 @@ METRICS = (
     UNWATCHED,
     DRIFTED,
     DRIFT_PSI,
+    DRIFTING_PSI,
     PERFORMANCE,
     DRIFT_REPORTS,
     SKETCH_BYTES,

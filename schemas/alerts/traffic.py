@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from schemas.alerts.definition import Case, Definition, Expected, Rule
-from schemas.alerts.expression import increase, of_job, rate
+from schemas.alerts.expression import increase, of, of_job, rate
 from schemas.alerts.jobs import ON_SCORE
-from schemas.metrics import EVENTS, REJECTS, Metric
+from schemas.metrics import EVENTS, REJECTS, REPEATS, Metric
 
-EVENTS_OF = of_job(EVENTS.exported)
+EVENTS_OF, REPEATS_OF = of_job(EVENTS.exported), of_job(REPEATS.exported)
+OF_PAYMENTS = 'job_name!="recommend"'
 UNKNOWN_VERSION = 'reason="unknown_version"'
 
 
@@ -124,6 +125,46 @@ TRAFFIC = (
                     fires=(Expected(ON_SCORE, 0.02),),
                 ),
                 Case("one in a hundred", {rejects("invalid"): "0+10x60", EVENTS_OF: "0+1000x60"}, at="10m"),
+            ),
+        ),
+    ),
+    Definition(
+        name="RepeatsHigh",
+        ids=("DAT-2",),
+        severity="warning",
+        owner="data",
+        limit=0.01,
+        unit="share of events",
+        summary="more than 1 % of the events of {job_name} were decided before",
+        action="does somebody replay? else find the producer that sends twice: its event_id and retries",
+        runbook="repeats",
+        signal=Rule(
+            # A replay of minutes repeats on purpose and is over before the time to hold; below one event a second a
+            # few repeats are more than 1 %. Of a shop's clients, repeats are no payments.
+            expr=f"""{rate(REPEATS, "5m", OF_PAYMENTS)} / {rate(EVENTS, "5m")} > LIMIT and {rate(EVENTS, "5m")} > 1""",
+            hold="15m",
+            cases=(
+                Case(
+                    "two in a hundred",
+                    {REPEATS_OF: "0+20x120", EVENTS_OF: "0+1000x120"},
+                    at="25m",
+                    fires=(Expected(ON_SCORE, 0.02),),
+                ),
+                Case("one in a hundred", {REPEATS_OF: "0+10x120", EVENTS_OF: "0+1000x120"}, at="25m"),
+                Case("two of hardly any", {REPEATS_OF: "0+2x120", EVENTS_OF: "0+10x120"}, at="25m"),
+                Case(
+                    "interactions that come twice",
+                    {
+                        of(REPEATS.exported, job_name="recommend"): "0+20x120",
+                        of(EVENTS.exported, job_name="recommend"): "0+1000x120",
+                    },
+                    at="25m",
+                ),
+                Case(
+                    "a replay of eight minutes",
+                    {REPEATS_OF: "0+10x40 400+500x32 16400+10x60", EVENTS_OF: "0+1000x140"},
+                    at="22m",
+                ),
             ),
         ),
     ),

@@ -13,6 +13,9 @@ from serving.stages import Count
 # A word is news until reports of its kind are so much newer: two of a daily report may be missing.
 NEWS_MS = 3 * DAY_MS
 MAX_WORDS = 10_000
+# Features that have a gauge each at a time. One that is registered stays (schemas/metrics.py bounds them), so only
+# those that drift get one, and whoever leaves is set to zero.
+MOST_DRIFTING = 10
 
 # Sets a gauge under a label.
 Gauge = Callable[[metrics.Metric, int, str], None]
@@ -24,6 +27,7 @@ class Standing:
     def __init__(self, count: Count, gauge: Gauge) -> None:
         self._count, self._gauge = count, gauge
         self._words: dict[tuple[str, ...], DriftReport] = {}
+        self._drifting: set[str] = set()
 
     def hear(self, reports: Sequence[DriftReport]) -> None:
         """Take in reports as they are written, and bring the gauges up to date."""
@@ -45,10 +49,25 @@ class Standing:
         self._gauge(metrics.DRIFTED, len(worst), subject)
         psi = max((report.value for report in words if report.measure == "psi"), default=0.0)
         self._gauge(metrics.DRIFT_PSI, round(1000 * psi), subject)
+        if subject == "feature":
+            self._tell_features(words)
         if subject in {"performance", "error"}:
             # Of several models the one that most is known of: it is the one that decides.
             for report in sorted(words, key=lambda report: (report.samples, report.model)):
                 self._gauge(metrics.PERFORMANCE, round(1000 * report.value), report.measure)
+
+    def _tell_features(self, words: Sequence[DriftReport]) -> None:
+        """The PSI of each feature that drifts most, zero for those that did before."""
+        psi: dict[str, float] = {}
+        for report in words:
+            if report.measure == "psi" and report.level != "none":
+                psi[report.name] = max(report.value, psi.get(report.name, 0.0))
+        most = sorted(psi, key=lambda name: (-psi[name], name))[:MOST_DRIFTING]
+        for name in self._drifting.difference(most):
+            self._gauge(metrics.DRIFTING_PSI, 0, name)
+        for name in most:
+            self._gauge(metrics.DRIFTING_PSI, round(1000 * psi[name]), name)
+        self._drifting = set(most)
 
     def _news(self, subject: str) -> list[DriftReport]:
         """The words on a subject that are not too old; the others are forgotten."""

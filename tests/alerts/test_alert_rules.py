@@ -160,6 +160,7 @@ COUNTERS = {
     f'{OPERATOR}_events{{job_name="score"}}': 60_000,
     f'{OPERATOR}_reason_rejects{{job_name="score", reason="invalid"}}': 60,
     f'{OPERATOR}_reason_rejects{{job_name="score", reason="unknown_version"}}': 0,
+    f'{OPERATOR}_repeats{{job_name="score"}}': 60,
     f'{OPERATOR}_labels{{job_name="score"}}': 90,
     f'{OPERATOR}_kind_decisions{{job_name="score", kind="APPROVE"}}': 58_800,
     f'{OPERATOR}_kind_decisions{{job_name="score", kind="REVIEW"}}': 600,

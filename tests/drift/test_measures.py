@@ -19,7 +19,7 @@ from serving.drift.measures.chi_square import chi_square
 from serving.drift.measures.fisher import rise
 from serving.drift.measures.g_test import g_test
 from serving.drift.measures.jensen_shannon import jensen_shannon
-from serving.drift.measures.kolmogorov_smirnov import p_value
+from serving.drift.measures.kolmogorov_smirnov import EXACT_ROWS, p_value
 from serving.drift.measures.kullback_leibler import kullback_leibler
 from serving.drift.measures.psi import FLOOR, by_chance, psi
 from serving.drift.measures.range_ratio import MOST, range_ratio
@@ -123,11 +123,27 @@ def test_on_real_numbers_the_counted_distances_lie_within_their_bounds(seed):
     assert abs(found.wasserstein - stats.wasserstein_distance(before, now)) <= bound
 
 
-def test_the_p_value_of_kolmogorov_smirnov_is_scipys_asymptotic_one():
+@pytest.mark.parametrize(("before", "now"), [(40_000, 1_000), (3_000, 1_500), (300, 200), (200, 5)])
+def test_the_p_value_of_kolmogorov_smirnov_is_scipys(before, now):
     rng = np.random.default_rng(3)
-    wanted = stats.ks_2samp(rng.normal(0, 1, 40_000), rng.normal(0.05, 1, 2_000), method="asymp")
-    assert 0.001 < wanted.pvalue < 0.5
-    assert p_value(wanted.statistic, 40_000, 2_000) == pytest.approx(wanted.pvalue, rel=0.05)
+    for shift in (0.0, 0.05, 0.1, 0.5):
+        wanted = stats.ks_2samp(rng.normal(0, 1, before), rng.normal(shift, 1, now), method="asymp")
+        assert p_value(wanted.statistic, before, now) == pytest.approx(wanted.pvalue, rel=1e-9, abs=1e-300)
+
+
+def test_one_row_against_another_is_chance():
+    assert p_value(1.0, 1, 1) == 1.0
+
+
+@pytest.mark.parametrize(("before", "now"), [(40_000, 1_026), (40_000, 2_000), (100_000, 36_000)])
+@pytest.mark.parametrize("scaled", [0.4, 0.8, 1.2, 1.6, 1.9])
+def test_of_many_rows_the_p_value_is_within_a_hundredth_of_scipys(before, now, scaled):
+    rows = before * now / (before + now)
+    assert rows > EXACT_ROWS
+    statistic = scaled / math.sqrt(rows)
+    wanted = float(stats.kstwo.sf(statistic, round(rows)))
+    assert wanted > 0.001
+    assert p_value(statistic, before, now) == pytest.approx(wanted, rel=0.01)
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=40))

@@ -7,7 +7,7 @@ from drift_builders import MODEL, START_MS
 from schemas.measures import MEASURES
 from schemas.units import DAY_MS, HOUR_MS
 from schemas.watching import DriftReport
-from serving.drift.standing import Standing
+from serving.drift.standing import MOST_DRIFTING, Standing
 
 
 def word(level="significant", name="amount", *, at_ms=START_MS, **fields):
@@ -61,6 +61,26 @@ def test_a_retired_model_that_drifted_in_every_measure_is_forgotten_beside_a_cal
     assert told.hear(word("none", at_ms=START_MS + 3 * DAY_MS - 1, **calm))["drifted", "feature"] == 1
     assert told.hear(word("none", at_ms=START_MS + 3 * DAY_MS, **calm))["drifted", "feature"] == 0
     assert told.gauges["drift_psi_permille", "feature"] == 10
+
+
+def test_the_ten_features_that_drift_most_have_a_gauge_each_and_one_that_leaves_them_is_zero():
+    told = Told()
+    told.hear(*(word(name=f"f{place:02}", value=0.2 + place / 100) for place in range(MOST_DRIFTING + 1)))
+    shown = {label: value for (name, label), value in told.gauges.items() if name == "drifting_psi_permille"}
+    assert shown == {f"f{place:02}": 200 + 10 * place for place in range(1, MOST_DRIFTING + 1)}
+    told.hear(word("none", name="f10", value=0.01, at_ms=START_MS + HOUR_MS))
+    assert told.gauges["drifting_psi_permille", "f10"] == 0
+    assert told.gauges["drifting_psi_permille", "f00"] == 200
+
+
+def test_the_gauge_of_a_feature_is_the_largest_psi_of_all_models_on_all_traffic_and_zero_once_it_is_old():
+    told = Told()
+    told.hear(word(model="fraud@1", value=0.3), word(model="fraud@2", value=0.5), word(segment="gold", value=0.9))
+    told.hear(word(measure="wasserstein", value=7.0), word(name="calm", level="none", value=0.05))
+    assert told.gauges["drifting_psi_permille", "amount"] == 500
+    assert ("drifting_psi_permille", "calm") not in told.gauges
+    told.hear(word("none", name="calm", value=0.05, at_ms=START_MS + 4 * DAY_MS))
+    assert told.gauges["drifting_psi_permille", "amount"] == 0
 
 
 def test_every_figure_of_the_model_that_most_is_known_of_is_a_gauge():

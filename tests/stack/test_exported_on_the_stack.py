@@ -6,11 +6,9 @@ from uuid import uuid4
 import msgspec
 import pytest
 from alert_stack import until
-from exported_series import OF_PROMETHEUS, exported, labels_asked, scraped
-from test_alert_rules import RULED
+from asked_series import OF_WATCH_DRIFT, asked_of_flink, missing
 
 from infra import control_topic, publish
-from infra.grafana_dashboards import DASHBOARDS
 from schemas import control, metrics
 from schemas.events import ControlRecord, Label, Transaction
 from schemas.units import DAY_MS
@@ -29,17 +27,10 @@ OF_OTHER_JOBS = {
     metrics.COVERAGE,
     metrics.ITEM_AGE,
     metrics.SERENDIPITY,
+    metrics.POPULARITY_LIFT,
     metrics.INDEX_ITEMS,
     metrics.INDEX_RECALL,
     metrics.VECTORS_REFUSED,
-    metrics.DRIFTED,
-    metrics.DRIFT_PSI,
-    metrics.DRIFT_REPORTS,
-    metrics.PARITY_COMPARED,
-    metrics.PARITY_MISMATCHES,
-    metrics.AGGREGATE,
-    metrics.AGGREGATE_BY_SEGMENT,
-    metrics.ANOMALIES,
 }
 # A counter is there once it has counted. These count what a stack that others use must not be made to do.
 NOT_IN_CALM = {
@@ -49,23 +40,7 @@ NOT_IN_CALM = {
     metrics.SNAPSHOTS_REFUSED: "a snapshot that is refused",
     metrics.STORE_RETRIES: "a store that does not answer",
 }
-LEFT_OUT = {metric.exported for metric in OF_OTHER_JOBS | NOT_IN_CALM.keys()}
-
-
-QUERIES = [
-    *(query for _, panels in DASHBOARDS.values() for panel in panels for query in panel.queries.values()),
-    *(definition.expr for definition in RULED),
-]
-
-
-def wanted():
-    """The labels that panels and rules ask of each series that Flink exports, by its name."""
-    found = {}
-    for query in QUERIES:
-        for name, labels in labels_asked(query).items():
-            if name.startswith("flink_") and name not in LEFT_OUT:
-                found.setdefault(name, set()).update(labels - OF_PROMETHEUS)
-    return found
+LEFT_OUT = {metric.exported for metric in OF_OTHER_JOBS | OF_WATCH_DRIFT | NOT_IN_CALM.keys()}
 
 
 def traffic():
@@ -98,24 +73,10 @@ def test_the_jobs_export_every_series_and_label_that_panels_and_rules_ask_of_the
     )
     publish.publish(publish.records(traffic()), publish.connect(stack.kafka), publish.Pace())
     control_topic.send(stack.kafka, [flag])
-    missing = {}
-
-    def complete():
-        page = exported(scraped(stack))
-        missing.clear()
-        for name, labels in wanted().items():
-            if name not in page:
-                missing[name] = "no such series"
-            elif not labels <= page[name]:
-                missing[name] = f"lacks {sorted(labels - page[name])}, has {sorted(page[name])}"
-        return not missing
-
-    try:
-        until(complete, "Flink exports what is asked for", WAIT_S)
-    except AssertionError:
-        pytest.fail(f"not exported: {missing}")
+    wanted = {name: labels for name, labels in asked_of_flink().items() if name not in LEFT_OUT}
+    until(lambda: not missing(stack, wanted), lambda: f"exported: {missing(stack, wanted)}", WAIT_S)
 
 
 def test_what_is_left_out_is_asked_for_by_somebody():
     """A name that nothing asks for needs no reason any more."""
-    assert {name for query in QUERIES for name in labels_asked(query)} >= LEFT_OUT
+    assert asked_of_flink().keys() >= LEFT_OUT
