@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import threading
@@ -67,6 +68,10 @@ class Part:
             self._process = subprocess.Popen(self._command, stdout=log, stderr=log)
         until(lambda: listens(self._port), f"{self._command[0]} listens; see {self._log}")
 
+    def reload(self) -> None:
+        """Have it read its configuration again."""
+        self._process.send_signal(signal.SIGHUP)
+
     def stop(self) -> None:
         self._process.kill()
         self._process.wait()
@@ -101,12 +106,11 @@ def running_alertmanager(folder: Path, ports: Ports, *, quick: bool, fallback: s
         yield running
 
 
-@contextmanager
-def running_prometheus(folder: Path, ports: Ports, rules: str, scraped: dict[str, int]) -> Iterator[Part]:
-    """Prometheus that scrapes these ports and evaluates these rules every second."""
+def configure_prometheus(folder: Path, ports: Ports, rules: str, scraped: dict[str, int], every_s: int = 1) -> None:
+    """Write that it scrapes these ports, as often as given, and evaluates these rules every second."""
     (folder / "rules.yml").write_text(rules)
     configuration = {
-        "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+        "global": {"scrape_interval": f"{every_s}s", "evaluation_interval": "1s"},
         "rule_files": ["rules.yml"],
         "alerting": {"alertmanagers": [{"static_configs": [{"targets": [f"127.0.0.1:{ports.alertmanager}"]}]}]},
         "scrape_configs": [
@@ -114,6 +118,14 @@ def running_prometheus(folder: Path, ports: Ports, rules: str, scraped: dict[str
         ],
     }
     (folder / "prometheus.yml").write_text(json.dumps(configuration))
+
+
+@contextmanager
+def running_prometheus(
+    folder: Path, ports: Ports, rules: str, scraped: dict[str, int], every_s: int = 1
+) -> Iterator[Part]:
+    """Prometheus that scrapes these ports, as often as given, and evaluates these rules every second."""
+    configure_prometheus(folder, ports, rules, scraped, every_s)
     command = [
         program("prometheus"),
         f"--config.file={folder / 'prometheus.yml'}",

@@ -34,10 +34,11 @@ class Shortening:
         """An expression with its windows and offsets shortened."""
         return DURATION.sub(lambda found: self.of((found[1] or found[3]) + (found[2] or found[4])), text)
 
-    def rules(self, text: str) -> str:
-        """A rules file with every rule shortened."""
+    def rules(self, text: str, held: frozenset[str] = frozenset()) -> str:
+        """A rules file with every rule shortened; those `held` are held back for as long as they ship."""
         read = yaml.safe_load(text)
         for group in read["groups"]:
             for rule in group["rules"]:
-                rule |= {"expr": self.expr(rule["expr"]), "for": self.hold(rule["for"])}
+                hold = rule["for"] if rule["alert"] in held else self.hold(rule["for"])
+                rule |= {"expr": self.expr(rule["expr"]), "for": hold}
         return yaml.safe_dump(read)

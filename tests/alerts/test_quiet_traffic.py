@@ -1,12 +1,12 @@
-"""Hours of normal traffic of our own generator, through what `watch_drift` runs and through the router: no alert.
+"""Hours of normal traffic of our own generator, through what `watch_drift` runs and the router: nobody is woken.
 
 What is played is two and a half days of payments, decided by the step itself; a model takes over at noon of the third
 day, whose reference are the answers of the day before. Features that can not be at ease in so short a log are not the
 model's: windows of 7 and 30 days, what counts or ages from the first payment on, and what goes round in a week. Nothing
 has labels yet, and there are no lists: both take weeks, or a recommender.
 
-It is one world of six hundred answers an hour, in which a user pays several times: of two others one had no alert, one
-had notes of lower severity (a moderate shift of a mean, a sum of twice the largest of the day before).
+A world has six hundred answers an hour, in which a user pays several times. One of three has no alert at all; in the
+others chance sets off notes of lower severity (DECISIONS.md, 125).
 """
 
 from __future__ import annotations
@@ -59,6 +59,9 @@ PLACES = [
 ]
 AMOUNT, COUNT = NAMES.index("amount"), NAMES.index("user_count_1h")
 BATCH = 256
+WORLDS, CALM = (1, 2, 3), 3
+# Of these a message wakes nobody, and may wait.
+NOTES = {"info", "warning"}
 
 
 def score_of(features):
@@ -67,10 +70,13 @@ def score_of(features):
 
 
 @pytest.fixture(scope="module")
-def traffic():
-    """Payments as records, the decisions on them, and a shop's interactions as records, each in order of time."""
+def traffic(request):
+    """Payments as records, the decisions on them, and a shop's interactions as records, each in order of time.
+
+    They are those of one world, by its seed.
+    """
     days = (END_MS + TAIL_MS - START_MS) / DAY_MS
-    made = Config(seed=3, users=600, per_user_day=20, start_ms=START_MS, days=days, labels=False)
+    made = Config(seed=request.param, users=600, per_user_day=20, start_ms=START_MS, days=days, labels=False)
     paid = [record(payment.transaction, number) for number, payment in enumerate(payments(made))]
     step = Pipeline(AllInMemory(), Outcomes(lambda _: None, 10**6), lambda *_: None, lambda: 0)
     control = Control(lambda pointer: pytest.fail(f"no model was promoted: {pointer}"))
@@ -78,7 +84,12 @@ def traffic():
     decided = [codec.decode(Decision, output.value) for output in outputs if output.topic == DECISIONS.name]
     # A program that clicks through the shop is an anomaly, and is found as one.
     goods = Shop(
-        seed=3, users=3_000, sessions_per_user_day=1, bots_per_day=0, start_ms=QUIET_MS - DAY_MS, days=days - 36 / 24
+        seed=request.param,
+        users=3_000,
+        sessions_per_user_day=1,
+        bots_per_day=0,
+        start_ms=QUIET_MS - DAY_MS,
+        days=days - 36 / 24,
     )
     acted = []
     for number, event in enumerate(shop.events(goods)):
@@ -110,7 +121,7 @@ def records_of(decided, paid, drift):
 
 
 def told_of(traffic, *, drift=False):
-    """The names of the alerts that fire, as the router publishes them, and what it heard by topic."""
+    """The severities of the alerts that fire, by name, as the router publishes them, and what it heard by topic."""
     paid, decided, acted = traffic
     trained = [d.features for d in decided if TRAINED_MS <= d.event_time_ms < QUIET_MS]
     known = reference(
@@ -136,17 +147,25 @@ def told_of(traffic, *, drift=False):
         for output in outputs:
             heard[output.topic] = heard.get(output.topic, 0) + 1
         router.read(events, {}, batch[-1].arrival_ms)
-    return {alert.name for alert in to_publish(router)}, heard
+    return {alert.name: alert.severity for alert in to_publish(router)}, heard
 
 
-def test_hours_of_normal_traffic_set_off_nothing_that_the_stream_tells_of(traffic):
+def in_worlds(*seeds):
+    return pytest.mark.parametrize("traffic", seeds, indirect=True)
+
+
+@in_worlds(*WORLDS)
+def test_hours_of_normal_traffic_wake_nobody(traffic, request):
     told, heard = told_of(traffic)
-    assert told == set()
+    assert set(told.values()) <= NOTES
+    if request.node.callspec.params["traffic"] == CALM:
+        assert told == {}
     # Six hours and the day that ends with each, of nearly a hundred subjects; figures of three days.
     assert heard["drift-reports"] > 2 * 6 * len(PLACES)
     assert heard["aggregates"] > 10_000
 
 
+@in_worlds(CALM)
 def test_the_same_hours_with_an_obvious_drift_set_off_each_kind(traffic):
     told, _ = told_of(traffic, drift=True)
-    assert told >= {"FeatureDrift", "ScoreShift", "BusinessAnomaly", "SkewHigh"}
+    assert told.keys() >= {"FeatureDrift", "ScoreShift", "BusinessAnomaly", "SkewHigh"}

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import chaos_log
 import chaos_stack
 from chaos_reference import Reference, letter_decoder
+from chaos_shop import Shop
 from chaos_traffic import Traffic
 from confluent_kafka import Producer
 
@@ -30,6 +31,7 @@ class Run:
 
     settings: Settings
     sent: Traffic
+    shop: Shop
     transactions: list[Record] = field(default_factory=list)
     labels: list[Record] = field(default_factory=list)
     decisions: list[tuple[Decision, int]] = field(default_factory=list)
@@ -79,13 +81,17 @@ def send_and_break(run: Run) -> None:
     run.hit_ms["task manager killed"] = _now_ms()
     stack.stop_part(settings, victim, kill=True)
     when(0.5)
+    beside = _producer(settings)
+    publish.publish(run.shop.before, beside, publish.Pace())
     run.hit_ms["stores stopped"] = _now_ms()
     stack.stop_part(settings, "redis")
     stack.stop_part(settings, "cassandra")
+    publish.publish(run.shop.within, beside, publish.Pace())
     time.sleep(OUTAGE_S)
     stack.start_part(settings, "redis")
     stack.start_part(settings, "cassandra")
     run.hit_ms["stores back"] = _now_ms()
+    publish.publish(run.shop.after, beside, publish.Pace())
     when(0.8)
     run.hit_ms["broker stopped"] = _now_ms()
     stack.stop_part(settings, "kafka")

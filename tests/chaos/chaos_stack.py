@@ -17,7 +17,7 @@ from infra.stack import flink_jobs
 from jobs.names import FRAUD_JOBS
 from schemas.errors import UnansweredError
 from schemas.settings import Job, Ports, Settings, Stack
-from schemas.topics import DECISIONS, FEATURE_UPDATES, LABELS, TRANSACTIONS
+from schemas.topics import DECISIONS, FEATURE_UPDATES, ITEMS, LABELS, RANKINGS, RECOMMENDATIONS, TRANSACTIONS
 from serving.stores import cassandra_history
 
 BASE_PORT = 26000
@@ -27,6 +27,9 @@ READERS = (
     ("sluice-score_transactions-score", (TRANSACTIONS, LABELS)),
     ("sluice-materialize-online", (DECISIONS, FEATURE_UPDATES)),
     ("sluice-materialize-history", (DECISIONS,)),
+    ("sluice-materialize-lists", (RECOMMENDATIONS,)),
+    ("sluice-materialize-items", (ITEMS, RANKINGS)),
+    ("sluice-materialize-list_history", (RECOMMENDATIONS,)),
 )
 
 

