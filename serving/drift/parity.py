@@ -192,6 +192,9 @@ class Parity:
 
 
 def _keep(waiting: dict[str, T], event_id: str, what: T) -> None:
+    """Of two answers to one payment the first was acted on."""
+    if event_id in waiting:
+        return
     if len(waiting) >= MAX_WAITING:
         del waiting[next(iter(waiting))]
     waiting[event_id] = what

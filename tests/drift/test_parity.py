@@ -96,6 +96,16 @@ def test_a_feature_that_was_served_wrong_is_named_with_its_share():
     assert (last.value, last.level, last.subject) == (1.0, "significant", "skew")
 
 
+def test_of_two_decisions_on_a_payment_the_first_is_compared():
+    name, right = OWN[len(OWN) // 2], log(200)
+    first = {r.key + r.value[:40]: r for r in log(200, wrong(name)) if r.topic == DECISIONS.name}
+    check = Check()
+    # In one batch decisions are read before payments, so both wait when the payment comes.
+    doubled = [two for r in right for two in ((first[r.key + r.value[:40]], r) if r.topic == DECISIONS.name else (r,))]
+    check.feed(doubled)
+    assert check.counted["parity_mismatches", name] == 160
+
+
 @pytest.mark.parametrize("name", [name for name in OWN if name.startswith("user_")])
 def test_a_feature_that_is_served_wrong_from_the_first_payment_on_is_found_whichever_it_is(name):
     def spoil(decision):

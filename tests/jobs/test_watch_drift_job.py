@@ -297,7 +297,7 @@ def test_an_hour_unlike_training_a_right_parity_and_the_figures_reach_their_topi
         producer.produce(INTERACTIONS.name, codec.encode(acted), acted.user_id)
     for decision in of_a_segment(model, start_ms):
         producer.produce(DECISIONS.name, codec.encode(decision), model, timestamp=decision.event_time_ms)
-    # Before the job that scores gives its own.
+    # Before the job that scores gives its own: the first is what is compared.
     for decision, paid in decided_wrong(name, start_ms):
         producer.produce(DECISIONS.name, codec.encode(decision), paid.user_id)
         assert producer.flush(30) == 0
