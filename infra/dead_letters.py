@@ -29,7 +29,7 @@ WRONG_KEY = "wrong_key"
 NEEDS_REKEY = "a wrong key stays wrong: give --rekey to use the event's user or item id"
 TOO_LARGE = f"more than {MAX_EVENT_BYTES} bytes, which no job reads"
 CUT = "the record or its key is too long for a letter, which holds only the beginning: its producer has to send it anew"
-NO_USER = "no readable event with an id to use as key"
+NO_ID = "no readable event with an id to use as key"
 OLD_CONTROL = "an old control record would replace a newer one: publish it anew with `sluice control` or `models`"
 
 # Not schemas.codec.decode: its bound is for events, and a letter wraps a whole record of up to 1 MB.
@@ -158,7 +158,7 @@ def _plans(kafka: Kafka, waiting: set[str], done: Replayed, rekey: bool) -> Iter
         try:
             key = key_for(letter, rekey=rekey)
         except EventError:
-            done.left[NO_USER] += 1
+            done.left[NO_ID] += 1
             continue
         yield publish.Record(letter.source.topic, key, letter.raw), letter
 

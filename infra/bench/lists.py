@@ -18,20 +18,26 @@ from schemas.settings import Settings
 from serving.registry import Registry
 
 
+class AtRate(msgspec.Struct, frozen=True):
+    """What clicks found at a rate, and who asked the API meanwhile."""
+
+    clicks: ClickToList
+    asked: Endpoint
+
+
 class Lists(msgspec.Struct, frozen=True):
     """What was found at each rate, the lowest first. `recall_at_10` is what training found of the model's index."""
 
     recommender: str
     recall_at_10: float
-    clicks: list[ClickToList]
-    answers: list[Endpoint]
+    rates: list[AtRate]
 
 
 def measure(
     settings: Settings, *, rates: Sequence[float], seconds: float, warm_up_s: float, users: int, tell: Tell
 ) -> Lists:
     """A shop opens, its users come once, and then some of them click. Raises OperatorError when a part is down."""
-    clicks, answers = [], []
+    found = []
     with click_to_list.shop(settings), recommender.in_force(settings, users, tell) as label:
         click_to_list.fill(settings, users)
         # The API begins first: what it loads and reads back at its start is no part of an answer.
@@ -41,10 +47,10 @@ def measure(
                 # A history that is behind takes the processor from what is measured.
                 caught_up.require(settings, (RECOMMEND, MATERIALIZE), tell)
                 with endpoint.asking(port, users=users, seconds=seconds) as client:
-                    clicks.append(
-                        click_to_list.measure(settings, rate=rate, seconds=seconds, users=users, begun=client.begin)
+                    clicks = click_to_list.measure(
+                        settings, rate=rate, seconds=seconds, users=users, begun=client.begin
                     )
-                    answers.append(client.result())
+                    found.append(AtRate(clicks, client.result()))
         name, _, version = label.partition("@")
         measured = Registry(Path(settings.registry.path)).measured(name, version, RecommendMetrics)
-    return Lists(label, measured.recall_at_10, clicks, answers)
+    return Lists(label, measured.recall_at_10, found)

@@ -128,13 +128,10 @@ _KEYS: dict[str, Any] = {
     },
     "memory": lambda parts: {"rss_mb": parts},
     "recommend": lambda lists: {
-        "click_to_list_ms": _short(lists.clicks[-1].seen),
-        "recommend_ms": _short(lists.answers[-1].answers),
-        "click_to_list_at_ms": {f"{clicks.rate:.0f}": _short(clicks.seen) for clicks in lists.clicks},
-        "recommend_at_ms": {
-            f"{clicks.rate:.0f}": _short(asked.answers)
-            for clicks, asked in zip(lists.clicks, lists.answers, strict=True)
-        },
+        "click_to_list_ms": _short(lists.rates[-1].clicks.seen),
+        "recommend_ms": _short(lists.rates[-1].asked.answers),
+        "click_to_list_at_ms": {f"{at.clicks.rate:.0f}": _short(at.clicks.seen) for at in lists.rates},
+        "recommend_at_ms": {f"{at.clicks.rate:.0f}": _short(at.asked.answers) for at in lists.rates},
     },
     "learner": lambda learned: {"learner_examples_per_s": learned.per_s},
     "learner-memory": lambda learned: {"learner_rss_mb": learned.rss_mb},
@@ -278,9 +275,9 @@ def _recommend(found: dict[str, Any]) -> list[str]:
     if "recommend" not in found:
         return []
     lists: Lists = found["recommend"]
-    shop = lists.clicks[-1]
+    shop = lists.rates[-1].clicks
     return [
-        *(line for clicks, asked in zip(lists.clicks, lists.answers, strict=True) for line in _clicks(clicks, asked)),
+        *(line for at in lists.rates for line in _clicks(at.clicks, at.asked)),
         _row(
             "    recommender / recall@10 of its index",
             f"{lists.recommender} / {lists.recall_at_10:.3f}",

@@ -15,7 +15,7 @@ from infra.bench.curves import Curve
 from infra.bench.drift import Cost, Pair, overhead
 from infra.bench.freshness import Freshness
 from infra.bench.latency import Latency, Timeline
-from infra.bench.lists import Lists
+from infra.bench.lists import AtRate, Lists
 from infra.bench.load import Sent
 from infra.bench.percentiles import Percentiles, percentiles
 from infra.bench.plain_loop import Looped
@@ -96,8 +96,10 @@ def _found():
         "recommend": Lists(
             "recommend@3",
             0.9731,
-            [ClickToList(250, fast, 0, 0, 50_000, 1_250, 10_000), ClickToList(500, slow, 1, 0, 50_000, 1_250, 10_000)],
-            [Endpoint(100, slow, 80, 70), Endpoint(100, fast, 80, 70)],
+            [
+                AtRate(ClickToList(250, fast, 0, 0, 50_000, 1_250, 10_000), Endpoint(100, slow, 80, 70)),
+                AtRate(ClickToList(500, slow, 1, 0, 50_000, 1_250, 10_000), Endpoint(100, fast, 80, 70)),
+            ],
         ),
         "state": {
             "bytes": {"user": 900, "card": 500},

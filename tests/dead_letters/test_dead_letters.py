@@ -202,7 +202,7 @@ def test_a_wrong_key_stays_until_the_user_id_may_take_its_place(empty: Settings)
     as_it_is = dead_letters.replay(empty.kafka, Choice(), LATER_MS)
     assert (as_it_is.sent, as_it_is.left) == ({}, {dead_letters.NEEDS_REKEY: 3})
     rekeyed = dead_letters.replay(empty.kafka, Choice(), LATER_MS, rekey=True)
-    assert (rekeyed.sent, rekeyed.left) == ({"transactions": 2}, {dead_letters.NO_USER: 1})
+    assert (rekeyed.sent, rekeyed.left) == ({"transactions": 2}, {dead_letters.NO_ID: 1})
     assert {(record.key, record.value) for record in played_back(empty)} == {
         (b"ada", payment(1, "ada")),
         (b"bob", payment(2, "bob")),
