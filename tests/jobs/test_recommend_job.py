@@ -326,8 +326,11 @@ class TestTheRecommenderOnTheRealParts:
         home, given = Home.of(shop.given), shop.given
         numbers = range(5, 20)
         shop.lists({shop.act("loyal", number, "purchase") for number in numbers})
-        # Two items that are in nothing alike, and that nobody else touched together, become neighbours.
-        one, other = 41, 58
+        # Two items that are in nothing alike, and that nobody else touches, become neighbours.
+        one, other = ITEMS_SENT + 1, ITEMS_SENT + 2
+        for number in (one, other):
+            shop.item(number)
+        shop.wait_kept(ITEMS)
         shop.lists({shop.act(f"pair{n}", number) for n in range(10) for number in (one, other)})
         # From then on, what was bought is state and no longer log.
         shop.wait_kept(INTERACTIONS)
