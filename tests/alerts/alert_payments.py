@@ -14,6 +14,8 @@ from schemas import codec
 from schemas.events import Label, Transaction
 from schemas.topics import LABELS, TRANSACTIONS
 
+# What Kafka calls a partition that nobody chose.
+PARTITION_UA = -1
 PER_S = 40
 LABELLED_EVERY = 20
 # Longer than the longest window of the shortened rules, so that each time is the first.
@@ -53,11 +55,12 @@ class Payments:
             user_id=f"u-{one}", amount=10.0, merchant_id=f"{self._run}-m", **named,
         )  # fmt: skip
 
-    def send(self, count: int, changed: Callable[[bytes], bytes]) -> None:
-        """So many at once, their bytes changed."""
+    def send(self, count: int, changed: Callable[[bytes], bytes], partition: int = PARTITION_UA) -> None:
+        """So many at once, their bytes changed, to this partition or each to that of its key."""
         for _ in range(count):
             paid = self.payment()
-            self._producer.produce(TRANSACTIONS.name, changed(codec.encode(paid)), paid.user_id)
+            self._producer.produce(TRANSACTIONS.name, changed(codec.encode(paid)), paid.user_id, partition)
+            self._producer.poll(0)
         assert self._producer.flush(30) == 0
 
     def close(self) -> None:
@@ -80,6 +83,10 @@ def good(paid: Transaction) -> Label:
         event_id=f"{paid.event_id}-l", event_time_ms=time.time_ns() // 1_000_000, user_id=paid.user_id,
         transaction_id=paid.event_id, transaction_time_ms=paid.event_time_ms, is_fraud=False,
     )  # fmt: skip
+
+
+def unchanged(raw: bytes) -> bytes:
+    return raw
 
 
 def of_another_version(raw: bytes) -> bytes:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import yaml
+
+from schemas.alerts.catalogue import DEFINITIONS
 
 UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 DURATION = re.compile(r"(?<=\[)(\d+)([smhd])(?=\])|(?<=offset )(\d+)([smhd])")
@@ -34,11 +38,14 @@ class Shortening:
         """An expression with its windows and offsets shortened."""
         return DURATION.sub(lambda found: self.of((found[1] or found[3]) + (found[2] or found[4])), text)
 
-    def rules(self, text: str, held: frozenset[str] = frozenset()) -> str:
-        """A rules file with every rule shortened; those `held` are held back for as long as they ship."""
+    def rules(self, text: str, held: Collection[str] = (), limits: Mapping[str, float] = MappingProxyType({})) -> str:
+        """A rules file with every rule shortened; those `held` are held back for as long as they ship, and those that
+        `limits` names have these."""
         read = yaml.safe_load(text)
         for group in read["groups"]:
             for rule in group["rules"]:
-                hold = rule["for"] if rule["alert"] in held else self.hold(rule["for"])
-                rule |= {"expr": self.expr(rule["expr"]), "for": hold}
+                definition = DEFINITIONS[rule["alert"]]
+                limited = replace(definition, limit=limits.get(definition.name, definition.limit))
+                hold = rule["for"] if definition.name in held else self.hold(rule["for"])
+                rule |= {"expr": self.expr(limited.expr), "for": hold}
         return yaml.safe_dump(read)

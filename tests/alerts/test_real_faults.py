@@ -4,7 +4,8 @@ Before them nobody is told anything: a minute of steady payments, under rules th
 
 Payments flow through the scoring job, whose metrics Prometheus reads from Flink; windows of rules are as short as in
 `test_faults.py`. The store that goes down is one of this test's own, and so is the API that needs it, for others need
-those of the stack; the broker is paused for seconds, which nothing that reads or writes minds. What drifts is in
+those of the stack; the broker is paused for seconds, which nothing that reads or writes minds. Last come more payments
+at once than the job decides in seconds: its end is the job's own, and others wait that long. What drifts is in
 `tests/jobs/test_watch_drift_job.py`, poisoned labels are in `tests/learn/test_learn_on_kafka.py`.
 """
 
@@ -18,7 +19,7 @@ from collections.abc import Callable, Iterator
 import msgspec
 import pytest
 from alert_builders import Receiver
-from alert_payments import PER_S, Payments, cut, of_another_version
+from alert_payments import PER_S, Payments, cut, of_another_version, unchanged
 from alert_stack import (
     asked,
     configure_prometheus,
@@ -77,6 +78,10 @@ SOON = {
 TOLD = SOON | {"ThroughputHalved", "LabelsStopped", "BrokerSlow"}
 # More than a hundred are a burst; many more would be traffic, whose end is a fall by half.
 BURST = 200
+# Some ten to twenty seconds of work, of which the job has to be behind by a second's; with payments that wait, it
+# answers late. A busy machine alone is late by tenths of a second. A consumer knows of what waits in a partition since
+# it last fetched from it, a megabyte at a time: in one partition most of the backlog is seen, in four next to nothing.
+BACKLOG, BEHIND = 40_000, {"ConsumerLag": 1, "DecisionLatencyHigh": 2_000}
 # A question to the broker waits for two seconds; one that was asked before comes on top.
 PAUSED_S = 7
 
@@ -151,6 +156,14 @@ def test_faults_of_the_running_stack_are_told_and_so_is_their_end(stack, payment
             time.sleep(PAUSED_S)
         expect(receiver, stood, "firing", {"BrokerSlow"})
         expect(receiver, stood, "resolved", {"BrokerSlow"})
+
+        configure_prometheus(tmp_path, ports, SHORT.rules(rules_yaml(), limits=BEHIND), scraped)
+        prometheus.reload()
+        until(lambda: calm(receiver, ports.prometheus, set(BEHIND)), "payments are decided as they come")
+        behind = len(receiver.got)
+        payments.send(BACKLOG, unchanged, partition=0)
+        expect(receiver, behind, "firing", set(BEHIND))
+        expect(receiver, behind, "resolved", set(BEHIND))
 
 
 def quiet(receiver: Receiver, ports: Ports) -> None:
