@@ -77,9 +77,7 @@ class Funnel:
         candidates, scores = room.pool[kept], room.scores[kept]
         fallback = len(candidates) < policy.length
         if fallback:
-            more = _more(ask, candidates)
-            candidates = np.concatenate([candidates, more])
-            scores = np.concatenate([scores, np.zeros((len(more), len(SOURCES)), np.float32)])
+            candidates, scores = filled(ask, candidates, scores)
         blended, lead = np.zeros(len(candidates), np.float32), np.full(len(candidates), -1, np.int32)
         blend(scores, len(candidates), self._weights, blended, lead)
         best = largest(blended, np.ones(len(blended), np.bool_), policy.ranked)
@@ -171,12 +169,15 @@ def allowed(ask: Ask, candidates: Numbers, *, hard_only: bool) -> np.ndarray[tup
     return kept
 
 
-def _more(ask: Ask, candidates: Numbers) -> Numbers:
-    """Newest items that fill a list up; rules that are not hard give way only when it would be empty."""
+def filled(ask: Ask, candidates: Numbers, scores: Scores) -> tuple[Numbers, Scores]:
+    """Candidates and what each source says of them, with newest items, of which none speaks, up to a list's length.
+
+    Rules that are not hard give way only when there would be nothing.
+    """
     newest = ask.items.newest_first
     rest = newest[~np.isin(newest, candidates)]
     found = rest[allowed(ask, rest, hard_only=False)]
     if len(found) + len(candidates) == 0:
         found = rest[allowed(ask, rest, hard_only=True)]
     more: Numbers = found[: ask.policy.length - len(candidates)]
-    return more
+    return np.concatenate([candidates, more]), np.concatenate([scores, np.zeros((len(more), len(SOURCES)), np.float32)])

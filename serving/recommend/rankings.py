@@ -19,7 +19,7 @@ from serving.recommend.artifact import Artifact
 from serving.recommend.ask import Ask, asked
 from serving.recommend.chance import chance
 from serving.recommend.control import RecommendControl
-from serving.recommend.funnel import allowed, gather, source_name
+from serving.recommend.funnel import allowed, filled, gather, source_name
 from serving.recommend.sources import cooccurrence, embedding, fresh, linear, lookalike, segment, trending
 from serving.recommend.sources.catalogue import SOURCES, shares
 from serving.recommend.trends import GENERAL
@@ -110,8 +110,11 @@ class Rankings:
             self._told = {key: told for key, told in self._told.items() if key[0] != "segment" or key[1] in trends.rows}
 
     def _popular(self, kind: RankingKind, name: str, control: RecommendControl) -> Ranking | None:
-        only, of = (_TRENDING, "") if kind == "trending" else (_POPULAR, name)
-        places = self._places(self._ask(User(), of, control), control, only, MOST_POPULAR, diverse=True)
+        # Nobody is asked behind the trends: they are never empty while there is something to show.
+        everybody = kind == "trending"
+        only, of = (_TRENDING, "") if everybody else (_POPULAR, name)
+        ask = self._ask(User(), of, control)
+        places = self._places(ask, control, only, MOST_POPULAR, diverse=True, full=everybody)
         return self._ranking(kind, name, places)
 
     def _similar_to(self, number: int, control: RecommendControl) -> Ranking | None:
@@ -149,19 +152,23 @@ class Rankings:
         *,
         without: int = -1,
         diverse: bool = False,
+        full: bool = False,
     ) -> list[RankedItem]:
         """The best of these sources by their blend, without what the hard rules forbid.
 
         Where `diverse` they stand as in a list: each by what it is worth and how unlike those before it, nothing drawn.
+        Where they must be `full`, newest items follow up to a list's length.
         """
         room, portions = self._room, shares(control.policy)
         pooled = gather(room, ask, portions, only)
         pool = room.pool[:pooled]
         kept = np.flatnonzero(allowed(ask, pool, hard_only=True) & (pool != without))
-        candidates = pool[kept]
-        blended, lead = np.zeros(len(kept), np.float32), np.full(len(kept), -1, np.int32)
+        candidates, scores = pool[kept], room.scores[kept]
+        if full and len(candidates) < ask.policy.length:
+            candidates, scores = filled(ask, candidates, scores)
+        blended, lead = np.zeros(len(candidates), np.float32), np.full(len(candidates), -1, np.int32)
         weights = np.array([share.weight for share in portions], np.float32)
-        blend(room.scores[kept], len(kept), weights, blended, lead)
+        blend(scores, len(candidates), weights, blended, lead)
         best = np.argsort(-blended, kind="stable")[:most]
         top = float(blended[best[0]]) if len(best) else 0.0
         if diverse and len(best):

@@ -18,6 +18,7 @@ from schemas.units import DAY_MS, MINUTE_MS
 from serving.recommend.artifact import Artifact
 from serving.recommend.control import RecommendControl
 from serving.recommend.features.catalogue import FEATURE_SET, NAMES
+from serving.recommend.funnel import FALLBACK
 from serving.recommend.item_model import ItemModel
 from serving.recommend.rankings import GAP_EVENTS, MOST_POPULAR, PAUSE_MS, Rankings
 from serving.recommend.recommender import Recommender
@@ -185,6 +186,17 @@ def test_an_empty_shop_tells_nothing_and_a_new_one_its_newest_items():
     assert told([act("u", 1, NOON_MS)]) == []
     found = newest(told([msgspec.structs.replace(item(n), event_time_ms=NOON_MS + n * PAUSE_MS) for n in range(5)]))
     assert names(found["trending", "all"]) == ["i0", "i1", "i2", "i3", "i4"]
+
+
+def test_trends_name_what_can_be_had_when_all_that_is_popular_or_newest_is_sold_out():
+    old = [item(n, created_ms=NOON_MS - DAY_MS) for n in range(100, 105)]
+    sold_out = [item(n, created_ms=NOON_MS, stock=0) for n in range(ITEMS)]
+    made, rules = Recommender(), control()
+    told([*old, *EVENTS, *sold_out], made, rules)
+    later = [act("u", 1, NOON_MS + DAY_MS + n * MINUTE_MS, event_id=f"t{n}") for n in range(20)]
+    trends = newest(told(later, made, rules))["trending", "all"]
+    assert set(names(trends)) == {f"i{n}" for n in range(100, 105)}
+    assert {place.source for place in trends.items} == {FALLBACK}
 
 
 def test_a_restart_tells_all_again_in_turn():

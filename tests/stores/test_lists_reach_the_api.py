@@ -73,9 +73,14 @@ class Shop:
         assert self._producer.flush(30) == 0
         return name
 
-    def act(self, user: str, number: int) -> str:
+    def act(self, user: str, number: int, segment: str = "") -> str:
         """A click by way of the API; returns its id."""
-        body = {"user_id": f"{self.name}-{user}", "item_id": f"{self.name}-i{number}", "kind": "click"}
+        body = {
+            "user_id": f"{self.name}-{user}",
+            "item_id": f"{self.name}-i{number}",
+            "kind": "click",
+            "context": {"segment": segment} if segment else {},
+        }
         response = self._call("POST", "/interactions", json=body)
         assert response.status_code == 202, response.text
         return str(response.json()["event_id"])
@@ -181,3 +186,17 @@ class TestListsReachTheApi:
         assert shop.get(f"/items/{shop.name}-i1/similar")["origin"] == "trending"
         shop.door.open()
         assert shop.until(user, lambda body: body["origin"] == "list")["cached_ms"] is None
+
+    def test_without_redis_what_is_popular_in_the_segment_comes_before_the_trends(self, shop):
+        # An item of its own, for others may be sold out by now.
+        segment, liked = f"{shop.name}-night", shop.item(6000)
+        path = f"/recommendations/{shop.name}-nobody?segment={segment}"
+        shop.until(path, lambda body: body["origin"] == "segment", lambda: shop.act("owl", 6000, segment))
+        shop.door.shut()
+        body = shop.get(path)
+        assert (body["origin"], names(body)[0]) == ("segment", liked)
+        assert body["cached_ms"] is not None
+        assert len(names(body)) == 20
+        assert shop.get(f"/recommendations/{shop.name}-nobody?segment=nowhere")["origin"] == "trending"
+        shop.door.open()
+        assert shop.until(path, lambda body: body["cached_ms"] is None)["origin"] == "segment"
