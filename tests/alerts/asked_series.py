@@ -20,6 +20,7 @@ OF_WATCH_DRIFT = {
     metrics.DRIFTING_PSI,
     metrics.DRIFT_REPORTS,
     metrics.PARITY_COMPARED,
+    metrics.PARITY_MISMATCHES,
     metrics.AGGREGATE,
     metrics.AGGREGATE_BY_SEGMENT,
     metrics.ANOMALIES,

@@ -39,7 +39,6 @@ NOT_IN_CALM = {
     metrics.SNAPSHOTS_TAKEN: "a snapshot, which a learner writes, and none runs here",
     metrics.SNAPSHOTS_REFUSED: "a snapshot that is refused",
     metrics.STORE_RETRIES: "a store that does not answer",
-    metrics.PARITY_MISMATCHES: "a feature that is served wrong",
 }
 LEFT_OUT = {metric.exported for metric in OF_OTHER_JOBS | OF_WATCH_DRIFT | NOT_IN_CALM.keys()}
 
