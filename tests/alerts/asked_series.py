@@ -25,6 +25,18 @@ OF_WATCH_DRIFT = {
     metrics.AGGREGATE_BY_SEGMENT,
     metrics.ANOMALIES,
 }
+# Asked of the recommender alone: tests/jobs/test_recommend_job.py looks for them once it has answered, in thousandths
+# where they are shares, and for those of vectors once a model is in force.
+SHARES_OF_LISTS = {metrics.LIST_LIKENESS, metrics.COVERAGE, metrics.SERENDIPITY}
+OF_RECOMMEND = SHARES_OF_LISTS | {
+    metrics.ITEM_AGE,
+    metrics.POPULARITY_LIFT,
+    metrics.LISTS,
+    metrics.RANKINGS,
+    metrics.INTERACTIONS,
+    metrics.UNKNOWN_ITEMS,
+}
+OF_VECTORS = {metrics.INDEX_ITEMS, metrics.INDEX_RECALL, metrics.VECTORS_REFUSED}
 
 
 def asked_of_flink() -> dict[str, set[str]]:

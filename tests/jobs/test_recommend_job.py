@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 import pytest
+from asked_series import OF_RECOMMEND, OF_VECTORS, SHARES_OF_LISTS
 from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
 from promoted_recommender import gauges, promoted
 
@@ -40,11 +41,6 @@ NOTHING_DRAWN = RecommendPolicy(explore=0.0, explore_new_user=0.0)
 NEIGHBOURS = msgspec.structs.replace(
     NOTHING_DRAWN, sources={name: SourceShare(quota=0) for name in NAMES if name != cooccurrence.NAME}
 )
-# What dashboards ask of this job alone, once it has answered somebody.
-SHARES = (metrics.LIST_LIKENESS, metrics.COVERAGE, metrics.SERENDIPITY)
-ASKED = (*SHARES, metrics.ITEM_AGE, metrics.POPULARITY_LIFT, metrics.LISTS, metrics.RANKINGS, metrics.INTERACTIONS)
-# And once a model is in force.
-ASKED_OF_VECTORS = (metrics.INDEX_ITEMS, metrics.INDEX_RECALL, metrics.VECTORS_REFUSED)
 
 
 class Shop:
@@ -290,7 +286,7 @@ class TestTheRecommenderOnTheRealParts:
             assert (answer.ranker, answer.embeddings) == (label, label)
             assert said["index_items"] == known
             assert 950 <= said["index_recall_at_10"] <= 1000
-            assert {metric.counter_name for metric in ASKED_OF_VECTORS} <= said.keys()
+            assert {metric.counter_name for metric in OF_VECTORS} <= said.keys()
             assert len(answer.items) == 20
             shop.lists({shop.act(f"fan{n}", number) for n in range(10) for number in (3, last)})
             cause = shop.act("follower", 3)
@@ -310,14 +306,14 @@ class TestTheRecommenderOnTheRealParts:
         answer = answer_to(shop)
         shop.lists({shop.act("taker", number, list_id=answer.list_id) for number in range(5)})
         shop.lists({shop.act("taker", 9_999)})
-        wanted = {metric.counter_name for metric in (*ASKED, metrics.UNKNOWN_ITEMS)}
+        wanted = {metric.counter_name for metric in OF_RECOMMEND}
         deadline = time.monotonic() + ANSWERED_S
         while not wanted <= (said := gauges(given)).keys():
             assert time.monotonic() < deadline, f"not said: {wanted - said.keys()}, but {said}"
             time.sleep(METRICS_ASKED_S)
             # They are said anew with the next event.
             answer_to(shop)
-        assert all(0 <= said[metric.counter_name] <= 1000 for metric in SHARES)
+        assert all(0 <= said[metric.counter_name] <= 1000 for metric in SHARES_OF_LISTS)
         assert said[metrics.COVERAGE.counter_name] > 0
         assert said[metrics.POPULARITY_LIFT.counter_name] > 0
         assert said[metrics.ITEM_AGE.counter_name] >= 0
