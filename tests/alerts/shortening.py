@@ -44,8 +44,8 @@ class Shortening:
         read = yaml.safe_load(text)
         for group in read["groups"]:
             for rule in group["rules"]:
-                definition = DEFINITIONS[rule["alert"]]
-                limited = replace(definition, limit=limits.get(definition.name, definition.limit))
-                hold = rule["for"] if definition.name in held else self.hold(rule["for"])
-                rule |= {"expr": self.expr(limited.expr), "for": hold}
+                name, expr = rule["alert"], rule["expr"]
+                if name in limits:
+                    expr = replace(DEFINITIONS[name], limit=limits[name]).expr
+                rule |= {"expr": self.expr(expr), "for": rule["for"] if name in held else self.hold(rule["for"])}
         return yaml.safe_dump(read)
