@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import datasketches
 import msgspec
@@ -37,18 +39,38 @@ RATES = {
     "session_seconds": ("session_seconds_sum", "sessions"),
     "session_events": ("session_events_sum", "sessions"),
 }
+# Those to which each event below the line adds something.
+MEANS = frozenset({"mean_amount", "engagement_seconds", "session_seconds", "session_events"})
 # Sums that are only parts of a rate.
 PARTS = ("session_seconds_sum", "session_events_sum", "engagement_seconds_sum")
 
 
+class Sum(msgspec.Struct, array_like=True, gc=False):
+    """What the events of a minute add up to, in hundredths; `squares` is missing in state that is older than it.
+
+    A square may be too large for a whole number of 64 bits. Only how certain a figure is follows from it.
+    """
+
+    total: int = 0
+    count: int = 0
+    squares: float = 0.0
+
+
 class Kept(msgspec.Struct, array_like=True):
-    """Sums in hundredths and numbers of events, by name, segment and minute; sketches of distinct names by minute."""
+    """Sums by name, segment and minute; sketches of distinct names by minute."""
 
     version: int = VERSION
-    sums: dict[str, dict[int, tuple[int, int]]] = {}
+    sums: dict[str, dict[int, Sum]] = {}
     newest_ms: int = 0
     told_min: int = 0
     distinct: dict[int, bytes] = {}
+
+
+class Figure(NamedTuple):
+    """A figure that is told, and the standard error that it has for being made of so many events of such sizes."""
+
+    told: Aggregate
+    error: float
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -96,8 +118,12 @@ class Aggregates:
             if len(self._kept.sums) >= MAX_SERIES:
                 return False
             minutes = self._kept.sums[series] = {}
-        total, count = minutes.get(minute, (0, 0))
-        minutes[minute] = (total + hundredths, count + 1)
+        of = minutes.get(minute)
+        if of is None:
+            of = minutes[minute] = Sum()
+        of.total += hundredths
+        of.count += 1
+        of.squares += float(hundredths) * hundredths
         self._changed = True
         return True
 
@@ -105,7 +131,7 @@ class Aggregates:
         """An event of that time has come."""
         self._kept.newest_ms = max(self._kept.newest_ms, time_ms)
 
-    def close(self) -> Iterator[Aggregate]:
+    def close(self) -> Iterator[Figure]:
         """The figures of each minute that is over, the oldest first; silence tells nothing until the next event."""
         end = self._kept.newest_ms // MINUTE_MS - WAIT_MIN
         # Only minutes whose window holds an event: however long a silence was, it has no figures.
@@ -133,34 +159,44 @@ class Aggregates:
         self._kept.distinct = {minute: found.serialize() for minute, found in self._distinct.items()}
         return {self._key: _encoder.encode(self._kept)}
 
-    def _figures(self, last: int) -> Iterator[Aggregate]:
+    def _figures(self, last: int) -> Iterator[Figure]:
         """Everything over the five minutes that end with the minute `last`."""
-        sums: dict[tuple[str, str], tuple[int, int]] = {}
+        sums: dict[tuple[str, str], Sum] = {}
         for series, minutes in self._kept.sums.items():
             name, segment = series.split("\n")
             parts = [minutes[m] for m in range(last - WIDTH_MIN + 1, last + 1) if m in minutes]
             if parts:
-                sums[name, segment] = (sum(p[0] for p in parts), sum(p[1] for p in parts))
-        for (name, segment), (total, count) in sorted(sums.items()):
+                sums[name, segment] = _together(parts)
+        for (name, segment), of in sorted(sums.items()):
             if name not in PARTS:
-                yield _aggregate(name, segment, total / 100, count, last)
+                # Events come by chance, so the variance of their sum is the sum of their squares (compound Poisson).
+                yield _figure(name, segment, of.total / 100, of.count, last, math.sqrt(of.squares) / 100)
         union = datasketches.cpc_union(LG_DISTINCT)
         minutes_met = [m for m in range(last - WIDTH_MIN + 1, last + 1) if m in self._distinct]
         for minute in minutes_met:
             union.update(self._distinct[minute])
         if minutes_met:
             distinct = round(union.get_result().get_estimate())
-            yield _aggregate(self._name, "", float(distinct), distinct, last)
+            yield _figure(self._name, "", float(distinct), distinct, last, math.sqrt(distinct))
         for rate, (over, under) in RATES.items():
-            for (name, segment), (total, count) in sorted(sums.items()):
-                if name == under and total:
-                    part = sums.get((over, segment), (0, 0))[0]
-                    yield _aggregate(rate, segment, part / total, count, last)
+            for (name, segment), base in sorted(sums.items()):
+                if name == under and base.total:
+                    part = sums.get((over, segment), Sum())
+                    value = part.total / base.total
+                    # What is left around the mean, of as many events as lie under it.
+                    left = max(part.squares - base.count * (100 * value) ** 2, 0.0)
+                    yield _figure(rate, segment, value, base.count, last, math.sqrt(left) / base.total)
 
 
-def _aggregate(name: str, segment: str, value: float, count: int, last: int) -> Aggregate:
+def _together(parts: Sequence[Sum]) -> Sum:
+    total, count = sum(p.total for p in parts), sum(p.count for p in parts)
+    # The least that squares add up to: that of equal events, which is what state without them is taken for.
+    return Sum(total, count, max(math.fsum(p.squares for p in parts), total * total / count))
+
+
+def _figure(name: str, segment: str, value: float, count: int, last: int, error: float) -> Figure:
     end_ms = (last + 1) * MINUTE_MS
-    return Aggregate(
+    told = Aggregate(
         event_id=f"{name}-{segment[:24]}-{end_ms}",
         event_time_ms=end_ms,
         name=name,
@@ -170,3 +206,4 @@ def _aggregate(name: str, segment: str, value: float, count: int, last: int) -> 
         window_start_ms=end_ms - WIDTH_MIN * MINUTE_MS,
         window_end_ms=end_ms,
     )
+    return Figure(told, error)

@@ -3,6 +3,9 @@
 A series keeps a mean for each hour of working days and of weekends, and one deviation of what is left. Both follow the
 series with a half-life; what is far off moves them as little as the limit would, so an outage teaches little and a new
 level is believed in the end. Sums are compared as square roots, for the noise of counts grows with their level.
+
+The past says how much a figure moves, and the window itself how sure its value is: a sum of three purchases, or one
+with a very large one among them, is uncertain however calm the past was. What is beyond both is unlikely.
 """
 
 from __future__ import annotations
@@ -65,13 +68,26 @@ class Anomalies:
         self._changed = False
 
     def see(
-        self, name: str, value: float, end_ms: int, *, segment: str = "", entity: str = "", rooted: bool = True
+        self,
+        name: str,
+        value: float,
+        end_ms: int,
+        *,
+        error: float = 0.0,
+        segment: str = "",
+        entity: str = "",
+        rooted: bool = True,
+        mean: bool = False,
     ) -> Anomaly | None:
-        """The next window of a series; the anomaly that it is, if it is one. `rooted` for sums, not for shares."""
+        """The next window of a series; the anomaly that it is, if it is one.
+
+        `error` is the standard error of the value by the events that this window is made of. `rooted` for sums, not
+        for shares; a `mean` is a share to which each of its events adds.
+        """
         key = f"{name}\n{segment}\n{entity}"
         series = self._series.get(key) or self._begin(key)
         self._dirty.add(key)
-        found = series.newest_ms < end_ms and _judge(series, value, end_ms, rooted=rooted)
+        found = series.newest_ms < end_ms and _judge(series, value, error, end_ms, rooted=rooted, mean=mean)
         if not found:
             return None
         expected, low, high, score = found
@@ -119,7 +135,9 @@ def slot(time_ms: int) -> int:
     return at.hour + (24 if at.weekday() >= 5 else 0)
 
 
-def _judge(series: Series, value: float, end_ms: int, *, rooted: bool) -> tuple[float, float, float, float] | None:
+def _judge(
+    series: Series, value: float, error: float, end_ms: int, *, rooted: bool, mean: bool
+) -> tuple[float, float, float, float] | None:
     """Expected, low, high and score of a value that is an anomaly; the series has taken it in then."""
     place = slot(end_ms - 1)
     x = math.sqrt(max(value, 0.0)) if rooted else value
@@ -127,8 +145,12 @@ def _judge(series: Series, value: float, end_ms: int, *, rooted: bool) -> tuple[
     expected = series.slots[place] if usual else series.level
     # A root moves by half of its value's share. The noise of a count, whose root has the deviation 1/2, needs no past.
     floor = max(LEAST_DEVIATION / (2 if rooted else 1) * abs(expected), 0.5 if rooted else 0.0, _LEAST)
-    deviation = max(math.sqrt(series.variance), floor)
-    score = (x - expected) / deviation
+    # The level lags behind the hours: it knows nothing of the first evening.
+    unknown = 0.0 if usual else _step_squared(series)
+    deviation = max(math.sqrt(series.variance + unknown), floor)
+    # What is learned is clipped by the past alone: one large purchase must not make the figure a moving one.
+    likely = max(deviation, _noise(x, expected, error, rooted=rooted, mean=mean))
+    score = (x - expected) / likely
     judged = series.seen >= WARM_UP
     beyond = judged and abs(score) > LIMIT
     streak = 0
@@ -142,9 +164,35 @@ def _judge(series: Series, value: float, end_ms: int, *, rooted: bool) -> tuple[
     series.newest_ms = end_ms
     if abs(streak) < IN_A_ROW:
         return None
-    ends = (expected, expected - LIMIT * deviation, expected + LIMIT * deviation)
+    ends = (expected, expected - LIMIT * likely, expected + LIMIT * likely)
     middle, low, high = (max(end, 0.0) ** 2 for end in ends) if rooted else ends
     return middle, low, high, score
+
+
+def _step_squared(series: Series) -> float:
+    """The mean square of what an hour differs from the one before: how uncertain an hour is that was never seen."""
+    believed = [visits >= SLOT_WARM_UP for visits in series.visits]
+    steps = [
+        series.slots[place] - series.slots[place - 1]
+        for place in range(1, SLOTS)
+        if place != SLOTS // 2 and believed[place] and believed[place - 1]
+    ]
+    return sum(step * step for step in steps) / len(steps) if steps else 0.0
+
+
+def _noise(x: float, expected: float, error: float, *, rooted: bool, mean: bool) -> float:
+    """The deviation that x has by its error, as it is for the distance from x to what is expected.
+
+    Events come by chance, so sums are compared as roots, and shares likewise. To a mean each event adds: two means
+    differ by a factor, and its logarithm by the error's share of x.
+    """
+    if x <= 0:
+        return 0.0
+    if rooted:
+        return error / (2 * x)
+    if mean and expected > 0 and x != expected:
+        return error / x * (x - expected) / math.log(x / expected)
+    return error * (1 + math.sqrt(max(expected, 0.0) / x)) / 2
 
 
 def _take_in(series: Series, place: int, x: float, expected: float, deviation: float, *, clipped: bool) -> None:

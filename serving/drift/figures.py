@@ -13,7 +13,7 @@ from schemas.errors import InvalidError
 from schemas.topics import AGGREGATES, ANOMALIES, DECISIONS, INTERACTIONS, ITEMS
 from schemas.units import MINUTE_MS
 from schemas.watching import Aggregate, Anomaly
-from serving.drift.aggregates import RATES, WIDTH_MIN, Aggregates
+from serving.drift.aggregates import MEANS, RATES, WIDTH_MIN, Aggregates
 from serving.drift.anomalies import Anomalies
 from serving.drift.entity_series import EntitySeries
 from serving.drift.sessions import Closed, Sessions
@@ -112,9 +112,9 @@ class Figures:
                 self._count(metrics.LEFT_OUT)
         outputs: list[Output] = []
         for of in (self._payments, self._shop):
-            for aggregate in of.close():
-                outputs.append(_output(AGGREGATES.name, aggregate))
-                outputs += self._judge(aggregate)
+            for figure in of.close():
+                outputs.append(_output(AGGREGATES.name, figure.told))
+                outputs += self._judge(figure.told, figure.error)
         outputs += self._waiting
         self._waiting = []
         self._count(metrics.LEFT_OUT, "", self._sessions.left_out)
@@ -216,7 +216,7 @@ class Figures:
     def _of(self, segment: str) -> tuple[str, ...]:
         return (ALL, segment) if segment in self._segments else (ALL,)
 
-    def _judge(self, aggregate: Aggregate) -> list[Output]:
+    def _judge(self, aggregate: Aggregate, error: float) -> list[Output]:
         milli = round(1000 * aggregate.value)
         if aggregate.segment == ALL:
             self._gauge(metrics.AGGREGATE, milli, aggregate.name)
@@ -231,8 +231,10 @@ class Figures:
                 aggregate.name,
                 aggregate.value,
                 aggregate.window_end_ms,
+                error=error,
                 segment=aggregate.segment,
                 rooted=not rate,
+                mean=aggregate.name in MEANS,
             )
         )
 

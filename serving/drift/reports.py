@@ -33,6 +33,8 @@ OUTSIDE = (0.01, 0.05)
 UNREAD = (1e-9, 0.01)
 # Times a bound of the training data (ALR-8). Never significant: a single value may be a broken record.
 RANGE = (2.0, np.inf)
+# Beyond a bound by what chance does in fewer windows than this, where a tail falls as slowly as 1 / x.
+RANGE_CHANCE = 0.01
 # What the columns are called that are no features.
 SCORE, RECONSTRUCTION, MIX, VECTOR, NAMES = "score", "reconstruction", "mix", "vector", "names"
 
@@ -112,7 +114,7 @@ def _features(
             # Nothing to say of most features, most of the time.
             if share > 0 or report.since_ms == report.event_time_ms:
                 yield report
-        yield from _range(sketch, place, reference.features[name], name, window)
+        yield from _range(sketch, place, reference, name, window)
         if not compared or CYCLES_MS.get(name, 0) > whole_ms:
             continue
         found = _compare(sketch, place, reference.features[name], reference.rows)
@@ -151,13 +153,16 @@ def _divergence(window: Window, name: str, found: Comparison, columns: int) -> D
     )  # fmt: skip
 
 
-def _range(sketch: Sketch, place: int, reference: Distribution, name: str, window: Window) -> Iterator[DriftReport]:
+def _range(sketch: Sketch, place: int, reference: Reference, name: str, window: Window) -> Iterator[DriftReport]:
     """The smallest and the largest value against the training's, where they are far off, or are so no more."""
+    known = reference.features[name]
     least, greatest = sketch.extremes[place].tolist()
-    if reference.low is None or reference.high is None or least > greatest:
+    if known.low is None or known.high is None or least > greatest:
         return
-    ratio = range_ratio((reference.low, reference.high), (least, greatest))
-    held = window.hold(f"feature/{name}/range_ratio", ratio, RANGE, True)
+    ratio = range_ratio((known.low, known.high), (least, greatest))
+    # The largest of n values is so many times the largest of T others with the probability n / (T * ratio), at most.
+    likely = sketch.rows < RANGE_CHANCE * ratio * reference.rows
+    held = window.hold(f"feature/{name}/range_ratio", ratio, RANGE, likely)
     if held.level != "none" or held.since_ms == window.end_ms:
         yield _made(window, "feature", name, "range_ratio", ratio, RANGE[0], held, sketch.rows, None)
 

@@ -5,8 +5,9 @@ day, whose reference are the answers of the day before. Features that can not be
 model's: windows of 7 and 30 days, what counts or ages from the first payment on, and what goes round in a week. Nothing
 has labels yet, and there are no lists: both take weeks, or a recommender.
 
-A world has six hundred answers an hour, in which a user pays several times. One of three has no alert at all; in the
-others chance sets off notes of lower severity (DECISIONS.md, 125).
+A world has six hundred answers an hour, in which a user pays several times; it has its everyday frauds, but nobody who
+tries cards by the dozen. Of four worlds nothing is told but, in some, the note that a feature moves, for answers of one
+user are alike (DECISIONS.md, 143).
 """
 
 from __future__ import annotations
@@ -59,9 +60,11 @@ PLACES = [
 ]
 AMOUNT, COUNT = NAMES.index("amount"), NAMES.index("user_count_1h")
 BATCH = 256
-WORLDS, CALM = (1, 2, 3), 3
-# Of these a message wakes nobody, and may wait.
-NOTES = {"info", "warning"}
+# The calm one first, so that the test of drifts finds its traffic made.
+CALM = 3
+WORLDS = (CALM, 1, 2, 4)
+# Who tries cards, a dozen payments in five minutes at a merchant of one an hour, is an anomaly, and is found as one.
+EVERYDAY = ("account_takeover", "compromised_merchant", "amount_creep")
 
 
 def score_of(features):
@@ -76,7 +79,15 @@ def traffic(request):
     They are those of one world, by its seed.
     """
     days = (END_MS + TAIL_MS - START_MS) / DAY_MS
-    made = Config(seed=request.param, users=600, per_user_day=20, start_ms=START_MS, days=days, labels=False)
+    made = Config(
+        seed=request.param,
+        users=600,
+        per_user_day=20,
+        start_ms=START_MS,
+        days=days,
+        labels=False,
+        patterns=EVERYDAY,
+    )
     paid = [record(payment.transaction, number) for number, payment in enumerate(payments(made))]
     step = Pipeline(AllInMemory(), Outcomes(lambda _: None, 10**6), lambda *_: None, lambda: 0)
     control = Control(lambda pointer: pytest.fail(f"no model was promoted: {pointer}"))
@@ -155,9 +166,9 @@ def in_worlds(*seeds):
 
 
 @in_worlds(*WORLDS)
-def test_hours_of_normal_traffic_wake_nobody(traffic, request):
+def test_hours_of_normal_traffic_tell_nobody_anything_but_that_a_feature_moves(traffic, request):
     told, heard = told_of(traffic)
-    assert set(told.values()) <= NOTES
+    assert set(told.values()) <= {"info"}
     if request.node.callspec.params["traffic"] == CALM:
         assert told == {}
     # Six hours and the day that ends with each, of nearly a hundred subjects; figures of three days.

@@ -4,70 +4,23 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections import Counter, defaultdict
+from collections import defaultdict
 
 import msgspec
 import numpy as np
 import pytest
+from figure_builders import START_MS, Shop, acted, nothing, paid, series
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas import codec
-from schemas.events import Interaction, Item
-from schemas.topics import AGGREGATES, ANOMALIES, DECISIONS, INTERACTIONS, ITEMS
+from schemas.events import Item
+from schemas.topics import ITEMS
 from schemas.units import MINUTE_MS
-from schemas.watching import Aggregate, Anomaly
 from serving.drift.aggregates import Aggregates
 from serving.drift.anomalies import IN_A_ROW, WARM_UP, Anomalies
-from serving.drift.figures import Figures
 from serving.drift.sessions import GAP_MS, Sessions
 from serving.inflight import Record
-
-# Monday, 00:00 UTC.
-START_MS = 1_760_313_600_000
-
-
-def nothing(_key):
-    return None
-
-
-class Shop:
-    """Figures over state in memory."""
-
-    def __init__(self, segments=(), state=None):
-        self.state = {} if state is None else state
-        self.gauges, self.counted = {}, Counter()
-        self.figures = Figures(self.state.get, segments, self._count, self._gauge)
-
-    def feed(self, records, batch=100):
-        found = []
-        for start in range(0, len(records), batch):
-            found += self.figures.step(records[start : start + batch])
-            for key, value in self.figures.take_writes().items():
-                self.state[key] = value
-            self.state = {key: value for key, value in self.state.items() if value is not None}
-            self.figures._read = self.state.get
-        aggregates = [codec.decode(Aggregate, o.value) for o in found if o.topic == AGGREGATES.name]
-        return aggregates, [codec.decode(Anomaly, o.value) for o in found if o.topic == ANOMALIES.name]
-
-    def _count(self, metric, _value="", by=1):
-        self.counted[metric.name] += by
-
-    def _gauge(self, _metric, value, label, within=""):
-        self.gauges[(label, within) if within else label] = value
-
-
-def paid(number, time_ms, cents=1000, decision="APPROVE", segment="", merchant="m"):
-    raw = (
-        f'{{"event_time_ms":{time_ms},"user_id":"u{number}","amount":{cents / 100},"decision":"{decision}",'
-        f'"merchant_id":"{merchant}","segment":"{segment}"}}'
-    )
-    return Record(DECISIONS.name, 0, number, time_ms, b"u", raw.encode())
-
-
-def acted(number, time_ms, kind, user="u", **fields):
-    event = Interaction(event_id=f"e{number}", event_time_ms=time_ms, user_id=user, item_id="i1", kind=kind, **fields)
-    return Record(INTERACTIONS.name, 0, number, time_ms, user.encode(), codec.encode(event))
 
 
 @settings(max_examples=30, deadline=None)
@@ -198,16 +151,6 @@ def test_a_session_ends_at_a_gap_of_thirty_minutes_and_not_before():
     assert [(s.end_ms, s.events) for s in sessions.close(START_MS + GAP_MS)] == [(START_MS, 1)]
 
 
-def series(values, *, rooted=True):
-    """The anomalies of a series of five-minute windows, by place."""
-    watched = Anomalies(nothing)
-    found = [
-        watched.see("volume", value, START_MS + (n + 1) * 5 * MINUTE_MS, rooted=rooted)
-        for n, value in enumerate(values)
-    ]
-    return [place for place, anomaly in enumerate(found) if anomaly is not None]
-
-
 def day_and_night(count, rng):
     level = [100 * (1.5 + math.sin(2 * math.pi * n / 288)) for n in range(count)]
     return rng.poisson(level).astype(float)
@@ -239,6 +182,13 @@ def test_a_change_of_ten_percent_that_is_more_than_noise_is_an_anomaly_of_sums_a
             assert series(values, rooted=rooted) == [WARM_UP + 1]
             values[WARM_UP:] = level * (1 + (factor - 1) / 2)
             assert series(values, rooted=rooted) == []
+
+
+def test_a_card_that_is_tried_by_the_dozen_at_a_merchant_of_one_payment_an_hour_is_an_anomaly():
+    values = np.zeros(WARM_UP + 14)
+    values[::12] = 1
+    values[-2:] = 5
+    assert series(values) == [len(values) - 1]
 
 
 def test_nothing_is_judged_before_there_is_a_past():
@@ -289,7 +239,7 @@ def test_sums_do_not_depend_on_the_order_within_a_minute():
             sums.add("amount", "", at, cents)
             sums.meet(f"u{cents}", at)
         sums.see(START_MS + 9 * MINUTE_MS)
-        return list(sums.close())
+        return [figure.told for figure in sums.close()]
 
     assert told(events) == told(events[::-1])
     assert {a.value for a in told(events) if a.name == "users"} == {len({cents for _, cents in events})}

@@ -173,6 +173,18 @@ def test_one_value_far_beyond_the_range_of_the_training_is_told_and_its_end_too(
     assert whole_days[-1].level == "none"
 
 
+@pytest.mark.parametrize(("trained", "told"), [(14_000, False), (15_000, True)])
+def test_twice_the_largest_value_of_a_training_that_was_short_may_be_chance(trained, told):
+    # Of 301 answers the largest is 2.1 times that of 14,333 others in one window of a hundred.
+    given = make_reference(trained)
+    log = hours(2, 300, {})
+    vector = vectors(np.random.default_rng(3), 1)[0].tolist()
+    vector[PLACES[1]] = 2.1 * given.features[WATCHED[1]].high
+    log.append(record(len(log), START_MS + 1, vector))
+    run = Run(given=given).feed(sorted(log, key=lambda r: r.arrival_ms))
+    assert bool(found(run.reports, WATCHED[1], "range_ratio")) == told
+
+
 def test_what_can_not_be_read_is_a_dead_letter_and_stops_nothing():
     run = Run(given=REFERENCE).feed([Record(DECISIONS.name, 0, 0, 5, b"u", b'{"event_id":'), *hours(1, 10, {})])
     assert [output.topic for output in run.outputs] == [DEAD_LETTERS.name]
