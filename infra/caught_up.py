@@ -22,13 +22,16 @@ PATIENCE_S = 600.0
 ReadLags = Callable[[], dict[str, int | None]]
 
 
-def require(settings: Settings, jobs: Sequence[str], tell: Callable[[str], None]) -> None:
-    """Until none of the running jobs is behind. Raises PartFailedError when one stays behind."""
+def require(settings: Settings, jobs: Sequence[str], tell: Callable[[str], None], few: int = FEW) -> None:
+    """Until none of the running jobs is behind by more than a few records.
+
+    Raises PartFailedError when one stays behind.
+    """
 
     def lags() -> dict[str, int | None]:
         return {job.name: _lag(settings, job) for job in flink_jobs.jobs(settings) if job.name in jobs}
 
-    if not wait(lags, jobs, tell):
+    if not wait(lags, jobs, tell, few=few):
         raise PartFailedError(f"a job is behind after {PATIENCE_S:.0f} s; see `sluice status`")
 
 
@@ -45,6 +48,7 @@ def wait(
     jobs: Sequence[str],
     tell: Callable[[str], None],
     *,
+    few: int = FEW,
     sleep: Callable[[float], None] = time.sleep,
     patience_s: float = PATIENCE_S,
 ) -> bool:
@@ -54,15 +58,13 @@ def wait(
         sleep(LOOK_S)
         waited_s += LOOK_S
         seen = lags()
-        behind = [
-            f"{job} {'?' if (lag := seen.get(job)) is None else f'{lag:,}'}" for job in jobs if not _few(seen, job)
-        ]
+        late = {job: lag for job in jobs if not _within(lag := seen.get(job), few)}
+        behind = [f"{job} {'?' if lag is None else f'{lag:,}'}" for job, lag in late.items()]
         if not behind:
             return True
         tell(f"behind: {', '.join(behind)}")
     return False
 
 
-def _few(seen: dict[str, int | None], job: str) -> bool:
-    lag = seen.get(job)
-    return lag is not None and lag <= FEW
+def _within(lag: int | None, few: int) -> bool:
+    return lag is not None and lag <= few

@@ -10,10 +10,10 @@ from schemas.settings import Settings
 JOBS = ("score", "materialize")
 
 
-def waited(lags, patience_s=600.0):
+def waited(lags, patience_s=600.0, few=caught_up.FEW):
     """What `wait` says of lags that it sees one after the other, and what it told meanwhile."""
     told, seen = [], iter(lags)
-    done = caught_up.wait(lambda: next(seen), JOBS, told.append, sleep=lambda _: None, patience_s=patience_s)
+    done = caught_up.wait(lambda: next(seen), JOBS, told.append, sleep=lambda _: None, patience_s=patience_s, few=few)
     return done, told
 
 
@@ -22,6 +22,12 @@ def test_it_waits_until_every_job_has_read_nearly_everything():
     done, told = waited([behind, {"score": 3, "materialize": 501}, {"score": 3, "materialize": 500}])
     assert done
     assert told == ["behind: materialize 90,000", "behind: materialize 501"]
+
+
+def test_what_measures_how_soon_waits_for_more_than_what_measures_how_many():
+    done, told = waited([{"score": 0, "materialize": 11}, {"score": 10, "materialize": 0}], few=10)
+    assert done
+    assert told == ["behind: materialize 11"]
 
 
 def test_a_lag_that_nobody_knows_is_no_lag_of_nothing():
