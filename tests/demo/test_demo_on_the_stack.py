@@ -77,15 +77,24 @@ def shares(line):
     return [float(share) for share in re.search(stated, line).groups()]
 
 
-# On slow cores it takes minutes until the learner has met the frauds from which its part is judged.
-@pytest.mark.timeout(1200)
-def test_the_demo_of_drift_ends_with_frauds_caught_that_the_champion_alone_does_not_know():
-    words = ["demo", "drift", "--seconds", "400"]
-    done = subprocess.run([SLUICE, *words], capture_output=True, text=True, timeout=1100, check=False)
+def watched(seconds):
+    """What a demo of drift of so many seconds says in its last three lines."""
+    words = ["demo", "drift", "--seconds", str(seconds)]
+    done = subprocess.run([SLUICE, *words], capture_output=True, text=True, timeout=seconds + 600, check=False)
     assert done.returncode == 0, done.stderr
-    (known, *_), _, (alone, together, alarms_alone, alarms) = map(shares, done.stdout.splitlines()[-3:])
-    assert known > 30 > alone, "the champion does not know the new fraud"
+    return [shares(line) for line in done.stdout.splitlines()[-3:]]
+
+
+@pytest.mark.timeout(2700)
+def test_the_demo_of_drift_ends_with_frauds_caught_that_the_champion_alone_does_not_know():
+    # It takes minutes until the learner has met the frauds from which its part is judged, and on cores that everything
+    # else runs on now and then more than these: then it is watched for longer.
+    for seconds in (400, 800):
+        (known, *_), _, (alone, together, alarms_alone, alarms) = watched(seconds)
+        assert known > 30 > alone, "the champion does not know the new fraud"
+        assert alarms < alarms_alone + 3, "not by stopping everybody"
+        if together > alone + 3:
+            break
     assert together > alone + 3
-    assert alarms < alarms_alone + 3, "not by stopping everybody"
     # Its slot is needed by others.
     subprocess.run([SLUICE, "stop", "join_labels", "--now"], timeout=180, check=True)
